@@ -1,0 +1,1 @@
+"""Who asked, what happens next, where it is remembered."""

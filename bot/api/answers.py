@@ -1,0 +1,64 @@
+"""Answers and refusals as JSON. Errors are `application/problem+json` with the code that Slack shows too (RFC 9457)."""
+
+from typing import Any
+
+from aiohttp import web
+
+from bot.commands import Answer, Refusal
+from bot.store import as_json
+from strategies.plan import plan_to_json
+
+_TITLES = {
+    400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 409: "Wrong state",
+    413: "Too large", 422: "Not understood", 423: "Locked", 500: "Failed", 503: "Not ready",
+}  # fmt: skip
+
+
+def problem(
+    status: int, code: str, detail: str, *, key: str = "", suggestion: str = "", **more: Any
+) -> web.Response:
+    """Return an error."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if key:
+        body["key"] = key
+    if suggestion:
+        body["suggestion"] = suggestion
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return web.json_response(
+        {**body, **more}, status=status, content_type="application/problem+json", headers=headers
+    )
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """Return a refusal of a command."""
+    more: dict[str, Any] = {}
+    if refusal.offers:
+        more["offers"] = [{"label": offer.label, "text": offer.line} for offer in refusal.offers]
+    if refusal.rollout is not None:
+        more["rollout"] = refusal.rollout.id
+    return problem(
+        refusal.status,
+        refusal.code,
+        str(refusal),
+        key=refusal.key,
+        suggestion=refusal.suggestion,
+        **more,
+    )
+
+
+def answered(answer: Answer) -> dict[str, Any]:
+    """Return the answer of a command as `POST /api/v1/commands` gives it."""
+    body: dict[str, Any] = {"code": answer.code, "sentence": answer.sentence, "kind": answer.kind}
+    if answer.rollout is not None:
+        body["rollout"] = as_json(answer.rollout)
+    if answer.plan is not None:
+        body["plan"] = {**plan_to_json(answer.plan), "warnings": list(answer.plan.warnings)}
+    if answer.rows or answer.kind in {"status", "history"}:
+        body["rows"] = [as_json(row) for row in answer.rows]
+    return body

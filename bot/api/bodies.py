@@ -1,0 +1,136 @@
+"""What REST bodies mean: JSON in, the same commands as the grammar makes out.
+
+Pure. A body goes through the grammar's own tables, so that a word means the same at every door. Unknown keys are errors
+that name the key; a bare number as a duration is an error, because JSON does not say minutes or seconds.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.commands import Refusal
+from bot.grammar import Known, WordsError, parse_line
+from bot.grammar.options import KEYS, Key
+from bot.grammar.verbs import Deploy
+
+_NATIVE = ("service", "version", "environment", "strategy", "config", "reason", "at", "dry_run")
+_DURATIONS = {"soak", "batch_delay", "test_duration"}
+
+
+def squashed(name: str) -> str:
+    """Return a key without the differences of spelling: capitals, dashes, underscores."""
+    return name.casefold().replace("-", "").replace("_", "")
+
+
+_BY_NAME: Mapping[str, Key] = {
+    squashed(name): key
+    for key in KEYS
+    if "deploy" in key.verbs
+    for name in (key.name, key.alias)
+    if name
+}
+
+
+def deploy_from(body: Any, known: Known) -> Deploy:
+    """Return the command of a native body. Raises `Refusal` 422 and `WordsError`."""
+    if not isinstance(body, dict):
+        raise _wrong("The body must be a JSON object.", "bad_body")
+    for key in body:
+        if key not in _NATIVE:
+            raise _wrong(
+                f"{key[:60]} is not a key of a deployment; known are {', '.join(_NATIVE)}.",
+                "unknown_key",
+                key,
+            )
+    words = ["deploy", _word(body, "service"), _word(body, "version")]
+    if body.get("environment") is not None:
+        words += ["to", _word(body, "environment")]
+    words += _options(body)
+    if body.get("dry_run"):
+        words.append("dry-run=true")
+    reason = _text(body, "reason")
+    line = " ".join(words) + (f" because {reason}" if reason else "")
+    command = parse_line(line, known)
+    if not isinstance(command, Deploy):
+        raise _wrong("The body does not name a deployment.", "bad_body")
+    return command
+
+
+def _word(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value or len(value.split()) != 1:
+        raise _wrong(f"{key} must be one word in quotes.", f"missing_{key}", key)
+    if value.startswith("-") or "=" in value:
+        raise _wrong(f"{key} cannot be {value[:60]!r}.", "bad_value", key)
+    return value
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key, "")
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _wrong(f"{key} must be text.", "bad_value", key)
+    return value
+
+
+def _options(body: Mapping[str, Any]) -> list[str]:
+    config = body.get("config") or {}
+    if not isinstance(config, dict):
+        raise _wrong("config must be an object.", "bad_value", "config")
+    given = dict(config)
+    if body.get("strategy") is not None:
+        given["strategy"] = body["strategy"]
+    if body.get("at") is not None:
+        given["at"] = body["at"]
+    if not isinstance(body.get("dry_run", False), bool):
+        raise _wrong("dry_run must be true or false.", "bad_value", "dry_run")
+    return [_option(name, value) for name, value in given.items()]
+
+
+def _option(name: str, value: Any) -> str:
+    key = _BY_NAME.get(squashed(name))
+    if key is None:
+        raise _wrong(f"{name[:60]} is not an option of a deployment.", "unknown_key", name)
+    text = _spelled(name, value, duration=key.field in _DURATIONS)
+    if '"' in text or "\n" in text:
+        raise _wrong(f"{name} cannot contain quotes or line breaks.", "bad_value", name)
+    return f'{key.name}="{text}"' if " " in text else f"{key.name}={text}"
+
+
+def _spelled(name: str, value: Any, *, duration: bool) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            if duration:
+                raise _bare(name)
+            return f"{value:g}"
+        case str():
+            if duration and any(part.strip().isdigit() for part in value.split(",")):
+                raise _bare(name)
+            return value
+        case list():
+            return ",".join(_spelled(name, one, duration=duration) for one in value)
+        case _:
+            raise _wrong(f"{name} cannot be {type(value).__name__}.", "bad_value", name)
+
+
+def _bare(name: str) -> Refusal:
+    return _wrong(
+        f'{name} is a duration: write it with its unit, like "5m" or "PT5M".', "bare_number", name
+    )
+
+
+def _wrong(sentence: str, code: str, key: str = "") -> Refusal:
+    return Refusal(sentence, code=code, status=422, key=key)
+
+
+def words_refused(error: WordsError) -> Refusal:
+    """Return words that were not understood as the refusal that REST answers."""
+    return Refusal(
+        str(error),
+        code=error.code,
+        status=422,
+        key=error.key or "",
+        suggestion=error.suggestion or "",
+    )

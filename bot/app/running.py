@@ -1,0 +1,201 @@
+"""A running bot: every part made once, wired here and nowhere else."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Self
+
+import aiohttp
+from aiohttp import ClientError, web
+from slack_sdk.errors import SlackApiError
+
+from bot.api import Doors, api
+from bot.app.targets import Targets, subscriptions
+from bot.commands import Commands, World
+from bot.grammar.verbs import Deploy
+from bot.outbox import Outbox
+from bot.reconciler import Reconciler
+from bot.rollout.values import Rollout
+from bot.schedule import Clock, Timers, Wheel
+from bot.settings.environment import Settings
+from bot.slack.announcer import Announcer
+from bot.slack.directory import SlackDirectory
+from bot.slack.inbox import Inbox
+from bot.slack.listeners import SlackDoor
+from bot.slack.speaking import web_client
+from bot.store import Store
+from integrations.base import IntegrationError
+
+log = logging.getLogger("sluice")
+
+_SLACK = "slack:"
+"""Prefix of timers that ring for the announcer."""
+_GREETING_PAUSE = 15.0
+
+
+class Bot:
+    """Everything that runs in one process."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, store: Store, session: aiohttp.ClientSession
+    ) -> None:
+        """Use `Bot.start`, which opens the database and the session."""
+        config = settings.config
+        self.settings = settings
+        self.clock = clock
+        self.store = store
+        self._session = session
+        self.targets = Targets(config, clock.now, settings.kubeconfig)
+        client = web_client(settings.slack_bot_token.reveal(), settings.slack_api_url, session)
+        self.announcer = Announcer(store, client, clock.now, config.slack.alert_channel)
+        self.outbox = Outbox(store, subscriptions(config), clock.now, self._links)
+        self.reconciler = Reconciler(store, self.targets.of, clock.now, self._touched)
+        self.commands = Commands(
+            World(
+                store=store,
+                config=config,
+                directory=SlackDirectory(client, clock.now),
+                now=clock.now,
+                wake=self.reconciler.wake,
+            )
+        )
+        self.door = SlackDoor(
+            commands=self.commands,
+            client=client,
+            token=settings.slack_bot_token.reveal(),
+            signing_secret=settings.slack_signing_secret.reveal(),
+        )
+        self.door.inbox = Inbox(store, self.commands, self.door.later)
+        self.wheel: Wheel | None = None
+        self._runner: web.AppRunner | None = None
+        self._greeting: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, settings: Settings, clock: Clock) -> Self:
+        """Open the database and make the parts; nothing runs yet."""
+        store = await Store.open(settings.database_url)
+        timeout = aiohttp.ClientTimeout(total=10)
+        session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+        return cls(settings, clock, store, session)
+
+    @classmethod
+    async def start(cls, settings: Settings, clock: Clock) -> Self:
+        """Start a bot: listen, take up what was in flight, ring when something is due."""
+        bot = await cls.open(settings, clock)
+        wheel = Wheel(bot.ring, clock)
+        bot.use(wheel)
+        await bot.listen()
+        await bot.take_up()
+        wheel.start(lambda: bot.reconciler.sweep(wheel.has))
+        bot.wheel = wheel
+        return bot
+
+    def use(self, timers: Timers) -> None:
+        """Set who rings."""
+        self.reconciler.use(timers)
+        self.announcer.use(lambda rollout, at: timers.wake(_SLACK + rollout, at))
+
+    def ring(self, name: str) -> None:
+        """Pass a timer on to whom it is for."""
+        if name.startswith(_SLACK):
+            self.announcer.touch(name.removeprefix(_SLACK))
+        else:
+            self.reconciler.ring(name)
+
+    async def listen(self) -> None:
+        """Open the doors."""
+        root = self.settings.api_token.reveal() if self.settings.api_token else ""
+        doors = Doors(self.commands, self.store, self.clock.now, root, self._preflight, self._ready)
+        app = api(doors, self.door.events)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        host, port = self.settings.listen
+        await web.TCPSite(self._runner, host, port).start()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; settings may ask for 0."""
+        assert self._runner is not None
+        return int(self._runner.addresses[0][1])
+
+    async def take_up(self) -> None:
+        """Go on where the last process stopped."""
+        await self.outbox.start()
+        self._greeting = asyncio.create_task(self._greet())
+        assert self.door.inbox is not None
+        await self.door.inbox.boot()
+        for rollout in await self.store.live_ids():
+            self.announcer.touch(rollout)
+        count = await self.reconciler.boot()
+        log.info("took up %d rollouts", count)
+
+    async def _greet(self) -> None:
+        """Learn which workspace is ours; Slack being down must not keep rollouts from going on."""
+        while True:
+            try:
+                await self.door.greet()
+                if self.settings.slack_app_token is not None:
+                    await self.door.connect_socket(self.settings.slack_app_token.reveal())
+            except (SlackApiError, ClientError, TimeoutError, OSError) as error:
+                log.warning("Slack does not answer yet: %s", type(error).__name__)
+                await asyncio.sleep(_GREETING_PAUSE)
+            else:
+                return
+
+    async def stop(self) -> None:
+        """Close the doors, then stop; the rows remember."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self.wheel is not None:
+            self.wheel.stop()
+        if self._greeting is not None:
+            self._greeting.cancel()
+            await asyncio.wait([self._greeting])
+        await self.door.disconnect()
+        await self.door.settled()
+        await self.reconciler.stop()
+        await self.announcer.stop()
+        await self.outbox.stop()
+        await self.targets.close()
+        await self.store.close()
+        await self._session.close()
+
+    async def settled(self) -> None:
+        """Wait until nothing is being done at this moment (tests on virtual time)."""
+        await self.door.settled()
+        await self.reconciler.settled()
+        await self.announcer.settled()
+
+    def _touched(self, rollout: str) -> None:
+        self.announcer.touch(rollout)
+        self.outbox.touch()
+
+    async def _links(self, r: Rollout) -> dict[str, str]:
+        host, _ = self.settings.listen
+        shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - the default is all addresses
+        port = self.port if self._runner is not None else self.settings.listen[1]
+        return {
+            "journal_url": f"http://{shown}:{port}/api/v1/deployments/{r.id}/journal",
+            "slack_permalink": await self.announcer.permalink(r),
+        }
+
+    async def _preflight(self, deploy: Deploy) -> Sequence[str]:
+        try:
+            target = await self.targets.find(deploy.service, deploy.environment)
+            target.workload.image_for(deploy.version)
+            split = await target.router.read()
+            await target.workload.read()
+            findings = await target.router.inspect(canary_pods=False)
+        except (LookupError, IntegrationError) as error:
+            return [str(error)]
+        dirty = [] if split.canary == 0 else [f"The canary already receives {split.canary:g} %."]
+        return [*dirty, *(finding.sentence for finding in findings)]
+
+    async def _ready(self) -> dict[str, str]:
+        parts = {"database": "ok", "slack": "ok" if self.door.home.team else "not reached yet"}
+        try:
+            await self.store.ping()
+        except Exception as error:
+            log.exception("the database does not answer")
+            parts["database"] = type(error).__name__
+        return parts

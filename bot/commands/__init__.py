@@ -1,0 +1,99 @@
+"""Commands change the row: `handle(command, actor)` for every door, with one `policy.allow` behind it.
+
+What a command changes is committed together with its receipt, in one transaction; only then may the door say so.
+Nothing here touches a target or Slack: the reconciler does that when it is woken.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.going_back import go_back
+from bot.commands.reading import history, status
+from bot.commands.starting import show_plan, start
+from bot.commands.steering import find, press, settle_promote, steer
+from bot.commands.world import Directory, Receipt, World
+from bot.grammar import verbs
+from bot.policy import Actor
+from bot.rollout.values import Rollout
+from bot.store import Inbound
+
+__all__ = ["Answer", "Commands", "Directory", "Offer", "Receipt", "Refusal", "World"]
+
+
+class Commands:
+    """The one entrance."""
+
+    def __init__(self, world: World) -> None:
+        """Work in this world."""
+        self._world = world
+
+    async def handle(
+        self, command: verbs.Command, actor: Actor, receipt: Receipt | None = None
+    ) -> Answer:
+        """Do what was asked, or raise `Refusal`."""
+        world = self._world
+        match command:
+            case verbs.Deploy():
+                return await start(world, command, actor, receipt)
+            case verbs.ShowPlan():
+                return show_plan(world, command)
+            case verbs.Rollback():
+                return await go_back(world, command, actor, receipt)
+            case verbs.Status():
+                return await status(world, command)
+            case verbs.History():
+                return await history(world, command)
+            case verbs.Help():
+                return Answer(command.topic, kind="help")
+            case verbs.Cancel():
+                raise Refusal(
+                    "There is nothing scheduled to cancel: scheduling is not available yet.",
+                    code="not_yet_available",
+                    status=422,
+                )
+            case (
+                verbs.Promote() | verbs.Pause() | verbs.Resume() | verbs.Extend() | verbs.Resolve()
+            ):
+                return await steer(world, command, actor, receipt)
+            case _ as unknown:
+                assert_never(unknown)
+
+    async def press(
+        self,
+        verb: str,
+        rollout: str,
+        actor: Actor,
+        receipt: Receipt | None = None,
+        *,
+        gate: str | None = None,
+        reason: str = "",
+        seconds: int = 1800,
+        force: bool = False,
+    ) -> Answer:
+        """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
+        return await press(
+            self._world,
+            verb,
+            rollout,
+            actor,
+            receipt,
+            gate=gate,
+            reason=reason,
+            seconds=seconds,
+            force=force,
+        )
+
+    async def find(self, rollout: str) -> Rollout:
+        """Return a rollout by id. Raises `Refusal`."""
+        return await find(self._world, rollout)
+
+    async def settle(self, inbound: Inbound) -> Answer:
+        """Carry out a promote whose click was recorded: look up who may, then vote. Raises `Refusal`."""
+        return await settle_promote(self._world, inbound)
+
+    def known(self) -> Mapping[str, Sequence[str]]:
+        """Return the services and their environments, for the grammar."""
+        return {
+            name: tuple(service.targets) for name, service in self._world.config.services.items()
+        }

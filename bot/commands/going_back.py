@@ -1,0 +1,251 @@
+"""Rollback: in flight it acts at once; after success it is a new row, asked for once more unless `now` is said.
+
+No approval, no metric and no look-up of people stands in its way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot import policy
+from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.starting import check, create, new_rollout, repeated
+from bot.commands.world import Receipt, World
+from bot.grammar.verbs import Rollback
+from bot.planning import rollback_plan
+from bot.policy import Actor
+from bot.rollout import acts
+from bot.rollout.past import ever_stable, newest_finished, stable_versions
+from bot.rollout.values import Entry, Phase, Rollout
+from bot.settings.values import UnknownNameError
+from bot.store import StaleError
+
+RECENT = timedelta(minutes=60)
+"""A rollback this young makes a second one suspicious: two people, one incident."""
+
+_TRIES = 20
+
+
+async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Undo what the words name; with no service, list what can be undone."""
+    check(policy.allow(actor, "rollback"))
+    if command.service is None:
+        return await undoable(world)
+    if command.environment is not None:
+        _known(world, command.service, command.environment)
+    flying = await world.store.in_flight(command.service, command.environment)
+    if command.to is None and len(flying) == 1:
+        return await abort(world, flying[0].id, actor, receipt, command.reason, force=command.now)
+    if command.to is None and len(flying) > 1:
+        raise Refusal(
+            f"{command.service} has rollouts in flight in {', '.join(r.environment for r in flying)}. Which one?",
+            code="which_environment",
+            offers=[
+                Offer(
+                    f"Roll back {r.environment}",
+                    f"rollback {r.service} {r.environment}",
+                    danger=True,
+                )
+                for r in flying
+            ],
+        )
+    return await _afterwards(world, command, actor, receipt)
+
+
+def _known(world: World, service: str, environment: str) -> None:
+    try:
+        world.config.target(service, environment)
+    except UnknownNameError as error:
+        raise Refusal(
+            str(error), code=error.code, status=422, suggestion=error.suggestion or ""
+        ) from error
+
+
+async def undoable(world: World) -> Answer:
+    """List what can be undone: what is in flight, then what succeeded last on each target."""
+    flying = await world.store.in_flight()
+    rows = [r for r in reversed(flying) if r.phase is not Phase.ROLLING_BACK]
+    seen = {r.target for r in flying}
+    for r in await world.store.history(limit=200):
+        if r.target not in seen and r.phase is Phase.SUCCEEDED:
+            rows.append(r)
+        if r.phase in {Phase.SUCCEEDED, Phase.ROLLED_BACK}:
+            seen.add(r.target)
+    if not rows:
+        return Answer("There is nothing to undo.", kind="status")
+    return Answer(
+        "What can be undone, newest first:", rows=rows[:10], kind="status", code="undoable"
+    )
+
+
+async def abort(
+    world: World,
+    rollout: str,
+    actor: Actor,
+    receipt: Receipt | None,
+    reason: str,
+    *,
+    force: bool = False,
+) -> Answer:
+    """Turn a rollout in flight around, in the very commit that records the request."""
+    for _ in range(_TRIES):
+        try:
+            async with world.store.writing() as writing:
+                now = world.now()
+                if receipt is not None:
+                    inbound = receipt.inbound(actor, actor.door, now, rollout)
+                    if not await writing.receive(inbound):
+                        return await repeated(world, receipt.key)
+                    await writing.settle(receipt.key, {"code": "ok"})
+                r = await writing.load(rollout)
+                check(policy.allow(actor, "rollback", r))
+                r = await writing.save(acts.go_back(r, actor.id, reason, now, force=force), now)
+        except StaleError:
+            continue
+        except acts.WrongStateError as error:
+            raise Refusal(
+                str(error), code=error.code, rollout=await world.store.get(rollout)
+            ) from error
+        world.wake(r.id)
+        goal = r.from_version or "the version before"
+        return Answer(f"Rolling {r.service} in {r.environment} back to {goal} now.", rollout=r)
+    raise Refusal("The row kept changing; say it again.", code="conflict")
+
+
+async def press_rollback(
+    world: World,
+    r: Rollout,
+    actor: Actor,
+    receipt: Receipt | None,
+    reason: str,
+    *,
+    force: bool = False,
+) -> Answer:
+    """Roll back one rollout by id; one that succeeded is undone by a new row."""
+    if not r.phase.final:
+        return await abort(world, r.id, actor, receipt, reason, force=force)
+    newest = newest_finished(await world.store.history(r.service, r.environment))
+    if r.phase is not Phase.SUCCEEDED or newest is None or newest.id != r.id:
+        raise Refusal(
+            f"{r.id} has ended ({r.phase.value.lower().replace('_', ' ')}) and is not what is live now. "
+            f"`/rollback {r.service} {r.environment}` undoes what is.",
+            code="already_ended",
+            rollout=r,
+        )
+    command = Rollback(r.service, r.environment, now=True, reason=reason)
+    return await _afterwards(world, command, actor, receipt)
+
+
+async def _afterwards(
+    world: World, command: Rollback, actor: Actor, receipt: Receipt | None
+) -> Answer:
+    assert command.service is not None
+    environment = command.environment or _default_environment(world, command.service)
+    _known(world, command.service, environment)
+    past = await world.store.history(command.service, environment, limit=200)
+    if receipt is not None and await world.store.inbound(receipt.key) is not None:
+        return await repeated(world, receipt.key)
+    now = world.now()
+    version = _version_to(command, environment, past, now)
+    if not command.now:
+        raise _confirmation(command, environment, past, version)
+    plan = rollback_plan(command.service, environment, version)
+    undone = newest_finished(past)
+    r = new_rollout(world, command.service, environment, plan, actor, command.reason, now)
+    entry = Entry(
+        "created",
+        actor.id,
+        f"{r.service} in {environment} goes back to {version}, asked for by {actor.id} without further question.",
+        data={"digest": plan.digest, "now": True},
+    )
+    r = replace(r, rollback_of=undone.id if undone else "unknown").tell(entry)
+    return await _create(world, r, actor, receipt)
+
+
+async def _create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
+    answer = await create(world, r, actor, receipt)
+    sentence = f"Rolling {r.service} in {r.environment} back to {r.version} now, as fast as its pods start."
+    return replace(answer, sentence=sentence)
+
+
+def _default_environment(world: World, service: str) -> str:
+    try:
+        targets = list(world.config.service(service).targets)
+    except UnknownNameError as error:
+        raise Refusal(
+            str(error), code=error.code, status=422, suggestion=error.suggestion or ""
+        ) from error
+    if "production" in targets or len(targets) != 1:
+        return "production"
+    return targets[0]
+
+
+def _version_to(command: Rollback, environment: str, past: Sequence[Rollout], now: datetime) -> str:
+    stack = stable_versions(past)
+    if command.to is not None:
+        if command.to not in ever_stable(past):
+            raise Refusal(
+                f"{command.to} has not been stable on {command.service} in {environment}"
+                + (f"; it was {', '.join(reversed(stack[-5:]))} before." if stack else ".")
+                + " Use `/deploy` for a new version.",
+                code="not_a_past_version",
+            )
+        return command.to
+    newest = newest_finished(past)
+    if newest is not None and newest.ended is not None:
+        undone = newest.phase is Phase.ROLLED_BACK or bool(newest.rollback_of)
+        if undone and now - newest.ended < RECENT:
+            raise _already(command, environment, newest, stack, now)
+    if len(stack) < 2:
+        raise Refusal(
+            f"{command.service} in {environment} has no earlier version on record to go back to. "
+            f"Name one that was stable: `/rollback {command.service} {environment} to VERSION`.",
+            code="nothing_to_roll_back",
+        )
+    return stack[-2]
+
+
+def _already(
+    command: Rollback, environment: str, newest: Rollout, stack: list[str], now: datetime
+) -> Refusal:
+    minutes = int((now - (newest.ended or now)).total_seconds() // 60)
+    live = stack[-1] if stack else newest.from_version
+    further = stack[-2] if len(stack) > 1 else ""
+    offers = (
+        [
+            Offer(
+                f"Go further back to {further}",
+                f"rollback {command.service} {environment} to {further}",
+                danger=True,
+            )
+        ]
+        if further
+        else []
+    )
+    return Refusal(
+        f"{command.service} in {environment} was already rolled back {minutes} min ago; {live} is live. "
+        "Nothing was changed.",
+        code="already_rolled_back",
+        offers=offers,
+        rollout=newest,
+    )
+
+
+def _confirmation(
+    command: Rollback, environment: str, past: Sequence[Rollout], version: str
+) -> Refusal:
+    stack = stable_versions(past)
+    live = stack[-1] if stack else "what is live"
+    to = f" to {command.to}" if command.to else ""
+    return Refusal(
+        f"Roll {command.service} in {environment} back from {live} to {version}? {version} no longer runs, so this "
+        "takes as long as its pods need to start.",
+        code="confirmation_needed",
+        offers=[
+            Offer(
+                "Yes, roll back now",
+                f"rollback {command.service} {environment}{to} now",
+                danger=True,
+            )
+        ],
+    )

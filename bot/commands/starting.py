@@ -1,0 +1,138 @@
+"""Starting a rollout: compile, refuse or commit. Nothing outside the database is touched."""
+
+from datetime import datetime
+
+from bot import policy
+from bot.commands.answers import Answer, Refusal
+from bot.commands.world import Receipt, World
+from bot.grammar.verbs import Deploy, ShowPlan
+from bot.planning import plan_for, rules_for
+from bot.policy import Actor
+from bot.rollout.values import Entry, Phase, Rollout
+from bot.settings.values import UnknownNameError
+from bot.store import BusyError, Inbound, Store
+from strategies.plan import Plan
+from strategies.request import PlanError
+
+
+def compile_or_refuse(world: World, deploy: Deploy) -> Plan:
+    """Return the plan of a request. Raises `Refusal` with status 422."""
+    try:
+        return plan_for(deploy, world.config)
+    except PlanError as error:
+        raise Refusal(str(error), code=error.code, status=422, key=error.key) from error
+    except UnknownNameError as error:
+        raise Refusal(
+            str(error), code=error.code, status=422, suggestion=error.suggestion or ""
+        ) from error
+
+
+def show_plan(world: World, command: ShowPlan) -> Answer:
+    """Compile and show; no row, no message, no write."""
+    plan = compile_or_refuse(world, command.deploy)
+    return Answer(
+        f"Plan for {plan.service} {plan.version} in {plan.environment}.", plan=plan, kind="plan"
+    )
+
+
+async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Commit a new rollout with its plan, then wake it."""
+    if command.options.dry_run:
+        return show_plan(world, ShowPlan(command))
+    plan = compile_or_refuse(world, command)
+    check(policy.allow(actor, "deploy"))
+    now = world.now()
+    _not_frozen(world, command, now)
+    r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
+    entry = Entry("created", actor.id, _sentence(r), data={"digest": plan.digest})
+    return await create(world, r.tell(entry), actor, receipt)
+
+
+def new_rollout(
+    world: World,
+    service: str,
+    environment: str,
+    plan: Plan,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Rollout:
+    """Return the first row of a rollout; its fence counter is given by the store."""
+    about = world.config.service(service).about
+    return Rollout(
+        id=world.new_id(),
+        service=service,
+        environment=environment,
+        version=plan.version,
+        plan=plan,
+        requester=actor.owner or actor.id,
+        created=now,
+        counter=0,
+        reason=reason,
+        rules=rules_for(service, environment, world.config),
+        channel=about.channel or world.config.slack.channel,
+    )
+
+
+async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Insert a rollout with its receipt in one transaction. Raises `Refusal` when the target is busy."""
+    try:
+        async with world.store.writing() as writing:
+            if receipt is not None:
+                inbound = receipt.inbound(actor, actor.door, world.now(), r.id)
+                answered = Inbound(
+                    inbound.key, inbound.door, inbound.actor, inbound.body, inbound.at, r.id,
+                    {"code": "ok", "rollout": r.id},
+                )  # fmt: skip
+                if not await writing.receive(answered):
+                    return await repeated(world, receipt.key)
+            r = await writing.create(r)
+    except BusyError as busy:
+        raise await _busy(world.store, busy.rollout) from busy
+    world.wake(r.id)
+    return Answer(_sentence(r), rollout=r, plan=r.plan, created=True)
+
+
+def _sentence(r: Rollout) -> str:
+    return f"{r.service} {r.version} → {r.environment} requested by {r.requester}."
+
+
+async def repeated(world: World, key: str) -> Answer:
+    """Return what was answered to the first delivery of the same request."""
+    inbound = await world.store.inbound(key)
+    if inbound is None or inbound.answer is None:
+        return Answer("Already recorded; it is being worked on.", code="already_recorded")
+    answer = inbound.answer
+    if answer.get("code", "ok") != "ok":
+        raise Refusal(str(answer.get("sentence", "")), code=str(answer["code"]))
+    rollout = inbound.rollout
+    found = await world.store.get(rollout) if rollout else None
+    return Answer("Already recorded.", code="already_recorded", rollout=found)
+
+
+async def _busy(store: Store, rollout: str) -> Refusal:
+    r = await store.get(rollout)
+    where = "paused" if r.phase is Phase.PAUSED else f"at {r.weight:g} %"
+    return Refusal(
+        f"{r.service} in {r.environment} already has {r.version} in flight ({where}, {r.id}, by {r.requester}). "
+        f"Wait for it, or `/rollback {r.service} {r.environment}` first.",
+        code="rollout_in_flight",
+        rollout=r,
+    )
+
+
+def check(decision: policy.Decision) -> None:
+    """Raise the refusal of a decision that says no."""
+    if not decision.allowed:
+        status = 409 if decision.code in {"no_open_gate", "already_counted"} else 403
+        raise Refusal(decision.sentence, code=decision.code, status=status)
+
+
+def _not_frozen(world: World, command: Deploy, now: datetime) -> None:
+    window = policy.frozen(world.config.environment(command.environment).freeze, now)
+    if window:
+        raise Refusal(
+            f"{command.environment} is frozen {window}. Start afterwards; `/rollback` still works.",
+            code="frozen",
+            status=423,
+        )

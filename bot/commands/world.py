@@ -1,0 +1,44 @@
+"""What commands work with: the row store, the configuration, the directory of people, a clock and a bell."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.policy import Actor, Membership
+from bot.settings.values import Config
+from bot.store import Inbound, Store
+
+
+class Directory(Protocol):
+    """Who people are and which groups they are in, asked at the moment of the decision."""
+
+    async def membership(self, actor: Actor, groups: Sequence[str]) -> Membership:
+        """Look up; never raises, `known=False` says that it could not be looked up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How a door received something: the key makes a second delivery of it harmless."""
+
+    key: str
+    body: Mapping[str, Any]
+
+    def inbound(self, actor: Actor, door: str, now: datetime, rollout: str = "") -> Inbound:
+        """Return the inbox row of this receipt."""
+        return Inbound(self.key, door, actor.id, self.body, now, rollout)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What commands work with."""
+
+    store: Store
+    config: Config
+    directory: Directory
+    now: Callable[[], datetime]
+    wake: Callable[[str], None]
+    """Called after the commit with the id of a rollout that has something to do."""
+    new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

@@ -1,0 +1,39 @@
+"""What can be said: every verb with its form and one line about it. Help texts and documents are built from this table.
+
+Pure data. A first word that is a verb is a verb: a service of the same name is reached with `deploy` in front of it
+(`/deploy deploy status v2`), so that adding a service never changes what a line means.
+"""
+
+from dataclasses import dataclass
+
+_START = "SERVICE VERSION [to ENVIRONMENT] [key=value …] [because REASON…]"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One verb: what follows it, and what it does."""
+
+    verb: str
+    form: str
+    about: str
+
+
+PHRASES: tuple[Phrase, ...] = (
+    Phrase("deploy", _START, "open traffic to a version, step by step"),
+    Phrase("rollback", "[SERVICE] [ENV] [to VERSION] [now] [REASON…]", "go back; alone: list"),
+    Phrase("plan", "SERVICE VERSION …", "show what deploy would do"),
+    Phrase("status", "[SERVICE] [ENV]", "what is in flight and live"),
+    Phrase("history", "SERVICE [ENV]", "what went out before"),
+    Phrase("promote", "SERVICE [ENV]", "vote for the open gate"),
+    Phrase("approve", "SERVICE [ENV]", "the same as promote"),
+    Phrase("pause", "SERVICE [ENV]", "hold; the checks go on"),
+    Phrase("resume", "SERVICE [ENV]", "go on after a pause"),
+    Phrase("extend", "SERVICE [ENV] [30m]", "give the gate or the soak more time"),
+    Phrase("resolve", "SERVICE [ENV] REASON", "end what needs attention, by hand"),
+    Phrase("cancel", "ID", "take a scheduled rollout back"),
+    Phrase("help", "[WORD]", "this text, or about one word"),
+)
+VERBS = tuple(phrase.verb for phrase in PHRASES)
+
+# Words of the contract whose work is not in this version: said plainly, and never taken for the name of a service.
+NOT_YET = ("stats", "schedule", "lock", "unlock", "freeze", "thaw")

@@ -1,0 +1,84 @@
+"""Command to text: the line that, typed, means exactly this command.
+
+Pure. `parse_line(render(command), known) == command`; the environment is always said, short forms never used.
+"""
+
+from typing import assert_never
+
+from bot.grammar.options import options_to_words
+from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.verbs import (
+    Cancel,
+    Command,
+    Deploy,
+    Extend,
+    Help,
+    History,
+    Pause,
+    Promote,
+    Resolve,
+    Resume,
+    Rollback,
+    ShowPlan,
+    Status,
+)
+from bot.settings.scalars import format_duration
+
+
+def render(command: Command) -> str:
+    """Return the command as a line that begins with its verb."""
+    match command:
+        case Deploy():
+            # A service named like a verb is only reached behind a second `deploy`.
+            verb = "deploy deploy" if command.service.casefold() in _TAKEN else "deploy"
+            return _deploy(verb, command)
+        case ShowPlan():
+            return _deploy("plan", command.deploy)
+        case Rollback():
+            to = f"to {command.to}" if command.to else None
+            now = "now" if command.now else None
+            place = (command.service, command.environment)
+            return _line("rollback", *place, to, now, reason=command.reason)
+        case Help():
+            return _line("help", command.topic)
+        case Cancel():
+            return _line("cancel", command.id, reason=command.reason)
+        case _:
+            return _about_a_place(command)
+
+
+_TAKEN = frozenset({*VERBS, *NOT_YET})
+
+
+def _about_a_place(
+    command: Promote | Pause | Resume | Extend | Resolve | Status | History,
+) -> str:
+    place = (command.service, command.environment)
+    match command:
+        case Promote():
+            gate = f"gate={command.gate}" if command.gate else None
+            return _line("promote", *place, gate, reason=command.reason)
+        case Pause():
+            return _line("pause", *place, reason=command.reason)
+        case Resume():
+            return _line("resume", *place, reason=command.reason)
+        case Extend():
+            more = format_duration(command.seconds)
+            return _line("extend", *place, more, reason=command.reason)
+        case Resolve():
+            return _line("resolve", *place, reason=command.reason)
+        case Status():
+            return _line("status", *place)
+        case History():
+            return _line("history", *place)
+        case _:
+            assert_never(command)
+
+
+def _deploy(verb: str, deploy: Deploy) -> str:
+    words = (deploy.service, deploy.version, f"to {deploy.environment}")
+    return _line(verb, *words, *options_to_words(deploy.options), reason=deploy.reason)
+
+
+def _line(*words: str | None, reason: str = "") -> str:
+    return " ".join([*(word for word in words if word), *(["because", reason] if reason else [])])

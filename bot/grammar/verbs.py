@@ -1,0 +1,175 @@
+"""The commands, as values: what a person can ask for, whichever door they came through.
+
+Pure. Every door (slash command, mention, button, REST, CLI) makes one of these and hands it to `bot.commands`; the
+fields are already of their type and in their unit (seconds, percent, milliseconds); names are as configured.
+"""
+
+from dataclasses import dataclass, field
+
+HALF_HOUR = 1800
+"""What `extend` adds when it is not told, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a request may change about the configured strategy. `None` means: as configured."""
+
+    strategy: str | None = None
+    """One of `direct recreate canary blue-green rolling ab-test`."""
+    steps: tuple[float, ...] | None = None
+    """Percent; the last is always 100."""
+    soak: tuple[int, ...] | None = None
+    """Seconds; one value for all steps, or one per given step."""
+    error_threshold: float | None = None
+    """Percent."""
+    latency_p95: float | None = None
+    """Milliseconds."""
+    auto_promote: bool | None = None
+    dry_run: bool = False
+    namespace: str | None = None
+    mesh: str | None = None
+    at: str | None = None
+    """`22:00`, or a date and a time in ISO form, with or without a zone."""
+    cron: str | None = None
+    """Five crontab fields, checked."""
+    header: str | None = None
+    """`x-canary` (present) or `x-canary=true` (equal); the name in lower case."""
+    user_tier: str | None = None
+    region: str | None = None
+    batch_size: str | None = None
+    """`25%` of the instances, or `2` instances."""
+    batch_delay: int | None = None
+    """Seconds."""
+    max_concurrent: int | None = None
+    test_duration: int | None = None
+    """Seconds."""
+    split: str | None = None
+    """`A/B` in percent, `70/30`: A is live, B is new."""
+    approvals: int | None = None
+    keep_baseline: float | None = None
+    """Percent, 0 to 20."""
+    confidence: str | None = None
+    """Percent with its sign, `95%`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """Start a rollout. `environment` is resolved: the one named, else production, else the service's only one."""
+
+    service: str
+    version: str
+    environment: str
+    options: Options = field(default_factory=Options)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPlan:
+    """Compile and show, change nothing."""
+
+    deploy: Deploy
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Cast my vote on the open gate (`promote` and `approve` are the same)."""
+
+    service: str
+    environment: str | None = None
+    gate: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Hold a rollout where it is; checks go on."""
+
+    service: str
+    environment: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on after a pause."""
+
+    service: str
+    environment: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Move the open gate's deadline, else the soak's end, by `seconds`."""
+
+    service: str
+    environment: str | None = None
+    seconds: int = HALF_HOUR
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """End a rollout that needs attention, by hand; nothing is written to the target."""
+
+    service: str
+    environment: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Go back. `service=None` lists what can be undone."""
+
+    service: str | None = None
+    environment: str | None = None
+    to: str | None = None
+    now: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is in flight, and what is live."""
+
+    service: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What went out before."""
+
+    service: str
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take a scheduled rollout back before it starts."""
+
+    id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """How to talk to the bot."""
+
+    topic: str = ""
+
+
+Command = (
+    Deploy
+    | ShowPlan
+    | Promote
+    | Pause
+    | Resume
+    | Extend
+    | Resolve
+    | Rollback
+    | Status
+    | History
+    | Cancel
+    | Help
+)

@@ -1,0 +1,215 @@
+"""Observe, advance, save, apply: one rollout at a time, until nothing changes.
+
+Level-triggered: a turn may run at any time and any number of times. The row is saved before the world is touched, and
+the next turn reads the world back, so that a crash, a lost timer and a foreign edit are all the same path. A command
+interrupts the turn that is running: a rollback never waits for a slow query.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.observing import Target, observe, trouble_of
+from bot.rollout import advance
+from bot.rollout.intents import intent_state
+from bot.rollout.pace import need, wake_at
+from bot.rollout.seen import Seen
+from bot.rollout.values import Phase, PutLane, PutWeight, Rollout, Trouble
+from bot.schedule import Timers
+from bot.store import PoisonedRowError, StaleError, Store
+from integrations.base import ConflictError, IntegrationError
+
+log = logging.getLogger("sluice.reconciler")
+
+_TURNS = 40
+"""Turns without a rest; a row that keeps changing longer than this rests until its next timer."""
+_CONFLICTS = 5
+_AFTER_BUG = timedelta(seconds=30)
+
+
+class Reconciler:
+    """Makes the world match the rows."""
+
+    def __init__(
+        self,
+        store: Store,
+        target_of: Callable[[Rollout], Awaitable[Target]],
+        now: Callable[[], datetime],
+        touched: Callable[[str], None],
+    ) -> None:
+        """`touched` is called with the id of a row that was saved, for those who show or announce it."""
+        self._store = store
+        self._target_of = target_of
+        self._now = now
+        self._touched = touched
+        self._timers: Timers | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._looked: dict[str, datetime] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def use(self, timers: Timers) -> None:
+        """Set who rings when a rollout is due."""
+        self._timers = timers
+
+    def ring(self, rollout: str) -> None:
+        """Take a turn because a timer is due, unless one is being taken."""
+        if rollout not in self._tasks:
+            self._begin(rollout, None)
+
+    def wake(self, rollout: str) -> None:
+        """Begin a new turn because a command changed the row, in place of the one that is running."""
+        self._touched(rollout)
+        self._begin(rollout, self._tasks.get(rollout))
+
+    def _begin(self, rollout: str, before: asyncio.Task[None] | None) -> None:
+        task = asyncio.create_task(self._run(rollout, before), name=f"reconcile {rollout}")
+        self._tasks[rollout] = task
+        task.add_done_callback(lambda done: self._ended(rollout, done))
+
+    def _ended(self, rollout: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(rollout) is task:
+            del self._tasks[rollout]
+
+    async def _run(self, rollout: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            before.cancel()
+        try:
+            # Single flight: the interrupted turn must be over before the next one begins.
+            async with self._locks.setdefault(rollout, asyncio.Lock()):
+                r = await self.reconcile(rollout)
+        except PoisonedRowError:
+            log.exception("rollout %s cannot be read; it needs a person, the others go on", rollout)
+        except KeyError:
+            log.warning("rollout %s is not there", rollout)
+        except Exception:
+            log.exception("rollout %s: the turn failed; it is tried again", rollout)
+            self._again(rollout, self._now() + _AFTER_BUG)
+        else:
+            self._again(rollout, wake_at(r, self._now(), self._looked.get(rollout)))
+
+    def _again(self, rollout: str, at: datetime | None) -> None:
+        if self._timers is None:
+            return
+        if at is None:
+            self._timers.drop(rollout)
+            self._looked.pop(rollout, None)
+            self._locks.pop(rollout, None)
+        else:
+            self._timers.wake(rollout, at)
+
+    async def settled(self) -> None:
+        """Wait until no turn is being taken."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Interrupt all turns; the rows remember."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def boot(self) -> int:
+        """Take up every rollout that may have something to do; returns how many."""
+        ids = await self._store.live_ids()
+        for rollout in ids:
+            self.ring(rollout)
+        return len(ids)
+
+    async def sweep(self, has_timer: Callable[[str], bool]) -> None:
+        """Ring for rollouts whose timer was lost."""
+        for rollout in await self._store.live_ids():
+            if rollout not in self._tasks and not has_timer(rollout):
+                self.ring(rollout)
+
+    async def reconcile(self, rollout: str) -> Rollout:
+        """Take turns until the row and the world agree as far as they can now."""
+        r = await self._store.get(rollout)
+        trouble: Trouble | None = None
+        conflicts = 0
+        for _ in range(_TURNS):
+            seen = await self._observe(r, trouble)
+            try:
+                r, changed = await self._advance(r, seen)
+            except StaleError:
+                r, trouble = await self._store.get(rollout), None
+                continue
+            if seen.trouble is not None:
+                break
+            wrote, trouble = await self._apply(r, seen)
+            if trouble is not None and trouble.code == "conflict":
+                conflicts += 1
+                trouble = None if conflicts <= _CONFLICTS else trouble
+                continue
+            if not (changed or wrote or trouble):
+                break
+        return r
+
+    async def _observe(self, r: Rollout, trouble: Trouble | None) -> Seen:
+        now = self._now()
+        if trouble is not None:
+            return Seen(now=now, trouble=trouble)
+        wanted = need(r, now, self._looked.get(r.id))
+        if not (wanted.split or wanted.lanes or wanted.window or wanted.inspect):
+            return Seen(now=now)
+        try:
+            target = await self._target_of(r)
+        except LookupError as error:
+            sentence = (
+                f"{r.target} is no longer configured ({error}). Put it back into the configuration."
+            )
+            return Seen(
+                now=now, trouble=Trouble("target_not_configured", sentence, now, final=True)
+            )
+        except IntegrationError as error:
+            return Seen(now=now, trouble=trouble_of(error, now))
+        seen = await observe(r, target, wanted, now)
+        if seen.look is not None:
+            self._looked[r.id] = now
+        # Reading took time: deadlines are held against the moment after it.
+        return replace(seen, now=max(now, self._now()))
+
+    async def _advance(self, r: Rollout, seen: Seen) -> tuple[Rollout, bool]:
+        after = advance(r, seen)
+        if after == r:
+            return r, False
+        saved = await self._store.save(after, seen.now)
+        self._touched(r.id)
+        return saved, True
+
+    async def _apply(self, r: Rollout, seen: Seen) -> tuple[bool, Trouble | None]:
+        """Write the open intent, if it is not there yet. Returns whether something was written, and what went wrong."""
+        if r.phase not in {Phase.RUNNING, Phase.ROLLING_BACK} or r.intent is None:
+            return False, None
+        if intent_state(r, seen) != "pending":
+            return False, None
+        try:
+            return await self._write(r, seen), None
+        except ConflictError as error:
+            return False, trouble_of(error, seen.now)
+        except IntegrationError as error:
+            log.warning("rollout %s: %s (%s)", r.id, error, error.code)
+            return False, trouble_of(error, seen.now)
+
+    async def _write(self, r: Rollout, seen: Seen) -> bool:
+        target = await self._target_of(r)
+        match r.intent:
+            case PutWeight(percent=percent) if seen.split is not None:
+                await target.router.write(percent, token=seen.split.token, fence=r.fence)
+                return True
+            case PutLane(lane=lane, image=image, replicas=replicas) if seen.lanes is not None:
+                now_there = seen.lanes[lane]
+                await target.workload.write(
+                    lane,
+                    image=image if image != now_there.image else None,
+                    replicas=replicas if replicas != now_there.replicas else None,
+                    token=now_there.token,
+                    fence=r.fence,
+                )
+                return True
+            case _:
+                return False

@@ -1,0 +1,203 @@
+"""The way home: traffic first, read back, then the workloads. Pure.
+
+Rolling back is absorbing: it ends only when the target reads back as it was armed, and it is retried for ever. It never
+takes the traffic to a stable lane without ready pods, and never writes over an image that somebody else put there.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.rollout.intents import ANYTHING, intent_state
+from bot.rollout.pace import DRAIN, RECHECK
+from bot.rollout.seen import Seen
+from bot.rollout.values import Armed, Entry, Phase, PutLane, PutWeight, Rollout, Trouble
+from integrations.base import Lane, LaneState
+
+_LASTING = 3
+"""Failed tries after which a rollback pages."""
+
+
+def roll_back(r: Rollout, seen: Seen) -> Rollout:
+    """Take the next step home."""
+    armed = r.armed
+    if armed is None:
+        return _nothing_written(r, seen)
+    if seen.trouble is not None:
+        return _keep_trying(r, seen.trouble)
+    if seen.lanes is None or seen.split is None:
+        return r
+    if r.trouble is not None and r.trouble.code != "stable_unhealthy":
+        r = replace(r, trouble=None)
+    if r.back is not None and r.back.home is not None:
+        return _workloads(r, seen, armed)
+    if r.stable_touched:
+        waiting = _stable_image_home(r, seen, armed)
+        if waiting is not None:
+            return waiting
+    return _traffic(r, seen)
+
+
+def _keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
+    """Count the failed try and page once when it looks lasting; nothing ends a rollback but its success."""
+    before = r.trouble
+    known = before is not None and before.code == trouble.code
+    if before is not None and known:
+        trouble = replace(trouble, since=before.since, tries=before.tries + 1)
+    r = replace(r, trouble=trouble)
+    lasting = trouble.tries == _LASTING or (trouble.final and not known)
+    if not lasting:
+        return r
+    text = (
+        f"The rollback of {r.service} is not getting through: {trouble.sentence} It is tried again "
+        f"until it works; by hand: give all traffic to stable ({r.from_version})."
+    )
+    return r.tell(
+        Entry(
+            "rollback_failing",
+            "sluice",
+            text,
+            code=trouble.code,
+            event="rollout.needs_attention",
+            tell="broadcast",
+        )
+    )
+
+
+def _nothing_written(r: Rollout, seen: Seen) -> Rollout:
+    reason = r.back.reason if r.back and r.back.reason else "before anything was written"
+    entry = Entry("cancelled", r.back.actor if r.back else "sluice", f"Cancelled: {reason}.")
+    return replace(r, phase=Phase.CANCELLED, ended=seen.now, trouble=None).tell(entry)
+
+
+def _stable_image_home(r: Rollout, seen: Seen, armed: Armed) -> Rollout | None:
+    """Give stable its old image while the traffic stays put; None when that is done."""
+    assert seen.lanes is not None
+    stable = seen.lanes[Lane.STABLE]
+    if stable.image == armed.stable.image and stable.settled and stable.ready >= 1:
+        return None
+    force = r.back is not None and r.back.force
+    if stable.image == armed.stable.image and force and stable.ready >= 1:
+        return None
+    if stable.image != armed.stable.image and not _ours(r, stable):
+        return _ask(
+            r,
+            seen,
+            "stable_changed",
+            f"Stable runs {stable.image}, which this rollout did not put there; it is left alone. "
+            "Decide by hand, then `resolve`.",
+        )
+    if not (isinstance(r.intent, PutLane) and r.intent.lane is Lane.STABLE):
+        pods = max(stable.replicas, armed.stable.replicas)
+        text = f"Stable gets {r.from_version} back before the traffic moves."
+        return replace(r, intent=PutLane(Lane.STABLE, armed.stable.image, pods, seen.now)).tell(
+            Entry("stable_back", "sluice", text)
+        )
+    return _page_if_slow(r, seen, stable)
+
+
+def _ours(r: Rollout, stable: LaneState) -> bool:
+    return stable.image == r.image or stable.image.startswith(f"{r.image}@")
+
+
+def _page_if_slow(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
+    assert isinstance(r.intent, PutLane)
+    slow = seen.now - r.intent.at > timedelta(minutes=5)
+    if not slow or (r.trouble is not None and r.trouble.code == "stable_unhealthy"):
+        return r
+    return _unhealthy(r, seen, stable)
+
+
+def _unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
+    text = (
+        f"Holding the traffic where it is: stable has {stable.ready} ready pods "
+        f"({stable.detail or stable.image}). Repair it and the rollback goes on; "
+        f"`/rollback {r.service} now` moves the traffic anyway."
+    )
+    trouble = Trouble("stable_unhealthy", text, seen.now)
+    return replace(r, trouble=trouble).tell(
+        Entry(
+            "rollback_held",
+            "sluice",
+            text,
+            code="stable_unhealthy",
+            event="rollout.needs_attention",
+            tell="broadcast",
+        )
+    )
+
+
+def _traffic(r: Rollout, seen: Seen) -> Rollout:
+    assert seen.lanes is not None
+    assert r.armed is not None
+    stable = seen.lanes[Lane.STABLE]
+    force = r.back is not None and r.back.force
+    if stable.ready < 1 and not force:
+        known = r.trouble is not None and r.trouble.code == "stable_unhealthy"
+        return r if known else _unhealthy(r, seen, stable)
+    if not isinstance(r.intent, PutWeight):
+        intent = PutWeight(r.armed.canary_weight, before=ANYTHING, since=r.revision + 1)
+        return replace(r, intent=intent, trouble=None)
+    if intent_state(r, seen) != "applied":
+        return r
+    text = f"All traffic is back on {r.from_version}, read back."
+    back = replace(r.back, home=seen.now) if r.back else None
+    return replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now, back=back).tell(
+        Entry("traffic_home", "sluice", text)
+    )
+
+
+def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
+    assert r.back is not None
+    assert r.back.home is not None
+    assert seen.lanes is not None
+    assert seen.split is not None
+    if not isinstance(r.intent, PutLane):
+        if seen.now - r.back.home < DRAIN and r.back.weight > 0:
+            return r
+        memo = armed.canary
+        return replace(r, intent=PutLane(Lane.CANARY, memo.image, memo.replicas, seen.now))
+    if intent_state(r, seen) != "applied":
+        return r
+    return _done(r, seen)
+
+
+def _done(r: Rollout, seen: Seen) -> Rollout:
+    assert r.back is not None
+    seconds = int((seen.now - r.back.at).total_seconds())
+    how = "automatically" if r.back.automatic else f"by {r.back.actor}"
+    why = f": {r.back.reason}" if r.back.reason else ""
+    text = (
+        f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} "
+        f"from {r.back.weight:g} %{why}. Everything is as before, {seconds} s after the decision."
+    )
+    entry = Entry(
+        "rolled_back",
+        r.back.actor,
+        text,
+        code=r.back.code,
+        event="rollout.rolled_back",
+        tell="broadcast" if r.back.automatic else "thread",
+    )
+    return replace(
+        r,
+        phase=Phase.ROLLED_BACK,
+        ended=seen.now,
+        intent=None,
+        trouble=None,
+        recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
+    ).tell(entry)
+
+
+def _ask(r: Rollout, seen: Seen, code: str, text: str) -> Rollout:
+    entry = Entry(
+        "needs_attention",
+        "sluice",
+        text,
+        code=code,
+        event="rollout.needs_attention",
+        tell="broadcast",
+    )
+    trouble = Trouble(code, text, seen.now, final=True)
+    return replace(
+        r, phase=Phase.NEEDS_ATTENTION, code=code, trouble=trouble, resume_to=Phase.ROLLING_BACK
+    ).tell(entry)

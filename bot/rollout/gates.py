@@ -1,0 +1,129 @@
+"""Gates: questions to people. Opening, voting, expiring. Pure.
+
+A gate is bound to its rollout, its step and its attempt, and leaves `open` exactly once.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout, Vote
+from strategies.plan import Approve, SetWeight, Soak, Switch
+
+
+def next_weight(r: Rollout) -> float | None:
+    """Return the weight that the next promotion leads to; `None` when it leads to the end."""
+    for step in r.plan.steps[r.cursor :]:
+        match step:
+            case SetWeight(percent=percent):
+                return percent
+            case Switch():
+                return 100.0
+            case _:
+                continue
+    return None
+
+
+def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask"]) -> Rollout:
+    """Open the gate of the current step, with the newest numbers on it."""
+    attempt = r.progress.attempt + 1
+    step = r.step
+    approve = step if isinstance(step, Approve) else None
+    expires = approve.expires if approve else r.rules.gate_expires
+    gate = Gate(
+        id=f"{r.id}.{r.cursor}.{attempt}",
+        kind=kind,
+        opened=now,
+        expires=now + timedelta(seconds=expires),
+        quorum=approve.quorum if approve else max(1, r.rules.approvals),
+        groups=approve.groups if approve else r.rules.approvers,
+        look=r.look,
+        judgement=r.judgement,
+        weakened=approve.weakened if approve else (),
+    )
+    kept = replace(r.progress, attempt=attempt)
+    return replace(r, phase=Phase.WAITING, gate=gate, progress=kept).tell(
+        Entry(
+            "gate_opened",
+            "sluice",
+            _question(r, kind),
+            event="rollout.waiting",
+            data={"gate": gate.id},
+            tell="",
+        )
+    )
+
+
+def _question(r: Rollout, kind: str) -> str:
+    if kind == "ask" and r.judgement is not None:
+        return f"The metrics cannot decide at {r.weight:g} %: {r.judgement.sentence}."
+    return f"Waiting for a decision at {r.weight:g} %."
+
+
+def close_gate(r: Rollout, sentence: str, people: tuple[str, ...] = ()) -> Rollout:
+    """Close the open gate, if there is one, with the line that its message turns into."""
+    if r.gate is None:
+        return r
+    return replace(r, gate=None, closed=(*r.closed, ClosedGate(r.gate.id, sentence, people)))
+
+
+def vote(r: Rollout, actor: str, now: datetime) -> Rollout:
+    """Count one person's yes on the open gate; with the quorum the rollout goes on.
+
+    The caller has asked `bot.policy` who may. Raises `ValueError` without an open gate.
+    """
+    if r.gate is None:
+        raise ValueError("no open gate")
+    gate = replace(r.gate, votes=(*r.gate.votes, Vote(actor, now)))
+    data = {"gate": gate.id}
+    missing = gate.quorum - len(gate.votes)
+    if missing > 0:
+        text = f"{actor} approved at {r.weight:g} %; {missing} more needed."
+        return replace(r, gate=gate).tell(Entry("voted", actor, text, data=data))
+    after = next_weight(r)
+    goal = f"to {after:g} %" if after is not None else "to stable"
+    waited = _words(now - gate.opened)
+    people = tuple(v.actor for v in gate.votes)
+    text = f"Promoted {goal} by {', '.join(people)} after {waited}."
+    r = close_gate(replace(r, gate=gate), text, people)
+    entry = Entry(
+        "promoted",
+        actor,
+        text,
+        data={**data, "people": people, "waited_s": int((now - gate.opened).total_seconds())},
+    )
+    return replace(r, phase=Phase.RUNNING, code="").to_next(now).tell(entry)
+
+
+def expire(r: Rollout) -> Rollout:
+    """Close a gate that nobody answered in time: the safe default, and a page."""
+    text = f"Nobody decided in time; holding at {r.weight:g} %. `resume` opens a fresh gate."
+    r = close_gate(r, text)
+    return replace(r, phase=Phase.PAUSED, code="gate_expired").tell(
+        Entry(
+            "gate_expired",
+            "sluice",
+            text,
+            code="gate_expired",
+            event="rollout.paused",
+            tell="broadcast",
+        )
+    )
+
+
+def on_expiry(r: Rollout) -> Literal["hold", "rollback"]:
+    """Return what the open gate does when nobody answers."""
+    return r.step.on_expiry if isinstance(r.step, Approve) else r.rules.on_expiry
+
+
+def extends_soak(r: Rollout) -> bool:
+    """Whether `extend` moves the end of a soak (and not the deadline of a gate)."""
+    return r.gate is None and isinstance(r.step, Soak)
+
+
+def _words(span: timedelta) -> str:
+    minutes, seconds = divmod(int(span.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

@@ -1,0 +1,137 @@
+"""What a look at the metrics does to a row. Pure.
+
+An uneventful look leaves the row as it is, so that ten thousand quiet soaks write nothing.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.rollout.gates import close_gate
+from bot.rollout.seen import Seen
+from bot.rollout.values import Back, Entry, Phase, Rollout
+from strategies.verdict import Judgement, Look, Result, Verdict, judge, number
+
+_REFRESH = timedelta(minutes=1)
+"""How old the numbers on the card may be before an uneventful look is kept anyway."""
+
+
+def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
+    """Judge the look of this turn; the row changes only when it says something new. No look: no judgement."""
+    soak = r.watched
+    if seen.look is None or soak is None:
+        return r, None
+    judgement, fails = judge(
+        seen.look,
+        soak.checks,
+        min_requests=soak.min_requests,
+        fails=r.progress.fails,
+        weight=r.weight,
+    )
+    if judgement.verdict is Verdict.FAIL:
+        kept = replace(r, look=seen.look, judgement=judgement)
+        return fall_back(kept, judgement, seen), judgement
+    new_warnings = _new_warnings(r.judgement, judgement)
+    if _pattern(judgement) != _pattern(r.judgement) or fails != r.progress.fails or _old(r, seen):
+        r = replace(
+            r, look=seen.look, judgement=judgement, progress=replace(r.progress, fails=fails)
+        )
+    for warning in new_warnings:
+        r = r.tell(Entry("warned", "sluice", f"Warning: {warning.sentence}.", code="check_warned"))
+    return r, judgement
+
+
+def fall_back(r: Rollout, judgement: Judgement, seen: Seen) -> Rollout:
+    """Turn a failed look into a rollback, with its numbers."""
+    reason = f"{judgement.sentence} at {r.weight:g} %"
+    return start_back(
+        r,
+        Back(
+            code="check_failed",
+            reason=reason,
+            actor="sluice",
+            at=seen.now,
+            automatic=True,
+            weight=r.weight,
+            judgement=judgement,
+        ),
+    )
+
+
+def start_back(r: Rollout, back: Back) -> Rollout:
+    """Record that a rollback begins. Legal in every non-final phase; nothing is asked."""
+    r = close_gate(r, f"Closed: rolling back ({back.reason or back.actor}).", (back.actor,))
+    who = "Automatic rollback" if back.automatic else f"Rollback asked for by {back.actor}"
+    return replace(
+        r,
+        phase=Phase.ROLLING_BACK,
+        back=back,
+        code=back.code,
+        intent=None,
+        gate=None,
+        trouble=None,
+    ).tell(
+        Entry(
+            "rollback_started",
+            back.actor,
+            f"{who}: {back.reason}." if back.reason else f"{who}.",
+            code=back.code,
+            event="rollout.rolling_back",
+            data={"weight": back.weight},
+        )
+    )
+
+
+def recovered(r: Rollout, look: Look) -> str:
+    """Return the sentence that says, some minutes after a rollback, whether the numbers are well again."""
+    failed = r.back.judgement.failed("rollback") if r.back and r.back.judgement else ()
+    metrics = [result.metric for result in failed] or ["error_rate", "latency_p95"]
+    now_words = ", ".join(
+        f"{m} {number(look.get(m).stable, m)}{_was(failed, m)}" for m in dict.fromkeys(metrics)
+    )
+    if look.problem or all(look.get(m).stable is None for m in metrics):
+        why = look.problem or look.get(metrics[0]).why_stable
+        return (
+            f"5 minutes after the rollback there are no numbers to tell whether it helped: {why}."
+        )
+    still_bad = [f for f in failed if _still_bad(f, look)]
+    if still_bad:
+        return (
+            f"5 minutes after the rollback the numbers have NOT recovered: {now_words}. "
+            "The cause is probably not this version; look further."
+        )
+    return f"5 minutes after the rollback the numbers have recovered: {now_words}."
+
+
+def _was(failed: tuple[Result, ...], metric: str) -> str:
+    for result in failed:
+        if result.metric == metric:
+            return f" (was {number(result.canary, metric)}, limit {result.limit})"
+    return ""
+
+
+def _still_bad(result: Result, look: Look) -> bool:
+    value = look.get(result.metric).stable
+    if value is None or result.canary is None:
+        return False
+    baseline = result.baseline if result.baseline is not None else 0.0
+    # Recovered means nearer to what stable did before than to what the canary did.
+    return abs(value - result.canary) < abs(value - baseline)
+
+
+def _pattern(judgement: Judgement | None) -> object:
+    if judgement is None:
+        return None
+    return (
+        judgement.verdict,
+        judgement.asks,
+        tuple((r.metric, r.verdict) for r in judgement.results),
+    )
+
+
+def _old(r: Rollout, seen: Seen) -> bool:
+    return r.look is None or seen.now - r.look.at >= _REFRESH
+
+
+def _new_warnings(before: Judgement | None, after: Judgement) -> list[Result]:
+    known = {r.metric for r in before.failed("warn")} if before else set()
+    return [r for r in after.failed("warn") if r.metric not in known]

@@ -1,0 +1,131 @@
+"""When to look again, and at what. Pure: all times come in, nothing is measured here.
+
+A look costs queries, so it happens on a cadence; a click or a timer in between sees only what its own step needs.
+"""
+
+from datetime import datetime, timedelta
+
+from bot.rollout.seen import Need
+from bot.rollout.values import Phase, PutWeight, Rollout
+from strategies.plan import Approve, Retire, SetWeight, Soak, Switch
+
+POLL = timedelta(seconds=2)
+"""Between two reads of something that is on its way (pods starting, a write to be read back)."""
+LOOK = timedelta(seconds=15)
+"""Between two looks at the metrics of a running soak or an open gate: one usual scrape interval."""
+PAUSED_LOOK = timedelta(minutes=1)
+DRAIN = timedelta(seconds=5)
+"""From the read-back of the traffic to the scale-down, so that proxies that lag still find their pods."""
+RECHECK = timedelta(minutes=5)
+"""After a rollback, when the numbers are looked at once more."""
+SLOWEST = timedelta(minutes=1)
+"""The longest wait between two tries while something is in the way."""
+
+
+def cadence(r: Rollout) -> timedelta:
+    """Return the time between two looks: 15 s, a tenth of a short soak, a minute while paused."""
+    if r.phase is Phase.PAUSED or r.watched is None:
+        return PAUSED_LOOK
+    return min(LOOK, max(timedelta(seconds=1), timedelta(seconds=r.watched.duration / 10)))
+
+
+def judged(r: Rollout) -> bool:
+    """Whether the metrics decide something now."""
+    return (
+        r.phase in {Phase.RUNNING, Phase.WAITING, Phase.PAUSED}
+        and r.watched is not None
+        and r.armed is not None
+        and r.weight > 0
+        and not r.stable_touched
+    )
+
+
+def look_due(r: Rollout, now: datetime, looked: datetime | None) -> bool:
+    """Whether the metrics are to be looked at in this turn."""
+    if not judged(r):
+        return False
+    last = looked or r.weight_at
+    if last is None or now - last >= cadence(r):
+        return True
+    end = soak_end(r)
+    return end is not None and now >= end > last
+
+
+def soak_end(r: Rollout) -> datetime | None:
+    """Return when the current soak has lasted long enough; `None` when no soak time runs."""
+    if not isinstance(r.step, Soak) or r.progress.since is None:
+        return None
+    left = r.step.duration + r.progress.extended - r.progress.observed
+    return r.progress.since + timedelta(seconds=left)
+
+
+def window(r: Rollout, now: datetime) -> int:
+    """Return the seconds of metrics to judge: since the weight change, at most one soak (three on thin traffic)."""
+    soak = r.watched
+    if soak is None or r.weight_at is None:
+        return 60
+    elapsed = int((now - r.weight_at).total_seconds())
+    thin = r.look is not None and r.look.requests < soak.min_requests
+    longest = soak.duration * (3 if thin else 1)
+    shortest = 5 if soak.duration < 60 else 15
+    return max(shortest, min(elapsed, longest))
+
+
+def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
+    """Return what `advance` wants to see in this turn."""
+    if r.phase.final:
+        due = r.recheck_at is not None and now >= r.recheck_at
+        return Need(window=int(RECHECK.total_seconds())) if due else Need()
+    if r.phase is Phase.ROLLING_BACK:
+        return Need(split=True, lanes=True)
+    if r.phase in {Phase.SCHEDULED, Phase.NEEDS_ATTENTION}:
+        return Need()
+    if r.armed is None:
+        return Need(split=True, lanes=True, inspect=r.phase is Phase.RUNNING)
+    if look_due(r, now, looked):
+        return Need(split=True, lanes=True, window=window(r, now))
+    if r.phase is not Phase.RUNNING:
+        return Need()
+    entering = isinstance(r.step, SetWeight | Switch) and not isinstance(r.intent, PutWeight)
+    resting = isinstance(r.step, Soak | Approve) and r.intent is None
+    return Need(split=not resting, lanes=not resting, inspect=entering, canary_pods=entering)
+
+
+def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | None:
+    """Return when the next turn is due; `None` when only a person (or nothing) moves this row.
+
+    Every non-final row has an answer or an open gate: no zombies (G10).
+    """
+    if r.phase.final:
+        return r.recheck_at
+    if r.trouble is not None:
+        return now + min(SLOWEST, POLL * (1 << min(r.trouble.tries, 5)))
+    times = [t for t in _times(r, now, looked) if t is not None]
+    return min(times) if times else None
+
+
+def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime | None]:
+    if r.phase is Phase.ROLLING_BACK:
+        return [now + POLL]
+    if r.phase is Phase.NEEDS_ATTENTION:
+        return [None]
+    times: list[datetime | None] = []
+    if judged(r):
+        times.append(max(now, (looked or r.weight_at or now) + cadence(r)))
+    if r.phase is Phase.WAITING:
+        times.append(r.gate.expires if r.gate else now)
+    elif r.phase is Phase.PAUSED:
+        times.append(now + PAUSED_LOOK)
+    else:
+        times.append(_step_time(r, now))
+    return times
+
+
+def _step_time(r: Rollout, now: datetime) -> datetime:
+    match r.step:
+        case Soak():
+            return max(now, soak_end(r) or now)
+        case Retire(after=after) if r.progress.since is not None:
+            return max(now, r.progress.since + timedelta(seconds=after))
+        case _:
+            return now + (POLL / 4 if isinstance(r.intent, PutWeight) else POLL)

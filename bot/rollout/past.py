@@ -1,0 +1,38 @@
+"""What was stable on a target before, read from its finished rollouts. Pure."""
+
+from collections.abc import Sequence
+
+from bot.rollout.values import Phase, Rollout
+
+
+def stable_versions(newest_first: Sequence[Rollout]) -> list[str]:
+    """Return the versions that were stable, oldest first, the last one live now.
+
+    A rollback takes what it undid off the list, so that going back twice goes back two versions.
+    """
+    stack: list[str] = []
+    for r in reversed(newest_first):
+        if r.phase is not Phase.SUCCEEDED:
+            continue
+        if not stack and r.from_version:
+            stack.append(r.from_version)
+        if r.rollback_of and r.version in stack:
+            while stack[-1] != r.version:
+                stack.pop()
+        elif not stack or stack[-1] != r.version:
+            stack.append(r.version)
+    return stack
+
+
+def ever_stable(newest_first: Sequence[Rollout]) -> set[str]:
+    """Return every version that has been stable on this target."""
+    done = [r for r in newest_first if r.phase is Phase.SUCCEEDED]
+    return {r.version for r in done} | {r.from_version for r in newest_first if r.from_version}
+
+
+def newest_finished(newest_first: Sequence[Rollout]) -> Rollout | None:
+    """Return the newest rollout that ended with a change or with its undoing."""
+    for r in newest_first:
+        if r.phase in {Phase.SUCCEEDED, Phase.ROLLED_BACK}:
+            return r
+    return None

@@ -1,0 +1,67 @@
+"""What is configured: `sluice.yaml` and the environment, read once, strictly, into frozen values.
+
+Others import from here, but for `bot.settings.scalars`, whose words the grammar shares.
+"""
+
+from bot.settings.check import load_config, read_config
+from bot.settings.environment import (
+    ClientSettings,
+    Settings,
+    SettingsError,
+    client_settings,
+    parse_listen,
+    read_settings,
+)
+from bot.settings.problems import ConfigError, Problem, format_problem
+from bot.settings.scalars import WeekTime
+from bot.settings.secret import Secret
+from bot.settings.values import (
+    EVENTS,
+    About,
+    AlertBlock,
+    CanaryBlock,
+    ClusterBlock,
+    Config,
+    DeploymentPair,
+    EnvironmentBlock,
+    FreezeWindow,
+    IstioTraffic,
+    MetricsBlock,
+    Service,
+    SlackBlock,
+    TargetBlock,
+    TargetMetrics,
+    UnknownNameError,
+)
+
+__all__ = [
+    "EVENTS",
+    "About",
+    "AlertBlock",
+    "CanaryBlock",
+    "ClientSettings",
+    "ClusterBlock",
+    "Config",
+    "ConfigError",
+    "DeploymentPair",
+    "EnvironmentBlock",
+    "FreezeWindow",
+    "IstioTraffic",
+    "MetricsBlock",
+    "Problem",
+    "Secret",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "SlackBlock",
+    "TargetBlock",
+    "TargetMetrics",
+    "UnknownNameError",
+    "WeekTime",
+    "client_settings",
+    "format_problem",
+    "load_config",
+    "parse_listen",
+    "read_config",
+    "read_settings",
+]

@@ -1,0 +1,243 @@
+"""The process environment -> `Settings`: the only reader of `os.environ` in the project.
+
+Read once at the start. Whatever is missing is named in one sentence, all of it, because every restart costs minutes.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.settings.check import load_config
+from bot.settings.names import PLACEHOLDER, is_url
+from bot.settings.problems import ConfigError
+from bot.settings.scalars import shown
+from bot.settings.secret import Secret
+from bot.settings.values import AlertBlock, ClusterBlock, Config, MetricsBlock
+
+DEFAULT_CONFIG = "sluice.yaml"
+DEFAULT_DATABASE = "sqlite+aiosqlite:///sluice.db"
+DEFAULT_LISTEN = "0.0.0.0:3000"
+DEFAULT_SLACK_API = "https://slack.com/api/"
+DEFAULT_URL = "http://127.0.0.1:3000"
+
+_SHORTEST_SIGNING_SECRET = 16
+_LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})", re.ASCII)
+_HIGHEST_PORT = 65_535
+
+
+class SettingsError(Exception):
+    """The environment does not allow a start. `str()` is one sentence; `code` names it for machines."""
+
+    def __init__(self, sentence: str, *, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a running bot is told from outside."""
+
+    slack_bot_token: Secret
+    slack_signing_secret: Secret
+    slack_app_token: Secret | None
+    """Set: Socket Mode."""
+    slack_api_url: str
+    """Ends with a slash."""
+    config_path: Path
+    config: Config
+    """With every `${NAME}` filled in and every `~` expanded."""
+    database_url: str = field(repr=False)
+    """Kept out of `repr`: it may carry a password."""
+    listen: tuple[str, int]
+    """Host and port."""
+    api_token: Secret | None
+    """The first REST token, `token:root`."""
+    kubeconfig: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What the command line needs to find a running bot, or to read a file without one."""
+
+    url: str
+    api_token: Secret | None
+    config_path: Path
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of a bot; without `environ` those of this process.
+
+    Raises `SettingsError` (`missing_secret`, `bad_listen`, `bad_url`, `bad_database`) or `ConfigError`.
+    """
+    env = _Environment(_own() if environ is None else environ)
+    bot_token = env.required_secret("SLACK_BOT_TOKEN")
+    signing_secret = env.required_secret("SLACK_SIGNING_SECRET", shortest=_SHORTEST_SIGNING_SECRET)
+    app_token = env.optional_secret("SLACK_APP_TOKEN")
+    api_token = env.optional_secret("SLUICE_API_TOKEN")
+    config_path = Path(env.text("SLUICE_CONFIG", DEFAULT_CONFIG))
+    config = _config(config_path, env)
+    return Settings(
+        slack_bot_token=bot_token,
+        slack_signing_secret=signing_secret,
+        slack_app_token=app_token,
+        slack_api_url=env.url("SLACK_API_URL", DEFAULT_SLACK_API) + "/",
+        config_path=config_path,
+        config=config,
+        database_url=_database(env.text("SLUICE_DATABASE_URL", DEFAULT_DATABASE)),
+        listen=parse_listen(env.text("SLUICE_LISTEN", DEFAULT_LISTEN)),
+        api_token=api_token,
+        kubeconfig=env.text("KUBECONFIG", "") or None,
+    )
+
+
+def client_settings(environ: Mapping[str, str] | None = None) -> ClientSettings:
+    """Return the settings of the command line. Raises `SettingsError` `bad_url`."""
+    env = _Environment(_own() if environ is None else environ)
+    token = env.text("SLUICE_API_TOKEN", "")
+    return ClientSettings(
+        url=env.url("SLUICE_URL", DEFAULT_URL),
+        api_token=Secret(token) if token else None,
+        config_path=Path(env.text("SLUICE_CONFIG", DEFAULT_CONFIG)),
+    )
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT` or `[IPV6]:PORT`. Raises `SettingsError` `bad_listen`."""
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match[3]) > _HIGHEST_PORT:
+        raise SettingsError(
+            f"{shown(text)} is no address to listen on: write it like {DEFAULT_LISTEN} in SLUICE_LISTEN.",
+            code="bad_listen",
+        )
+    return match[1] or match[2], int(match[3])
+
+
+def _own() -> Mapping[str, str]:
+    return os.environ  # noqa: TID251 - this is the one place that reads it
+
+
+@dataclass(slots=True)
+class _Environment:
+    """The variables, and what was found missing so far."""
+
+    variables: Mapping[str, str]
+    missing: list[str] = field(default_factory=list)
+
+    def text(self, name: str, default: str) -> str:
+        """Return a variable; set but empty means the default, as shells and compose files have it."""
+        # Secrets mounted from files end with a newline more often than not.
+        return self.variables.get(name, "").strip() or default
+
+    def url(self, name: str, default: str) -> str:
+        """Return an address without a slash at its end."""
+        return _checked_url(self.text(name, default), name).rstrip("/")
+
+    def required_secret(self, name: str, *, shortest: int = 1, where: str = "") -> Secret:
+        """Return a secret, noting it as missing when it is absent, empty or too short."""
+        text = self.text(name, "")
+        if not text:
+            self._miss(f"{name}{where} is {'empty' if name in self.variables else 'missing'}")
+        elif len(text) < shortest:
+            self._miss(f"{name}{where} is shorter than {shortest} characters")
+        return Secret(text)
+
+    def optional_secret(self, name: str) -> Secret | None:
+        """Return a secret that may be absent. Set but empty is a mistake: an empty token would open a door."""
+        return self.required_secret(name) if name in self.variables else None
+
+    def fill(self, text: str, where: str) -> str:
+        """Return `text` with every `${NAME}` replaced; unset names are noted as missing."""
+        return PLACEHOLDER.sub(
+            lambda found: self.required_secret(found[1], where=f" (for {where})").reveal(), text
+        )
+
+    def stop_if_missing(self) -> None:
+        if self.missing:
+            raise SettingsError(
+                f"Sluice cannot start because {' and '.join(self.missing)}: "
+                f"set {'them' if len(self.missing) > 1 else 'it'} in the environment and start again.",
+                code="missing_secret",
+            )
+
+    def _miss(self, what: str) -> None:
+        if what not in self.missing:
+            self.missing.append(what)
+
+
+def _config(path: Path, env: _Environment) -> Config:
+    """Return the configuration of the start; missing secrets are told before mistakes in the file."""
+    try:
+        config = load_config(path)
+    except ConfigError:
+        env.stop_if_missing()
+        raise
+    filled = _filled(config, env)
+    env.stop_if_missing()
+    _check_urls(filled)
+    return filled
+
+
+def _filled(config: Config, env: _Environment) -> Config:
+    return config.model_copy(
+        update={
+            "alerts": tuple(_filled_alert(alert, i, env) for i, alert in enumerate(config.alerts)),
+            "metrics": {
+                name: _filled_metrics(block, name, env) for name, block in config.metrics.items()
+            },
+            "clusters": {
+                name: _filled_cluster(block, env) for name, block in config.clusters.items()
+            },
+        }
+    )
+
+
+def _filled_alert(alert: AlertBlock, i: int, env: _Environment) -> AlertBlock:
+    secret = Secret(env.fill(alert.secret.reveal(), f"alerts[{i}].secret"))
+    return alert.model_copy(
+        update={"url": env.fill(alert.url, f"alerts[{i}].url"), "secret": secret}
+    )
+
+
+def _filled_metrics(block: MetricsBlock, name: str, env: _Environment) -> MetricsBlock:
+    return block.model_copy(
+        update={
+            "url": env.fill(block.url, f"metrics.{name}.url"),
+            "bearer_token_file": _at_home(block.bearer_token_file, env),
+            "ca_file": _at_home(block.ca_file, env),
+        }
+    )
+
+
+def _filled_cluster(block: ClusterBlock, env: _Environment) -> ClusterBlock:
+    return block.model_copy(update={"kubeconfig": _at_home(block.kubeconfig, env)})
+
+
+def _at_home(path: str | None, env: _Environment) -> str | None:
+    home = env.text("HOME", "")
+    return home + path[1:] if path and home and path.startswith("~/") else path
+
+
+def _check_urls(config: Config) -> None:
+    for i, alert in enumerate(config.alerts):
+        _checked_url(alert.url, f"alerts[{i}].url")
+    for name, block in config.metrics.items():
+        _checked_url(block.url, f"metrics.{name}.url")
+
+
+def _checked_url(text: str, name: str) -> str:
+    if not is_url(text):
+        raise SettingsError(
+            f"{name} is no web address: write it like https://host/path.", code="bad_url"
+        )
+    return text
+
+
+def _database(text: str) -> str:
+    if not re.match(r"[a-z][a-z0-9+]*://", text):
+        raise SettingsError(
+            f"SLUICE_DATABASE_URL is no database address: write it like {DEFAULT_DATABASE}.",
+            code="bad_database",
+        )
+    return text

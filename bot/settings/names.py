@@ -1,0 +1,170 @@
+"""The names, addresses and ids in `sluice.yaml`: what each may look like.
+
+Pure. A text that could never be the name of the thing it stands for is refused here, before anybody is asked for it.
+"""
+
+import functools
+import re
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import BeforeValidator
+
+from bot.settings import scalars
+from bot.settings.document import Scalar
+from bot.settings.fields import clean, read_text, refuse, scalar
+from bot.settings.scalars import ScalarError, WeekTime, shown
+from bot.settings.secret import Secret
+
+PLACEHOLDER = re.compile(r"\$\{([A-Z_][A-Z0-9_]{0,127})\}", re.ASCII)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_REPOSITORY_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:[a-zA-Z0-9.-]{{1,253}}(?::[0-9]{{1,5}})?/)?{_REPOSITORY_PART}(?:/{_REPOSITORY_PART})*",
+    re.ASCII,
+)
+
+
+def _pattern(pattern: str, code: str, sentence: str) -> BeforeValidator:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def read(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ScalarError(f"{shown(text)} {sentence}", code=code)
+        return text
+
+    return scalar(read)
+
+
+def _fixed(text: str) -> str:
+    if "${" in text:
+        raise ScalarError(
+            "${NAME} is filled in only in the url and secret of alerts and in the url of metrics: "
+            "write the value itself.",
+            code="placeholder_refused",
+        )
+    return text
+
+
+def _fillable(text: str) -> str:
+    if "${" in PLACEHOLDER.sub("", text):
+        raise ScalarError(
+            "A ${NAME} takes capital letters, digits and underscores: name an environment variable like that.",
+            code="bad_placeholder",
+        )
+    return text
+
+
+def _image(text: str) -> str:
+    name = text.rpartition("/")[2]
+    if "@" in text or ":" in name:
+        raise ScalarError(
+            f"{shown(text)} has a tag or digest: write the repository alone, the version comes with each rollout.",
+            code="image_with_tag",
+        )
+    if not _IMAGE.fullmatch(text) or len(text) > 255:
+        raise ScalarError(
+            f"{shown(text)} is no image repository such as ghcr.io/orion/auth.", code="bad_image"
+        )
+    return text
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is an http(s) address with a host."""
+    return re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text, re.ASCII | re.IGNORECASE) is not None
+
+
+def _url(text: str) -> str:
+    if not PLACEHOLDER.search(_fillable(text)) and not is_url(text):
+        # The text itself is not repeated: addresses of webhooks are often secrets.
+        raise ScalarError(
+            "This is no web address: write it like https://host/path.", code="bad_url"
+        )
+    return text
+
+
+def _secret(value: Any) -> Any:
+    match value:
+        case Scalar(kind="number" | "flag" | "date"):
+            # Said here without the text, which read_text would repeat.
+            raise refuse(
+                "unquoted_value", "Without quotes YAML may change this text: put it in quotes."
+            )
+        case Scalar(kind="text", text=text):
+            try:
+                return Secret(_fillable(clean(text)))
+            except ScalarError as error:
+                raise refuse(error.code, str(error)) from None
+        case _:
+            return read_text(value)
+
+
+@functools.cache
+def _timezones_by_city() -> dict[str, str]:
+    # Asked for only to correct a mistake: it walks the whole time zone folder.
+    return {name.rpartition("/")[2].lower(): name for name in sorted(available_timezones())}
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        city = text.rpartition("/")[2].lower().replace(" ", "_")
+        meant = _timezones_by_city().get(city)
+        hint = f" (did you mean {meant}?)" if meant else ""
+        raise ScalarError(
+            f"{shown(text)} is no time zone{hint}: take an IANA name such as Europe/Berlin.",
+            code="unknown_timezone",
+        ) from None
+    return text
+
+
+_NAME_SENTENCE = "is no name: take up to 63 lower-case letters, digits and hyphens, a letter or digit at both ends."
+_ID_SENTENCE = "as Slack shows it under “Copy ID”."
+
+Text = Annotated[str, scalar(_fixed)]
+RawText = Annotated[str, scalar(str)]
+Name = Annotated[str, _pattern(_LABEL, "bad_name", _NAME_SENTENCE)]
+ObjectName = Annotated[
+    str, _pattern(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", "bad_name", _NAME_SENTENCE)
+]
+Image = Annotated[str, scalar(_image)]
+Url = Annotated[str, scalar(_url)]
+SecretText = Annotated[Secret, BeforeValidator(_secret)]
+Repository = Annotated[
+    str,
+    _pattern(
+        r"[\w.-]{1,100}(?:/[\w.-]{1,100}){1,9}", "bad_name", "is no repository such as orion/auth."
+    ),
+]
+MetricName = Annotated[
+    str,
+    _pattern(
+        "[A-Za-z_][A-Za-z0-9_]{0,63}",
+        "bad_name",
+        "is no metric name: take letters, digits and underscores.",
+    ),
+]
+Timezone = Annotated[str, scalar(_timezone)]
+WeekTimeText = Annotated[WeekTime, scalar(scalars.parse_week_time)]
+Strategy = Annotated[
+    Literal["direct", "recreate", "canary", "blue-green", "rolling", "ab-test"],
+    scalar(scalars.parse_strategy),
+]
+ChannelId = Annotated[
+    str, _pattern("[CG][A-Z0-9]{2,20}", "bad_id", f"is no channel id (C…), {_ID_SENTENCE}")
+]
+PersonOrGroup = Annotated[
+    str,
+    _pattern(
+        "[SUW][A-Z0-9]{2,20}", "bad_id", f"is no user group id (S…) or user id (U…), {_ID_SENTENCE}"
+    ),
+]
+Approver = Annotated[
+    str,
+    _pattern(
+        "[SUW][A-Z0-9]{2,20}|token:[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
+        "bad_id",
+        f"is no user group id (S…), user id (U…) or token:NAME, {_ID_SENTENCE}",
+    ),
+]

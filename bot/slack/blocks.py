@@ -1,0 +1,185 @@
+"""Block Kit as plain dicts: the small builders that every card is made of, and the one door for foreign text.
+
+Pure. Whatever these builders return is accepted by Slack: text is clipped, lists end in "+ N more". Foreign text (a
+reason, a version, a sentence of another system) goes through `escape` first; builders take mrkdwn that is already safe.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Block = dict[str, Any]
+
+SECTION, FIELD, HEADER, BUTTON = 3000, 2000, 150, 75
+FIELDS, CONTEXT, ACTIONS = 10, 10, 25
+ACTION_ID, VALUE = 255, 2000
+NOTHING = "—"
+"""Shown where a text is empty: Slack refuses blank texts."""
+
+_CELL = 40
+# Invisible although Unicode calls them letters or marks: fillers, the grapheme joiner, the blank braille cell.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "\u02cb"}
+_TOKEN = re.compile(r"&(?:amp|lt|gt);|<[^<>]*>")
+_USER = re.compile(r"[UW][A-Z0-9]{2,}")
+_GROUP = re.compile(r"S[A-Z0-9]{2,}")
+
+
+def plain(text: str) -> str:
+    """Return foreign text for a `plain_text` object: one line, without anything invisible.
+
+    Line breaks become spaces, so that a foreign string can never begin a line of a card and pretend to be ours.
+    """
+    seen = (_visible(char) for char in text)
+    return " ".join("".join(seen).split())
+
+
+def _visible(char: str) -> str:
+    if char.isspace():
+        return " "
+    # Cc controls, Cf bidi and zero-width, Cs lone surrogates (which no JSON over UTF-8 can carry).
+    hidden = char in _INVISIBLE or unicodedata.category(char) in {"Cc", "Cf", "Cs"}
+    return "" if hidden else char
+
+
+def escape(text: str) -> str:
+    """Return foreign text as mrkdwn that shows it and does nothing: no mention, no link, no code fence.
+
+    A backtick becomes its look-alike, because Slack knows no way to escape it inside code.
+    """
+    return "".join(_ENTITIES.get(char, char) for char in plain(text))
+
+
+def clip(text: str, limit: int) -> str:
+    """Return at most `limit` characters, ending in an ellipsis where something was cut.
+
+    An entity or a `<…>` token is never cut in two: half of `&lt;` is noise, half of a mention is broken markup.
+    """
+    if len(text) <= limit:
+        return text
+    cut = limit - 1
+    for token in _TOKEN.finditer(text):
+        if token.start() >= cut:
+            break
+        if token.end() > cut:
+            cut = token.start()
+            break
+    return text[:cut].rstrip() + "…"
+
+
+def section(mrkdwn: str) -> Block:
+    """Return a paragraph."""
+    return {"type": "section", "text": _mrkdwn(mrkdwn, SECTION)}
+
+
+def fields(items: Sequence[str]) -> Block:
+    """Return short texts in two columns."""
+    return {"type": "section", "fields": [_mrkdwn(item, FIELD) for item in _at_most(items, FIELDS)]}
+
+
+def context(*mrkdwn: str) -> Block:
+    """Return a line of small grey text."""
+    return {"type": "context", "elements": [_mrkdwn(m, SECTION) for m in _at_most(mrkdwn, CONTEXT)]}
+
+
+def header(text: str) -> Block:
+    """Return a large bold line; Slack allows no markup in it."""
+    return {"type": "header", "text": _plain(text, HEADER)}
+
+
+def divider() -> Block:
+    """Return a thin line."""
+    return {"type": "divider"}
+
+
+def actions(*buttons: Block) -> Block:
+    """Return a row of buttons. Raises `ValueError` without buttons or with more than Slack takes: none may vanish."""
+    if not 1 <= len(buttons) <= ACTIONS:
+        raise ValueError(f"a row of buttons holds 1 to {ACTIONS}, not {len(buttons)}")
+    return {"type": "actions", "elements": list(buttons)}
+
+
+def button(
+    text: str, action_id: str, value: str, style: Literal["primary", "danger"] | None = None
+) -> Block:
+    """Return a button. Raises `ValueError` for ids that do not fit: a clipped id is another id."""
+    if not 1 <= len(action_id) <= ACTION_ID or not 1 <= len(value) <= VALUE:
+        raise ValueError(f"the ids of the button “{text}” are empty or too long for Slack")
+    look = {"style": style} if style else {}
+    label = _plain(text, BUTTON)
+    return {"type": "button", "text": label, "action_id": action_id, "value": value, **look}
+
+
+def table_text(rows: Sequence[Sequence[str]]) -> str:
+    """Return foreign cells as an aligned monospace table in a code block, at most 3000 characters.
+
+    The first row is the heading. Rows that do not fit are counted in a last line.
+    """
+    cells = [[clip(plain(cell), _CELL) for cell in row] for row in rows]
+    columns = max((len(row) for row in cells), default=0)
+    widths = [max(_width(row[i]) for row in cells if i < len(row)) for i in range(columns)]
+    lines = [_line(row, widths) for row in cells] or [NOTHING]
+    return _fenced(lines)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False))
+    # Padding is measured on what is seen and kept outside of `escape`, which would fold the spaces.
+    return "  ".join(_escape_cell(cell) for cell in padded).rstrip() or NOTHING
+
+
+def _escape_cell(cell: str) -> str:
+    return "".join(_ENTITIES.get(char, char) for char in cell)
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _fenced(lines: list[str]) -> str:
+    for kept in range(len(lines), 0, -1):
+        more = [f"+ {len(lines) - kept} more"] if kept < len(lines) else []
+        text = "\n".join(["```", *lines[:kept], *more, "```"])
+        if len(text) <= SECTION:
+            return text
+    return f"```\n{clip(lines[0], SECTION - 8)}\n```"
+
+
+def date(at: datetime) -> str:
+    """Return a moment that every reader sees in their own time zone. `at` must be aware."""
+    utc = at.astimezone(UTC)
+    fallback = f"{utc:%Y-%m-%d %H:%M} UTC"
+    return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+
+def mention_group(group: str) -> str:
+    """Return a mention that notifies a user group (`S…`); anything else is escaped text."""
+    return f"<!subteam^{group}>" if _GROUP.fullmatch(group) else escape(group)
+
+
+def mention(actor: str) -> str:
+    """Return a mention of a person or a group by id; anything else (a token's name, say) is escaped text."""
+    return f"<@{actor}>" if _USER.fullmatch(actor) else mention_group(actor)
+
+
+def _mrkdwn(text: str, limit: int) -> Block:
+    # verbatim: Slack must not go looking for links and names in what we have escaped.
+    return {"type": "mrkdwn", "text": _filled(clip(text, limit)), "verbatim": True}
+
+
+def _plain(text: str, limit: int) -> Block:
+    return {"type": "plain_text", "text": _filled(clip(plain(text), limit)), "emoji": True}
+
+
+def _filled(text: str) -> str:
+    return text if text.strip() else NOTHING
+
+
+def _at_most(items: Sequence[str], limit: int) -> Sequence[str]:
+    if not items:
+        return [NOTHING]
+    if len(items) <= limit:
+        return items
+    return [*items[: limit - 1], f"+ {len(items) - limit + 1} more"]

@@ -1,0 +1,211 @@
+"""What a rollout looks like: its living card, its gates, its thread. Pure: a row in, blocks out.
+
+A state that needs a person is a message of its own (edits notify nobody); when it is decided, that message turns into a
+one-line record without buttons. Values on buttons are routing, never authority: everything is looked up again.
+"""
+
+import json
+from collections.abc import Sequence
+
+from bot.rollout.gates import next_weight
+from bot.rollout.pace import soak_end
+from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout
+from bot.slack.blocks import (
+    Block,
+    actions,
+    button,
+    context,
+    date,
+    escape,
+    mention,
+    section,
+    table_text,
+)
+from bot.slack.message import Message
+from bot.slack.wording import (
+    bar,
+    headline,
+    names,
+    percent,
+    sign,
+    snapshot_rows,
+    stage_number,
+    stages,
+    told,
+    window_words,
+    with_people,
+)
+from strategies.plan import Approve
+from strategies.verdict import number
+
+
+def value(r: Rollout, gate: str = "") -> str:
+    """Return a button's value: which rollout, and which gate where it is about one."""
+    return json.dumps({"r": r.id, "g": gate} if gate else {"r": r.id}, separators=(",", ":"))
+
+
+def card(r: Rollout) -> Message:
+    """Return the one living card of a rollout."""
+    number_, of = stage_number(r)
+    where = f"{percent(r.weight)}, stage {number_} of {of}" if not r.phase.final else _ended(r)
+    title = f"{sign(r)} · *{escape(headline(r))}* — {where}"
+    blocks: list[Block] = [section(title)]
+    if not r.phase.final:
+        blocks.append(section(f"{bar(r.weight)}\n{stages(r)}"))
+    blocks += [context(line) for line in _lines(r)]
+    row = _buttons(r)
+    if row:
+        blocks.append(actions(*row))
+    blocks.append(context(_footer(r)))
+    return Message(f"{sign(r)}: {headline(r)} — {where}", tuple(blocks))
+
+
+def _ended(r: Rollout) -> str:
+    if r.phase is Phase.SUCCEEDED:
+        return f"live at 100 %, before it {escape(r.from_version)}"
+    if r.phase is Phase.ROLLED_BACK:
+        return f"{escape(r.from_version)} has all traffic again"
+    return escape(r.code or "cancelled")
+
+
+def _lines(r: Rollout) -> list[str]:
+    lines = []
+    if r.back is not None and r.back.reason:
+        lines.append(f"Why: {escape(r.back.reason)}")
+    if r.trouble is not None and not r.phase.final:
+        lines.append(f"⚠ {escape(r.trouble.sentence)}")
+    if r.phase is Phase.PAUSED and r.code not in {"paused", ""}:
+        lines.append(
+            f"Held: {escape(r.code.replace('_', ' '))}. *Resume* goes on, *Roll back* goes home."
+        )
+    end = soak_end(r)
+    if r.phase is Phase.RUNNING and end is not None:
+        lines.append(f"Watching until {date(end)}")
+    if r.look is not None and not r.phase.final and r.phase is not Phase.ROLLING_BACK:
+        lines.append(_numbers(r))
+    return lines
+
+
+def _numbers(r: Rollout) -> str:
+    assert r.look is not None
+    if r.look.problem:
+        return f"⚠ metrics unavailable: {escape(r.look.problem)} — holding, rollback still works"
+    parts = []
+    for metric, label in (("error_rate", "errors"), ("latency_p95", "p95")):
+        sample = r.look.get(metric)
+        canary = number(sample.canary, metric) if sample.canary is not None else sample.why_canary
+        stable = number(sample.stable, metric) if sample.stable is not None else sample.why_stable
+        parts.append(f"{label} {canary} (stable {stable})")
+    verdict = escape(r.judgement.sentence) if r.judgement else ""
+    return " · ".join([*parts, f"n = {r.look.requests:,}", verdict])
+
+
+def _buttons(r: Rollout) -> list[Block]:
+    goal = f"Roll back to {r.from_version}" if r.from_version else "Roll back"
+    back = button(goal, "rollback", value(r), "danger")
+    if r.phase in {Phase.RUNNING, Phase.WAITING}:
+        # While a gate is open its own message has the three buttons; here they would be twins.
+        return [] if r.gate is not None else [button("Pause", "pause", value(r)), back]
+    if r.phase is Phase.PAUSED:
+        return [button("Resume", "resume", value(r)), back]
+    if r.phase is Phase.NEEDS_ATTENTION:
+        resume = [button("Resume", "resume", value(r))]
+        return resume if r.back is not None else [*resume, back]
+    if (
+        r.phase is Phase.ROLLING_BACK
+        and r.trouble is not None
+        and r.trouble.code == "stable_unhealthy"
+    ):
+        return [button("Roll back regardless", "force", value(r), "danger")]
+    if r.phase is Phase.SUCCEEDED and not r.rollback_of:
+        return [back]
+    return []
+
+
+def _footer(r: Rollout) -> str:
+    why = f" · because {escape(r.reason)}" if r.reason else ""
+    return f"{r.id} · {r.plan.strategy} · plan {r.plan.digest} · requested by {mention(r.requester)}{why}"
+
+
+def gate_card(r: Rollout, gate: Gate) -> Message:
+    """Return the question to the approvers, with the snapshot of the stage and the three buttons."""
+    weight = next_weight(r)
+    goal = f"to {percent(weight)}" if weight is not None else "to stable"
+    service = f"{r.service} {r.version}"
+    ask = f"promote {service} from {percent(r.weight)} {goal}?"
+    who = names(gate.groups) if gate.groups else "anybody here"
+    blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
+    if gate.kind == "ask" and gate.judgement is not None:
+        blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}."))
+    if gate.weakened:
+        lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
+        blocks.append(section(f"This request weakens what is configured:\n{lines}"))
+    if gate.look is not None:
+        blocks += _snapshot(r, gate)
+    blocks.append(context(_votes(r, gate)))
+    blocks.append(
+        actions(
+            button(f"Promote {goal}", "promote", value(r, gate.id), "primary"),
+            button("Pause", "pause", value(r, gate.id)),
+            button(f"Roll back to {r.from_version}", "rollback", value(r, gate.id), "danger"),
+        )
+    )
+    return Message(f"Decision needed: {ask} {_short(gate)}", tuple(blocks))
+
+
+def _snapshot(r: Rollout, gate: Gate) -> list[Block]:
+    assert gate.look is not None
+    if gate.look.problem:
+        return [section(f"⚠ No metrics: {escape(gate.look.problem)}")]
+    verdict = f"verdict {gate.judgement.verdict.value}" if gate.judgement else "no verdict"
+    return [
+        section(table_text(snapshot_rows(r, gate.look))),
+        context(f"{window_words(gate.look)} · {verdict}"),
+    ]
+
+
+def _short(gate: Gate) -> str:
+    if gate.look is None or gate.look.problem:
+        return ""
+    errors = number(gate.look.get("error_rate").canary, "error_rate")
+    return f"Errors {errors}, p95 {number(gate.look.get('latency_p95').canary, 'latency_p95')}."
+
+
+def _votes(r: Rollout, gate: Gate) -> str:
+    voted = ", ".join(f"{mention(vote.actor)} ✓" for vote in gate.votes)
+    count = f"{len(gate.votes)} of {gate.quorum} approvals"
+    who = names(gate.groups) if gate.groups else "anybody here"
+    but = "" if r.rules.self_approval else f", not {mention(r.requester)}"
+    step = r.step
+    expiry = step.on_expiry if isinstance(step, Approve) else r.rules.on_expiry
+    then = "holds" if expiry == "hold" else "rolls back"
+    parts = [count, voted, f"any of {who}{but}", f"nobody by {date(gate.expires)}: {then}"]
+    return " · ".join(part for part in parts if part)
+
+
+def closed_gate(r: Rollout, gate: ClosedGate) -> Message:
+    """Return the one-line record that a decided gate turns into."""
+    plain = f"{r.service} {r.version}: {gate.sentence}"
+    line = with_people(gate.sentence, gate.people)
+    return Message(plain, (context(f"*{escape(r.service)} {escape(r.version)}* · {line}"),))
+
+
+def thread_lines(entries: Sequence[Entry]) -> Message:
+    """Return a stretch of the story for the thread."""
+    text = "\n".join(entry.text for entry in entries)
+    return Message(text, (section("\n".join(told(entry) for entry in entries)),))
+
+
+def whisper(sentence: str) -> Message:
+    """Return what only the requester is told."""
+    return Message(sentence, (section(escape(sentence)),))
+
+
+def broadcast(r: Rollout, entry: Entry) -> Message:
+    """Return what everybody must see, with the on-call group mentioned."""
+    oncall = f"{mention(r.rules.oncall)} " if r.rules.oncall else ""
+    blocks: list[Block] = [section(f"{oncall}{sign(r)}: {told(entry)}")]
+    judgement = r.back.judgement if r.back else None
+    if judgement is not None:
+        blocks.append(context(" · ".join(escape(x.sentence) for x in judgement.results)[:2900]))
+    return Message(f"{sign(r)}: {entry.text}", tuple(blocks))

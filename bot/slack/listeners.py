@@ -1,0 +1,359 @@
+"""The Slack door: thin listeners that turn a payload into a command, and an answer into an acknowledgement.
+
+Everything that a command changes is committed before `ack`: Slack never repeats a click. No listener decides anything;
+`bot.commands` does. Lazy listeners are not used: what is only in memory after the ack would be lost.
+"""
+
+import asyncio
+import hashlib
+import html
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import ClientError, web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.commands import Answer, Commands, Receipt, Refusal
+from bot.grammar import Known, WordsError, parse, parse_line
+from bot.policy import Actor
+from bot.slack.gatekeeping import trusted_headers, turned_away
+from bot.slack.inbox import Inbox, Reply
+from bot.slack.message import Message
+from bot.slack.replies import answer_message, refusal_message
+from bot.store import Inbound
+
+log = logging.getLogger("sluice.slack")
+
+_PRESSES = {"promote", "pause", "resume", "rollback", "force"}
+_BROKEN = Message(
+    "Something went wrong here; nothing may have been done. Try again, or use `sluice`."
+)
+
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Which workspace is ours; empty while Slack has not told."""
+
+    team: str = ""
+    enterprise: str = ""
+    bot_id: str = ""
+    bot_user: str = ""
+
+
+class SlackDoor:
+    """Registers the listeners and serves `POST /slack/events`."""
+
+    def __init__(
+        self,
+        *,
+        commands: Commands,
+        client: AsyncWebClient,
+        token: str,
+        signing_secret: str,
+    ) -> None:
+        """Speak through `client`; the token is the bot's."""
+        self.home = Home()
+        self._commands = commands
+        self._client = client
+        self._token = token
+        self._known = Known(commands.known())
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.inbox: Inbox | None = None
+        self._socket: AsyncSocketModeHandler | None = None
+        self._app = AsyncApp(
+            client=client,
+            signing_secret=signing_secret,
+            authorize=self._authorize,
+            process_before_response=True,
+            ssl_check_enabled=False,
+            logger=logging.getLogger("sluice.bolt"),
+        )
+        self._register()
+
+    async def greet(self) -> None:
+        """Ask Slack which workspace this is. Raises what Slack raises."""
+        answer = await self._client.auth_test()
+        self.home = Home(
+            team=str(answer.get("team_id") or ""),
+            enterprise=str(answer.get("enterprise_id") or ""),
+            bot_id=str(answer.get("bot_id") or ""),
+            bot_user=str(answer.get("user_id") or ""),
+        )
+
+    async def _authorize(self, **_: Any) -> AuthorizeResult:
+        # Never a call to Slack here: it would stand between a click and its acknowledgement.
+        return AuthorizeResult(
+            enterprise_id=self.home.enterprise or None,
+            team_id=self.home.team or None,
+            bot_token=self._token,
+            bot_id=self.home.bot_id or None,
+            bot_user_id=self.home.bot_user or None,
+        )
+
+    def _register(self) -> None:
+        self._app.command(re.compile(r".*"))(self._on_command)
+        self._app.action(re.compile(r".*"))(self._on_action)
+        self._app.event("app_mention")(self._on_mention)
+        self._app.event(re.compile(r".*"))(self._on_other_event)
+        self._app.error(self._on_error)
+
+    async def events(self, request: web.Request) -> web.Response:
+        """Serve one request of Slack."""
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return web.json_response({"error": "too_large"}, status=413)
+        turned = turned_away(request.headers, body)
+        if turned is not None:
+            return web.json_response({"error": turned.code}, status=turned.status)
+        bolt = AsyncBoltRequest(
+            body=body.decode("utf-8"),
+            query=request.query_string,
+            headers=trusted_headers(request.headers),
+        )
+        return await to_aiohttp_response(await self._app.async_dispatch(bolt))
+
+    async def connect_socket(self, app_token: str) -> None:
+        """Receive over Socket Mode as well; everything goes through the same listeners."""
+        self._socket = AsyncSocketModeHandler(self._app, app_token)
+        await self._socket.connect_async()  # type: ignore[no-untyped-call]
+
+    async def disconnect(self) -> None:
+        """Leave Socket Mode, if it was used."""
+        if self._socket is not None:
+            await self._socket.close_async()  # type: ignore[no-untyped-call]
+
+    async def settled(self) -> None:
+        """Wait until all answers have been sent."""
+        if self.inbox is not None:
+            await self.inbox.settled()
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    # ---- commands -------------------------------------------------------------------------------------------------
+
+    async def _on_command(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
+        message, after = await self._command(body)
+        await ack(response_type="ephemeral", **message.payload())
+        if after is not None:
+            after()
+
+    async def _command(self, body: Payload) -> tuple[Message, Callable[[], None] | None]:
+        actor = self._actor(str(body.get("user_id", "")), str(body.get("team_id", "")), body)
+        text = html.unescape(str(body.get("text") or ""))
+        receipt = Receipt(
+            f"cmd:{_fingerprint(body)}", _where(body, str(body.get("channel_id", "")))
+        )
+        name = str(body.get("command", ""))
+        try:
+            undo = name.endswith("rollback")
+            command = parse(text, command="rollback" if undo else "deploy", known=self._known)
+            answer = await self._commands.handle(command, actor, receipt)
+        except (WordsError, Refusal) as refusal:
+            return refusal_message(refusal), None
+        return answer_message(answer), self._after(answer, receipt, self._reply_to(body))
+
+    def _after(self, answer: Answer, receipt: Receipt, reply: Reply) -> Callable[[], None] | None:
+        inbox = self.inbox
+        if answer.kind != "recorded" or inbox is None:
+            return None
+        return lambda: inbox.settle(receipt.key, reply)
+
+    # ---- buttons --------------------------------------------------------------------------------------------------
+
+    async def _on_action(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
+        reply = self._reply_to(body)
+        try:
+            after = await self._action(body, reply)
+        except (WordsError, Refusal) as refusal:
+            await ack()
+            self._soon(reply(refusal_message(refusal)))
+            return
+        await ack()
+        if after is not None:
+            after()
+
+    async def _action(self, body: Payload, reply: Reply) -> Callable[[], None] | None:
+        action = (body.get("actions") or [{}])[0]
+        name, value = str(action.get("action_id", "")), str(action.get("value") or "")
+        user = body.get("user") or {}
+        actor = self._actor(str(user.get("id", "")), str(user.get("team_id", "")), body)
+        channel = str((body.get("channel") or {}).get("id", ""))
+        receipt = Receipt(f"act:{_press_fingerprint(body, action)}", _where(body, channel))
+        if name == "dismiss":
+            return lambda: self._soon(self._replace(body, Message("Nothing was changed.")))
+        if name.startswith("say:"):
+            answer = await self._commands.handle(parse_line(value, self._known), actor, receipt)
+            return lambda: self._soon(self._replace(body, answer_message(answer)))
+        if name not in _PRESSES:
+            raise Refusal(
+                "This button is from another version of the bot; nothing was changed. "
+                "`/deploy status` shows where things stand.",
+                code="unknown_button",
+            )
+        return await self._press(name, value, actor, receipt, reply)
+
+    async def _press(
+        self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply
+    ) -> Callable[[], None] | None:
+        rollout, gate = _routing(value)
+        r = await self._commands.find(rollout)
+        if name == "rollback" and r.phase.final:
+            # What succeeded is undone by a new rollout, asked for once more by the server.
+            line = f"rollback {r.service} {r.environment}"
+            await self._commands.handle(parse_line(line, self._known), actor)
+            return None
+        answer = await self._commands.press(
+            "rollback" if name == "force" else name,
+            rollout,
+            actor,
+            receipt,
+            gate=gate,
+            force=name == "force",
+        )
+        return self._after(answer, receipt, reply)
+
+    # ---- mentions and the rest ------------------------------------------------------------------------------------
+
+    async def _on_mention(self, body: Payload) -> None:
+        event = body.get("event") or {}
+        text = re.sub(r"<@[UW][A-Z0-9]+(\|[^>]*)?>", " ", str(event.get("text") or ""), count=1)
+        actor = self._actor(str(event.get("user", "")), str(body.get("team_id", "")), body)
+        channel = str(event.get("channel", ""))
+        thread = str(event.get("thread_ts") or "") or None
+        receipt = Receipt(f"evt:{body.get('event_id', '')}", {"channel": channel, "user": actor.id})
+        reply = self._ephemeral(channel, actor.id, thread)
+        try:
+            command = parse_line(html.unescape(text), self._known)
+            answer = await self._commands.handle(command, actor, receipt)
+        except (WordsError, Refusal) as refusal:
+            self._soon(reply(refusal_message(refusal)))
+            return
+        self._soon(reply(answer_message(answer)))
+        after = self._after(answer, receipt, reply)
+        if after is not None:
+            after()
+
+    async def _on_other_event(self) -> None:
+        """Accept events that need no answer, so that Slack does not send them again."""
+
+    async def _on_error(self, error: Exception, body: Payload) -> None:
+        log.error(
+            "a listener failed on %s", body.get("type") or body.get("command"), exc_info=error
+        )
+
+    # ---- who and where --------------------------------------------------------------------------------------------
+
+    def _actor(self, user: str, team: str, body: Payload) -> Actor:
+        enterprise = str((body.get("enterprise") or {}).get("id", ""))
+        ours = {self.home.team, self.home.enterprise} - {""}
+        known = not ours or team in ours or (bool(enterprise) and enterprise in ours)
+        return Actor(user, "slack", team_ok=known)
+
+    def _reply_to(self, body: Payload) -> Reply:
+        url = str(body.get("response_url") or "")
+        channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id", ""))
+        user = str(body.get("user_id") or (body.get("user") or {}).get("id", ""))
+        fallback = self._ephemeral(channel, user, None)
+
+        async def reply(message: Message) -> None:
+            sent = bool(url) and await self._respond(url, message, replace=False)
+            if not sent:
+                await fallback(message)
+
+        return reply
+
+    def later(self, inbound: Inbound) -> Reply:
+        """Return how to reach somebody whose response_url is gone with the last process."""
+        return self._ephemeral(str(inbound.body.get("channel", "")), inbound.actor, None)
+
+    def _ephemeral(self, channel: str, user: str, thread: str | None) -> Reply:
+        async def reply(message: Message) -> None:
+            extra: dict[str, Any] = {"thread_ts": thread} if thread else {}
+            try:
+                await self._client.chat_postEphemeral(
+                    channel=channel, user=user, **message.payload(), **extra
+                )
+            except (SlackApiError, ClientError, TimeoutError, OSError) as error:
+                log.warning("an answer did not reach %s: %s", user, type(error).__name__)
+
+        return reply
+
+    async def whisper(self, channel: str, user: str, message: Message) -> None:
+        """Tell one person something in a channel; best effort."""
+        await self._ephemeral(channel, user, None)(message)
+
+    async def _replace(self, body: Payload, message: Message) -> None:
+        url = str(body.get("response_url") or "")
+        if not (url and await self._respond(url, message, replace=True)):
+            await self._reply_to({**body, "response_url": ""})(message)
+
+    async def _respond(self, url: str, message: Message, *, replace: bool) -> bool:
+        # The response_url is a bearer capability: it lives in memory only, and is never logged.
+        webhook = AsyncWebhookClient(url, session=self._client.session)
+        try:
+            answer = await webhook.send(
+                text=message.payload()["text"],
+                blocks=list(message.blocks) or None,
+                response_type="ephemeral",
+                replace_original=replace,
+            )
+        except (ClientError, TimeoutError, OSError):
+            return False
+        return answer.status_code == 200
+
+    def _soon(self, work: Awaitable[None]) -> None:
+        async def run() -> None:
+            await work
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _routing(value: str) -> tuple[str, str | None]:
+    """Return the rollout and the gate on a button. Raises `Refusal` for rubbish."""
+    try:
+        body = json.loads(value)
+        return str(body["r"]), (str(body["g"]) if "g" in body else None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(
+            "This button carries nothing that I understand; nothing was changed.",
+            code="unknown_button",
+        ) from error
+
+
+def _where(body: Payload, channel: str) -> dict[str, Any]:
+    return {"channel": channel, "user": str(body.get("user_id") or "")}
+
+
+def _fingerprint(body: Payload) -> str:
+    """Return what is the same in every delivery of one command; `trigger_id` is unique to it."""
+    trigger = str(body.get("trigger_id") or "")
+    text = trigger or json.dumps({k: str(body[k]) for k in sorted(body)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def _press_fingerprint(body: Payload, action: Payload) -> str:
+    """Return what is the same in every delivery of one press."""
+    container = body.get("container") or {}
+    parts = [
+        str((body.get("user") or {}).get("id", "")),
+        str(container.get("message_ts", "")),
+        str(action.get("action_id", "")),
+        str(action.get("action_ts") or body.get("trigger_id") or ""),
+        str(action.get("value", "")),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]

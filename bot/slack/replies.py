@@ -1,0 +1,92 @@
+"""What a person gets back: answers and refusals as messages, for them alone. Pure."""
+
+from bot.commands import Answer, Offer, Refusal
+from bot.grammar import WordsError, usage
+from bot.rollout.values import Rollout
+from bot.slack.blocks import Block, actions, button, context, date, escape, mention, section
+from bot.slack.message import Message
+from bot.slack.wording import checks_words, headline, percent, sign, span_words, step_words
+from strategies.plan import Plan
+
+
+def answer_message(answer: Answer, link: str = "") -> Message:
+    """Return an answer; `link` is the permalink of its card, where there is one."""
+    match answer.kind:
+        case "plan" if answer.plan is not None:
+            return plan_message(answer.plan)
+        case "help":
+            text = usage(answer.sentence)
+            return Message("How to talk to me", (section(f"```\n{escape_lines(text)}\n```"),))
+        case "status" | "history":
+            return _list(answer)
+        case _:
+            tail = f" <{link}|card>" if link else ""
+            return Message(answer.sentence, (section(f"{_named(answer.sentence)}{tail}"),))
+
+
+def escape_lines(text: str) -> str:
+    """Escape line by line: `escape` folds line breaks, which a listing needs."""
+    return "\n".join(escape(line) for line in text.splitlines())
+
+
+def plan_message(plan: Plan) -> Message:
+    """Return a plan as people read it before it runs."""
+    title = f"Plan: {plan.service} {plan.version} → {plan.environment}"
+    steps = "\n".join(f"{n}. {step_words(s)}" for n, s in enumerate(plan.steps, 1))
+    blocks: list[Block] = [
+        section(f"*{escape(title)}*\n{escape_lines(steps)}"),
+        section("Checks: " + (escape("; ".join(checks_words(plan))) or "none")),
+    ]
+    blocks += [context(f"⚠ {escape(warning)}") for warning in plan.warnings[:5]]
+    estimate = span_words(plan.estimate_s) if plan.estimate_s else "as fast as pods start"
+    blocks.append(context(f"{plan.strategy} · about {estimate} without waits · plan {plan.digest}"))
+    return Message(f"{title}: {len(plan.steps)} steps", tuple(blocks))
+
+
+def _list(answer: Answer) -> Message:
+    blocks: list[Block] = [section(_named(answer.sentence))]
+    blocks += [section(_line(r)) for r in answer.rows[:15]]
+    if len(answer.rows) > 15:
+        blocks.append(context(f"+ {len(answer.rows) - 15} more"))
+    if answer.code == "undoable":
+        offers = [
+            button(f"Roll back {r.service}"[:75], f"say:{n}", _undo(r), "danger")
+            for n, r in enumerate(answer.rows[:5])
+        ]
+        blocks.append(actions(*offers))
+    return Message(answer.sentence, tuple(blocks))
+
+
+def _undo(r: Rollout) -> str:
+    return f"rollback {r.service} {r.environment}"
+
+
+def _line(r: Rollout) -> str:
+    when = date(r.ended or r.created)
+    trouble = f" · ⚠ {escape(r.trouble.sentence)}" if r.trouble and not r.phase.final else ""
+    at = "" if r.phase.final else f" at {percent(r.weight)}"
+    return f"{sign(r)} · *{escape(headline(r))}*{at} · {mention(r.requester)} · {when}{trouble}"
+
+
+def refusal_message(refusal: Refusal | WordsError) -> Message:
+    """Return a refusal: what, why, what to do, and its code."""
+    sentence = str(refusal)
+    blocks: list[Block] = [section(_named(sentence)), context(f"code `{escape(refusal.code)}`")]
+    offers: tuple[Offer, ...] = refusal.offers if isinstance(refusal, Refusal) else ()
+    if offers:
+        row = [
+            button(offer.label, f"say:{n}", offer.line, "danger" if offer.danger else None)
+            for n, offer in enumerate(offers)
+        ]
+        blocks.append(actions(*row, button("No", "dismiss", "no")))
+    return Message(f"{sentence} [{refusal.code}]", tuple(blocks))
+
+
+def _named(sentence: str) -> str:
+    """Return a sentence of ours as mrkdwn, with ids as mentions."""
+    words = []
+    for word in sentence.split(" "):
+        core = word.strip(",.;:()")
+        shown = mention(core) if core[:1] in "SUW" and core[1:2] == "0" else escape(core)
+        words.append(escape(word).replace(escape(core), shown, 1) if core else escape(word))
+    return " ".join(words)

@@ -1,0 +1,1 @@
+"""How to touch the world: meshes, workloads, metrics, alert sinks. Knows nothing about rollouts."""

@@ -1,0 +1,230 @@
+"""What the bot asks of the world: protocols, their values, and the two families of errors.
+
+Adapters translate every third-party error into one of the two families here, once, at their edge: *try again*
+(`TryAgainError`: the outcome may be unknown, read back) or *do not* (`RefusedError`: a person must change something).
+A metric that says no is neither: it is a value.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class IntegrationError(Exception):
+    """Something outside answered badly. `str()` is a sentence for people; `code` names it for machines."""
+
+    def __init__(self, sentence: str, *, code: str) -> None:
+        """Keep the sentence (what, why, what to do) and its stable code (`snake_case`)."""
+        super().__init__(sentence)
+        self.code = code
+
+
+class TryAgainError(IntegrationError):
+    """The same call may succeed later. A write that raises this may or may not have been applied: read back."""
+
+    def __init__(
+        self, sentence: str, *, code: str = "unreachable", retry_after: float | None = None
+    ) -> None:
+        """`retry_after` is in seconds, where the other side asked for it (HTTP 429)."""
+        super().__init__(sentence, code=code)
+        self.retry_after = retry_after
+
+
+class ConflictError(TryAgainError):
+    """The precondition did not hold: the object changed since it was read. Nothing was applied; read again."""
+
+    def __init__(self, sentence: str) -> None:
+        """Say which object changed."""
+        super().__init__(sentence, code="conflict")
+
+
+class RefusedError(IntegrationError):
+    """The same call will fail again until a person changes something. Nothing was applied."""
+
+
+class GoneError(RefusedError):
+    """The object is not there. `code` says which kind, for example `virtual_service_missing`."""
+
+
+class Lane(StrEnum):
+    """The two places where a version runs. Blue-green and A/B use the same two."""
+
+    STABLE = "stable"
+    CANARY = "canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How traffic is divided, as a router shows it."""
+
+    canary: float
+    """Percent of the traffic that goes to the canary, 0 to 100."""
+    token: str
+    """What `write` needs as precondition (a resourceVersion, a RevisionId, an etag)."""
+    fence: str = ""
+    """The fence found on the object, `""` when nobody of ours has written it yet."""
+    mark: str = ""
+    """The `sluice/rollback` mark that an offline rollback leaves; `""` when there is none."""
+    changed_by: str = ""
+    """Who last changed the object, as far as it tells (field manager), for the sentence about drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a preflight noticed."""
+
+    code: str
+    sentence: str
+    fatal: bool = True
+
+
+class Router(Protocol):
+    """How traffic is split between the two lanes of one target."""
+
+    async def read(self) -> Split:
+        """Return the split as it is now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+        ...
+
+    async def write(self, canary: float, *, token: str, fence: str) -> Split:
+        """Give `canary` percent to the canary and write `fence`, only if `token` still holds.
+
+        The fence is written even when the weights already are as asked: a no-op would leave the token as it was, and
+        then an older write that is still on its way could land after this one. Touches nothing else on the object.
+        Raises `ConflictError` when the token is stale; `TryAgainError` when the outcome is unknown.
+        """
+        ...
+
+    async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
+        """Say what would make a split fail: ambiguous routes, missing subsets, lanes without ready pods.
+
+        `canary_pods` is False before the canary has been started; then only the stable lane needs ready pods.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """What runs in one lane."""
+
+    image: str
+    """The image as the template names it (`ghcr.io/orion/auth:v1.41`)."""
+    replicas: int
+    """How many pods are asked for."""
+    ready: int
+    """How many pods of the template's version are ready and available."""
+    settled: bool
+    """The last change is fully rolled out: observed by its controller, no old pods, all available."""
+    token: str = ""
+    fence: str = ""
+    digest: str = ""
+    """The image digest that the running pods report, `""` when unknown (no pods, or not pulled by digest)."""
+    problem: str = ""
+    """A code when the newest pods cannot become ready: `crash_loop`, `image_pull`, `unschedulable`, `deadline`…"""
+    detail: str = ""
+    """The sentence that goes with `problem`."""
+
+    @property
+    def version(self) -> str:
+        """The tag or digest behind the image's repository; the whole image when it has neither."""
+        return version_of(self.image)
+
+
+def version_of(image: str) -> str:
+    """Return the tag or the digest of an image reference, or all of it when it has neither."""
+    name, at, digest = image.partition("@")
+    if at:
+        return digest
+    head, colon, tag = name.rpartition(":")
+    return tag if colon and "/" not in tag and head else image
+
+
+class Workload(Protocol):
+    """Where the two lanes of one target run."""
+
+    async def read(self) -> Mapping[Lane, LaneState]:
+        """Return both lanes as they are now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+        ...
+
+    async def write(
+        self,
+        lane: Lane,
+        *,
+        image: str | None = None,
+        replicas: int | None = None,
+        token: str,
+        fence: str,
+    ) -> None:
+        """Set the image and/or the number of pods of one lane, and the fence, only if `token` still holds."""
+        ...
+
+    def image_for(self, version: str) -> str:
+        """Return the image reference for a version as a person typed it (a tag, a digest, or the whole image)."""
+        ...
+
+
+class Missing(StrEnum):
+    """Why there is no number. None of these is ever good news."""
+
+    NO_DATA = "no data"
+    STALE = "stale"
+    DOWN = "metrics unreachable"
+    NOT_AVAILABLE = "not available"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One metric of both lanes over one window. A lane is a finite number or the reason why there is none."""
+
+    stable: float | Missing
+    canary: float | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a metric source saw in one look, over one window that ends `at`."""
+
+    at: datetime
+    window: int
+    """Seconds."""
+    readings: Mapping[str, Reading]
+    """By metric name: `requests` (a count), `rps`, `error_rate`, `success_rate`, `cpu`, `memory` (percent),
+    `latency_p50`, `latency_p95`, `latency_p99` (milliseconds), and custom names."""
+    problem: str = ""
+    """A sentence when the source could not be asked; then every reading is `Missing.DOWN`."""
+
+
+class MetricSource(Protocol):
+    """Where the numbers of one target come from."""
+
+    async def look(
+        self, *, window: int, custom: Mapping[str, str], variables: Mapping[str, str]
+    ) -> Snapshot:
+        """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
+
+        `custom` maps a metric name to its query text; `$service`, `$version` and the other `variables` are escaped
+        and put in. Never raises for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One event for a sink. `id` is constant over all attempts, so that the receiver can drop repeats."""
+
+    id: str
+    type: str
+    """`rollout.rolled_back` and friends."""
+    at: datetime
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AlertSink(Protocol):
+    """Who is told about events."""
+
+    name: str
+
+    async def send(self, alert: Alert, *, now: datetime) -> None:
+        """Deliver once. Raises `TryAgainError` (send again, same id) or `RefusedError` (stop sending this one)."""
+        ...

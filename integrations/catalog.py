@@ -1,0 +1,59 @@
+"""Name -> connect(options): the table to edit when an adapter is added.
+
+Adapters are imported when they are first used, so that a bot without a cluster never loads a cluster's client. Only
+`bot.app` imports this module.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from integrations.base import AlertSink, MetricSource, RefusedError, Router, Workload
+
+
+async def connect_cluster(kubeconfig: str | None, context: str | None) -> Any:
+    """Return a connected Kubernetes cluster, with `close()`. Raises `RefusedError`."""
+    from integrations.kube import Cluster  # noqa: PLC0415 - 126 MB, only where a cluster is
+
+    return await Cluster.connect(kubeconfig, context)
+
+
+def _istio(cluster: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.istio import IstioRouter  # noqa: PLC0415
+
+    return IstioRouter(cluster, **options)
+
+
+def _deployment(cluster: Any, options: Mapping[str, Any]) -> Workload:
+    from integrations.workloads.deployment import DeploymentPair  # noqa: PLC0415
+
+    return DeploymentPair(cluster, **options)
+
+
+def _prometheus(clock: Callable[[], datetime], options: Mapping[str, Any]) -> MetricSource:
+    from integrations.metrics.prometheus import PrometheusSource  # noqa: PLC0415
+
+    return PrometheusSource(clock=clock, **options)
+
+
+def _webhook(options: Mapping[str, Any]) -> AlertSink:
+    from integrations.alerts.webhook import WebhookSink  # noqa: PLC0415
+
+    return WebhookSink(**options)
+
+
+ROUTERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Router]] = {"istio": _istio}
+WORKLOADS: Mapping[str, Callable[[Any, Mapping[str, Any]], Workload]] = {"deployment": _deployment}
+METRICS: Mapping[str, Callable[[Callable[[], datetime], Mapping[str, Any]], MetricSource]] = {
+    "prometheus": _prometheus
+}
+SINKS: Mapping[str, Callable[[Mapping[str, Any]], AlertSink]] = {"webhook": _webhook}
+
+
+def connect(table: Mapping[str, Callable[..., Any]], kind: str, *arguments: Any) -> Any:
+    """Connect an adapter by its kind. Raises `RefusedError` `unknown_kind`."""
+    make = table.get(kind)
+    if make is None:
+        known = ", ".join(sorted(table))
+        raise RefusedError(f"{kind} is not a known kind; known are {known}.", code="unknown_kind")
+    return make(*arguments)

@@ -1,0 +1,95 @@
+"""Reads what Prometheus answered: JSON into samples, samples into one reading per metric.
+
+Pure. A number is finite and fresh or it is no number: NaN, an empty answer and an old sample each have their own
+reason, and none of them ever becomes a zero.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from integrations.base import Lane, Missing, Reading
+from integrations.metrics.templates import Lanes
+
+
+class QueryRefusedError(Exception):
+    """The source is well, but this query has no usable answer. `str()` is the reason, half a sentence."""
+
+
+class NotPrometheusError(Exception):
+    """The answer is JSON, but not what the query API of Prometheus sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The value of one series."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+def samples(result: Any) -> tuple[Sample, ...]:
+    """Read the `result` of an instant query. Raises `QueryRefusedError` and `NotPrometheusError`."""
+    match result:
+        case [int() | float(), str(value)]:  # a scalar; the client drops the type of the result
+            return (Sample({}, _number(value)),)
+        case list():
+            return tuple(_sample(row) for row in result)
+        case _:
+            raise NotPrometheusError
+
+
+def _sample(row: Any) -> Sample:
+    match row:
+        case {"metric": dict(labels), "value": [int() | float(), str(value)]}:
+            return Sample(labels, _number(value))
+        case {"metric": dict(), "values": _} | {"metric": dict(), "histogram": _}:
+            raise QueryRefusedError("its query does not return single numbers")
+        case _:
+            raise NotPrometheusError
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise QueryRefusedError("its query returns a text") from None
+
+
+Answer = Sequence[Sample] | Missing
+"""Samples, or why there are none."""
+
+
+def per_lane(
+    answer: Answer, label: str, lanes: Lanes, *, empty: Missing = Missing.NO_DATA
+) -> Reading:
+    """Return both lanes' numbers; `label` tells which workload a sample is of. `empty` is said of an absent lane."""
+    if isinstance(answer, Missing):
+        return Reading(answer, answer)
+    values = {sample.labels.get(label): finite(sample.value) for sample in answer}
+    return Reading(*(values.get(lanes.workload(lane), empty) for lane in Lane))
+
+
+def finite(value: float) -> float | Missing:
+    """Return the number, or `NO_DATA` for what Prometheus makes of a division by zero."""
+    return value if math.isfinite(value) else Missing.NO_DATA
+
+
+def fresh(reading: Reading, age: Reading, limit: float) -> Reading:
+    """Return `reading` without the lanes whose newest sample is older than `limit` seconds.
+
+    A lane that has a number but no age has vanished since: Prometheus still computes rates from what it was.
+    """
+    return Reading(
+        _fresh(reading.stable, age.stable, limit),
+        _fresh(reading.canary, age.canary, limit),
+    )
+
+
+def _fresh(value: float | Missing, age: float | Missing, limit: float) -> float | Missing:
+    if value in (Missing.DOWN, Missing.NOT_AVAILABLE) or (value is age is Missing.NO_DATA):
+        return value
+    if age in (Missing.DOWN, Missing.NOT_AVAILABLE):
+        return age
+    return value if isinstance(age, float) and age <= limit else Missing.STALE

@@ -1,0 +1,183 @@
+"""Numbers from Prometheus: each look asks all questions at once and turns whatever comes back into readings.
+
+The one rule: every query stands for itself, so that one heavy or broken custom query cannot blind the error rate.
+`Snapshot.problem` is set only when not one query was answered; why a single metric has no number is in the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from integrations.base import Lane, Missing, Reading, Snapshot
+from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
+from integrations.metrics.connection import Connection, SourceDownError
+from integrations.metrics.templates import CONTAINER, FRESHNESS, METRICS, Lanes, render
+from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
+
+_log = logging.getLogger(__name__)
+
+
+def stale_after(window: int) -> float:
+    """Return how many seconds old the newest sample of a lane may be.
+
+    Two scrape intervals. A rate needs some four samples, so an interval is at most a quarter of the window; more than
+    the minute that is Prometheus' default is not assumed, and under 60 s two lost scrapes are not yet a failure.
+    """
+    return max(60.0, min(window / 2, 120.0))
+
+
+class PrometheusSource:
+    """The `MetricSource` of one target. Raises `RefusedError` for a bad url, a bad name or an unknown template."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        template: str,
+        namespace: str,
+        stable: str,
+        canary: str,
+        clock: Callable[[], datetime],
+        bearer_token: str = "",
+        bearer_token_file: str | None = None,
+        ca_file: str | None = None,
+        timeout: float = 5.0,
+    ) -> None:
+        self._lanes = Lanes(namespace, stable, canary)
+        self._template = template
+        render(
+            template, self._lanes, window=60
+        )  # so that an unknown template stops the start, not the first look
+        self._clock = clock
+        self._connection = Connection(
+            url,
+            bearer_token=bearer_token,
+            bearer_token_file=bearer_token_file,
+            ca_file=ca_file,
+            timeout=timeout,
+        )
+        self._told: dict[str, str] = {}
+
+    async def look(
+        self, *, window: int, custom: Mapping[str, str], variables: Mapping[str, str]
+    ) -> Snapshot:
+        """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
+
+        A custom query with `$lane` or `$workload` is asked once per lane; any other is the canary's number, because
+        it usually names `$version`. `$namespace` and `$window` exist as well. A custom query replaces a built-in
+        metric of its name. More than one series, or an unknown variable, is `NOT_AVAILABLE`.
+        """
+        look = _Look(self._connection, self._lanes)
+        known = {"namespace": self._lanes.namespace, **variables, "window": f"{window}s"}
+        builtin, own = await asyncio.gather(
+            look.builtin(self._template, window, without=frozenset(custom)),
+            asyncio.gather(*(look.custom(name, query, known) for name, query in custom.items())),
+        )
+        readings = {**builtin, **dict(zip(custom, own, strict=True))}
+        if look.problem:
+            readings = dict.fromkeys(readings, Reading(Missing.DOWN, Missing.DOWN))
+        else:
+            self._tell(look.reasons)
+        return Snapshot(self._clock(), window, readings, look.problem)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        self._connection.close()
+
+    def _tell(self, reasons: dict[str, str]) -> None:
+        """Log why a metric is not available, once until it changes: a look comes every few seconds."""
+        for metric, reason in reasons.items():
+            if self._told.get(metric) != reason:
+                _log.warning("metric %s is not available: %s", metric, reason)
+        self._told = reasons
+
+
+class _Look:
+    """One look: asks, and remembers what went wrong on the way."""
+
+    def __init__(self, connection: Connection, lanes: Lanes) -> None:
+        self._connection = connection
+        self._lanes = lanes
+        self._reached = False
+        self._failures: list[str] = []
+        self.reasons: dict[str, str] = {}
+
+    @property
+    def problem(self) -> str:
+        """Why not one query was answered; `""` when one was, or none was asked."""
+        return self._failures[0] if self._failures and not self._reached else ""
+
+    async def builtin(
+        self, template: str, window: int, *, without: frozenset[str]
+    ) -> dict[str, Reading]:
+        """Return the built-in metrics but those that a custom query replaces."""
+        questions = {
+            name: question
+            for name, question in render(template, self._lanes, window).items()
+            if name not in without or name == FRESHNESS
+        }
+        answers = await asyncio.gather(
+            *(self._ask(name, question.text) for name, question in questions.items())
+        )
+        readings = {
+            name: per_lane(
+                answer,
+                question.label,
+                self._lanes,
+                empty=Missing.NOT_AVAILABLE if name in CONTAINER else Missing.NO_DATA,
+            )
+            for (name, question), answer in zip(questions.items(), answers, strict=True)
+        }
+        age = readings.pop(FRESHNESS)
+        return {
+            name: readings[name]
+            if name in CONTAINER
+            else fresh(readings[name], age, stale_after(window))
+            for name in METRICS
+            if name in readings
+        }
+
+    async def custom(self, name: str, query: str, variables: Mapping[str, str]) -> Reading:
+        """Return the reading of one custom query."""
+        if not asks_per_lane(query):
+            return Reading(Missing.NOT_AVAILABLE, await self._number(name, query, variables))
+        stable, canary = await asyncio.gather(
+            *(
+                self._number(
+                    name, query, {**variables, "lane": lane, "workload": self._lanes.workload(lane)}
+                )
+                for lane in Lane
+            )
+        )
+        return Reading(stable, canary)
+
+    async def _number(self, name: str, query: str, variables: Mapping[str, str]) -> float | Missing:
+        try:
+            text = fill(query, variables)
+        except BadQueryError as error:
+            return self._refused(name, str(error))
+        answer = await self._ask(name, text)
+        if isinstance(answer, Missing):
+            return answer
+        if len(answer) > 1:
+            return self._refused(
+                name, "its query returns several series where one is expected; aggregate them"
+            )
+        return finite(answer[0].value) if answer else Missing.NO_DATA
+
+    async def _ask(self, name: str, text: str) -> Answer:
+        try:
+            answer: Answer = await self._connection.ask(text)
+        except QueryRefusedError as error:
+            answer = self._refused(name, str(error))
+        except SourceDownError as error:
+            self._failures.append(str(error))
+            self.reasons[name] = str(error)
+            return Missing.DOWN
+        self._reached = True
+        return answer
+
+    def _refused(self, name: str, reason: str) -> Missing:
+        self.reasons[name] = reason
+        return Missing.NOT_AVAILABLE

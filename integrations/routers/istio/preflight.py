@@ -1,0 +1,186 @@
+"""What would make a split of a VirtualService fail or fight with somebody, before it is tried.
+
+Read-only. Everything here is a `Finding`; what cannot be asked (no answer) is an error of the call.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from integrations.base import Finding, Lane
+from integrations.kube import Cluster, path_to
+from integrations.routers.istio.lanes import (
+    destination_rules,
+    networking_version,
+    selector_of,
+    service_of,
+    subset_labels,
+)
+from integrations.routers.istio.routes import Destination, Fork, full_host
+
+# A controller of these kinds writes the weights again and again; two writers of one field never agree.
+_CONTROLLERS = {"Rollout": "Argo Rollouts", "Canary": "Flagger"}
+
+# Label or annotation -> who applies the object from a repository or a chart.
+_GITOPS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "app.kubernetes.io/instance": "Argo CD or Helm",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+    "meta.helm.sh/release-name": "Helm",
+}
+
+
+class Preflight:
+    """The checks around one VirtualService, as it was just read."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, body: Mapping[str, Any], fork: Fork
+    ) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._body = body
+        self._fork = fork
+
+    async def findings(self, *, canary_pods: bool) -> list[Finding]:
+        """Return everything noticed, fatal or not; without `canary_pods` only stable needs ready pods."""
+        stable, canary = self._fork.lane(Lane.STABLE), self._fork.lane(Lane.CANARY)
+        rules, twins, before_stable, before_canary = await asyncio.gather(
+            destination_rules(self._cluster, self._namespace),
+            self._twins(),
+            service_of(self._cluster, stable),
+            service_of(self._cluster, canary),
+        )
+        lanes = await asyncio.gather(
+            self._lane(stable, rules, before_stable),
+            self._lane(canary, rules, before_canary if canary_pods else None),
+        )
+        # Argo Rollouts leaves its name on the Services that it switches, not on the VirtualService.
+        objects = (self._body, before_stable or {}, before_canary or {})
+        return [
+            *dict.fromkeys(finding for body in objects for finding in owned_by_another(body)),
+            *twins,
+            *(finding for lane in lanes for finding in lane),
+            *applied_from_elsewhere(self._body),
+        ]
+
+    async def _twins(self) -> list[Finding]:
+        version = await networking_version(self._cluster)
+        listed = await self._cluster.get(path_to(version, "virtualservices", self._namespace))
+        return list(second_virtual_services(self._body, listed.get("items") or []))
+
+    async def _lane(
+        self,
+        destination: Destination,
+        rules: Sequence[Mapping[str, Any]],
+        service: Mapping[str, Any] | None,
+    ) -> list[Finding]:
+        """Check the subset; and its pods where `service` is given and selects any."""
+        labels = subset_labels(rules, destination, self._namespace) if destination.subset else {}
+        if labels is None:
+            return [_subset_missing(destination)]
+        selector = selector_of(service)
+        if not selector or await self._ready(destination, {**selector, **labels}):
+            return []
+        return [_no_pods(destination)]
+
+    async def _ready(self, destination: Destination, labels: Mapping[str, str]) -> bool:
+        namespace = destination.service[1] if destination.service else self._namespace
+        query = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        listed = await self._cluster.get(path_to("v1", "pods", namespace), labelSelector=query)
+        return any(_is_ready(pod) for pod in listed.get("items") or [])
+
+
+def second_virtual_services(
+    body: Mapping[str, Any], others: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Yield the VirtualServices that claim a host of this one on the same gateway.
+
+    Sidecars do not merge them and gateways merge them in no defined order: weights may then have no effect.
+    """
+    name = body["metadata"]["name"]
+    claims = _claims(body)
+    for other in others:
+        rival = other["metadata"]["name"]
+        shared = claims & _claims(other)
+        if rival != name and shared:
+            host = min(shared)[0]
+            yield Finding(
+                "second_virtual_service",
+                f"VirtualService {rival} also claims {host}. Which of the two wins is undefined; merge them into one.",
+            )
+
+
+def owned_by_another(body: Mapping[str, Any]) -> list[Finding]:
+    """Return a finding when Argo Rollouts or Flagger drives this object."""
+    metadata = body.get("metadata") or {}
+    kinds = [str(owner.get("kind")) for owner in metadata.get("ownerReferences") or []]
+    owners = [_CONTROLLERS[kind] for kind in kinds if kind in _CONTROLLERS]
+    notes = _notes(metadata)
+    if "argo-rollouts.argoproj.io/managed-by-rollouts" in notes:
+        owners.append("Argo Rollouts")
+    if notes.get("app.kubernetes.io/managed-by") == "flagger":
+        owners.append("Flagger")
+    return [
+        Finding(
+            "owned_by_another",
+            f"{owner} drives {body.get('kind', 'the object')} {metadata.get('name')}. "
+            "Two writers of one weight never agree; let one of them go.",
+        )
+        for owner in dict.fromkeys(owners)
+    ]
+
+
+def applied_from_elsewhere(body: Mapping[str, Any]) -> list[Finding]:
+    """Return a remark when a GitOps tool or Helm applies this object: it may put the weights back."""
+    notes = _notes(body.get("metadata") or {})
+    owners = dict.fromkeys(owner for key, owner in _GITOPS.items() if key in notes)
+    return [
+        Finding(
+            "applied_from_elsewhere",
+            f"{owner} applies this VirtualService and may put its weights back during a rollout. "
+            "Let it ignore .spec.http[].route[].weight.",
+            fatal=False,
+        )
+        for owner in owners
+    ]
+
+
+def _notes(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+
+
+def _claims(body: Mapping[str, Any]) -> set[tuple[str, str]]:
+    spec = body.get("spec") or {}
+    namespace = str(body["metadata"].get("namespace", ""))
+    return {
+        (full_host(str(host), namespace), str(gateway))
+        for host in spec.get("hosts") or []
+        for gateway in spec.get("gateways") or ["mesh"]
+    }
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    leaving = "deletionTimestamp" in pod["metadata"]
+    return not leaving and any(
+        condition.get("type") == "Ready" and condition.get("status") == "True"
+        for condition in conditions
+    )
+
+
+def _subset_missing(destination: Destination) -> Finding:
+    return Finding(
+        "subset_missing",
+        f"No DestinationRule defines subset {destination.subset} of {destination.host}; "
+        "traffic sent there fails. Define it.",
+    )
+
+
+def _no_pods(destination: Destination) -> Finding:
+    which = f"subset {destination.subset} of " if destination.subset else ""
+    return Finding(
+        "subset_without_pods",
+        f"No ready pod stands behind {which}{destination.host}; "
+        "traffic sent there fails. Start its pods, or correct the labels.",
+    )

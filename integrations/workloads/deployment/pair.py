@@ -1,0 +1,174 @@
+"""The `Workload` of two Deployments: two GETs to read, one JSON Patch to write.
+
+Pods are listed only while a lane is not settled, and once after that for the digest they run; a quiet lane costs one
+GET.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from integrations.base import ConflictError, Lane, LaneState
+from integrations.kube import Cluster, path_to
+from integrations.kube.fence import fence_of, fence_ops, lock_op, refuse_newer
+from integrations.workloads.deployment.images import image_of
+from integrations.workloads.deployment.pods import (
+    common_digest,
+    newest_pods,
+    problem_of,
+    selector_query,
+)
+from integrations.workloads.deployment.status import Progress, container_at, progress_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look at a Deployment showed, as far as a write needs it."""
+
+    token: str
+    fence: str
+    container: int
+    annotated: bool
+
+
+class DeploymentPair:
+    """Two Deployments that run one container in two versions."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        namespace: str,
+        stable: str,
+        canary: str,
+        container: str,
+        image: str,
+    ) -> None:
+        """`stable` and `canary` are names of Deployments; `image` is the repository, without tag."""
+        self._cluster = cluster
+        self._namespace = namespace
+        self._names = {Lane.STABLE: stable, Lane.CANARY: canary}
+        self._container = container
+        self._repository = image
+        self._last: dict[Lane, Sight] = {}
+        self._digests: dict[Lane, tuple[int, str]] = {}
+
+    async def read(self) -> Mapping[Lane, LaneState]:
+        """Return both lanes as they are now."""
+        stable, canary = await asyncio.gather(self._state(Lane.STABLE), self._state(Lane.CANARY))
+        return {Lane.STABLE: stable, Lane.CANARY: canary}
+
+    async def write(
+        self,
+        lane: Lane,
+        *,
+        image: str | None = None,
+        replicas: int | None = None,
+        token: str,
+        fence: str,
+    ) -> None:
+        """Set image and/or number of pods of one lane, and the fence, in one patch, only if `token` still holds."""
+        sight = self._last.get(lane)
+        if sight is None or sight.token != token:
+            sight = self._remember(lane, await self._cluster.get(self._path(lane)))
+        if sight.token != token:
+            raise ConflictError(f"{self._title(lane)} changed since it was read.")
+        refuse_newer(sight.fence, fence, self._title(lane))
+        ops = [
+            lock_op(token),
+            *_image_ops(sight.container, self._container, image),
+            *_replica_ops(replicas),
+            *fence_ops(annotated=sight.annotated, fence=fence),
+        ]
+        self._remember(lane, await self._cluster.patch(self._path(lane), ops))
+
+    def image_for(self, version: str) -> str:
+        """Return the image for a tag, a digest or a whole image. Raises `RefusedError` (`wrong_image`)."""
+        return image_of(self._repository, version)
+
+    def _title(self, lane: Lane) -> str:
+        return f"Deployment {self._names[lane]} in namespace {self._namespace}"
+
+    def _path(self, lane: Lane) -> str:
+        return path_to("apps/v1", "deployments", self._namespace, self._names[lane])
+
+    def _remember(self, lane: Lane, body: Mapping[str, Any]) -> Sight:
+        metadata = body["metadata"]
+        index, _ = container_at(body, self._container)
+        sight = Sight(
+            token=str(metadata.get("resourceVersion", "")),
+            fence=fence_of(body),
+            container=index,
+            annotated=bool(metadata.get("annotations")),
+        )
+        self._last[lane] = sight
+        return sight
+
+    async def _state(self, lane: Lane) -> LaneState:
+        body = await self._cluster.get(self._path(lane))
+        sight = self._remember(lane, body)
+        progress = progress_of(body)
+        _, container = container_at(body, self._container)
+        pods = await self._pods_worth_reading(lane, body, progress)
+        problem, detail = ("", "") if progress.settled else problem_of(pods)
+        return LaneState(
+            image=str(container.get("image", "")),
+            replicas=progress.replicas,
+            ready=progress.ready,
+            settled=progress.settled,
+            token=sight.token,
+            fence=sight.fence,
+            digest=self._digest(lane, body, pods, settled=progress.settled),
+            problem=problem or progress.problem,
+            detail=detail or progress.detail,
+        )
+
+    async def _pods_worth_reading(
+        self, lane: Lane, body: Mapping[str, Any], progress: Progress
+    ) -> list[Mapping[str, Any]]:
+        """Return the newest pods while something moves, and once more when it has settled."""
+        # Before the controller has seen the change, the newest pods are those of the version before.
+        known = self._digests.get(lane, (0, ""))[0] == body["metadata"].get("generation")
+        if not progress.observed or (progress.settled and (known or not progress.ready)):
+            return []
+        labels = {"labelSelector": selector_query(body)}
+        sets, pods = await asyncio.gather(
+            self._cluster.get(path_to("apps/v1", "replicasets", self._namespace), **labels),
+            self._cluster.get(path_to("v1", "pods", self._namespace), **labels),
+        )
+        return newest_pods(body, sets.get("items") or [], pods.get("items") or [])
+
+    def _digest(
+        self,
+        lane: Lane,
+        body: Mapping[str, Any],
+        pods: Sequence[Mapping[str, Any]],
+        *,
+        settled: bool,
+    ) -> str:
+        generation = body["metadata"].get("generation", 0)
+        digest = common_digest(pods, self._container)
+        # Settled pods that report no digest (an image never pulled) will not report one later either.
+        if digest or (pods and settled):
+            self._digests[lane] = (generation, digest)
+        at, last = self._digests.get(lane, (0, ""))
+        return last if at == generation else ""
+
+
+def _image_ops(index: int, container: str, image: str | None) -> list[dict[str, Any]]:
+    if image is None:
+        return []
+    root = f"/spec/template/spec/containers/{index}"
+    return [
+        {"op": "test", "path": f"{root}/name", "value": container},
+        {"op": "replace", "path": f"{root}/image", "value": image},
+    ]
+
+
+def _replica_ops(replicas: int | None) -> list[dict[str, Any]]:
+    if replicas is None:
+        return []
+    if replicas < 0:
+        raise ValueError(f"not a number of pods: {replicas}")
+    return [{"op": "add", "path": "/spec/replicas", "value": replicas}]

@@ -1,0 +1,199 @@
+"""Judge one look at the metrics. Pure: numbers and limits in, a verdict with its sentence out.
+
+Three outcomes. "No data", "stale" and "unreachable" are INCONCLUSIVE: they never promote and never roll back.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from strategies.plan import Check, Then
+
+
+class Verdict(StrEnum):
+    """What a look says about the canary."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One metric of both lanes. `None` means there is no number, and `why_*` says why."""
+
+    metric: str
+    stable: float | None
+    canary: float | None
+    why_stable: str = ""
+    why_canary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All metrics of one moment, over one window (seconds)."""
+
+    at: datetime
+    window: int
+    samples: tuple[Sample, ...]
+    problem: str = ""
+
+    def get(self, metric: str) -> Sample:
+        """Return one metric; one that was not looked at reads as not available."""
+        for sample in self.samples:
+            if sample.metric == metric:
+                return sample
+        return Sample(metric, None, None, "not available", "not available")
+
+    @property
+    def requests(self) -> int:
+        """Requests that the canary answered in the window; 0 when unknown."""
+        return int(self.get("requests").canary or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check said."""
+
+    metric: str
+    limit: str
+    """The limit in words: `≤ 5 %`, `≤ stable × 1.5`."""
+    canary: float | None
+    baseline: float | None
+    verdict: Verdict
+    then: Then
+    sentence: str
+    counts: bool = True
+    """False where the check could not have an opinion by design (no stable traffic at 100 %)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a look says in all."""
+
+    verdict: Verdict
+    results: tuple[Result, ...]
+    asks: bool = False
+    """A check with `then: ask` failed."""
+    sentence: str = ""
+
+    def failed(self, then: Then) -> tuple[Result, ...]:
+        """Return the checks that failed and want `then`."""
+        return tuple(r for r in self.results if r.verdict is Verdict.FAIL and r.then == then)
+
+
+Fails = tuple[tuple[bool, ...], ...]
+"""Per check, which of the newest looks failed, oldest first; at most `of` of them."""
+
+_UNITS = {
+    "error_rate": " %",
+    "success_rate": " %",
+    "cpu": " %",
+    "memory": " %",
+    "latency_p50": " ms",
+    "latency_p95": " ms",
+    "latency_p99": " ms",
+    "rps": "/s",
+}
+
+
+def unit(metric: str) -> str:
+    """Return the unit that stands behind a number of this metric."""
+    return _UNITS.get(metric, "")
+
+
+def number(value: float | None, metric: str) -> str:
+    """Return a number as people read it, with its unit; a dash where there is none."""
+    if value is None:
+        return "–"
+    digits = 0 if abs(value) >= 100 or value == int(value) else 2
+    return f"{value:,.{digits}f}{unit(metric)}"
+
+
+def judge(
+    look: Look, checks: tuple[Check, ...], *, min_requests: int, fails: Fails, weight: float
+) -> tuple[Judgement, Fails]:
+    """Hold every check against one look; `fails` is what earlier looks said, and comes back one look longer."""
+    results: list[Result] = []
+    memory: list[tuple[bool, ...]] = []
+    for index, check in enumerate(checks):
+        past = fails[index] if index < len(fails) else ()
+        result, kept = _hold(check, look, min_requests=min_requests, past=past, weight=weight)
+        results.append(result)
+        memory.append(kept)
+    return _sum_up(look, tuple(results)), tuple(memory)
+
+
+def _sum_up(look: Look, results: tuple[Result, ...]) -> Judgement:
+    bad = [r for r in results if r.verdict is Verdict.FAIL]
+    fatal = [r for r in bad if r.then == "rollback"]
+    asks = [r for r in bad if r.then == "ask"]
+    thin = [r for r in results if r.verdict is Verdict.INCONCLUSIVE and r.counts]
+    if fatal:
+        return Judgement(Verdict.FAIL, results, sentence="; ".join(r.sentence for r in fatal))
+    if thin:
+        sentence = look.problem or thin[0].sentence
+        return Judgement(Verdict.INCONCLUSIVE, results, asks=bool(asks), sentence=sentence)
+    sentence = "; ".join(r.sentence for r in bad) or "all checks pass"
+    return Judgement(Verdict.PASS, results, asks=bool(asks), sentence=sentence)
+
+
+def _hold(
+    check: Check, look: Look, *, min_requests: int, past: tuple[bool, ...], weight: float
+) -> tuple[Result, tuple[bool, ...]]:
+    sample = look.get(check.metric)
+    limit = limit_words(check)
+
+    def result(verdict: Verdict, sentence: str, *, counts: bool = True) -> Result:
+        return Result(
+            metric=check.metric, limit=limit, canary=sample.canary, baseline=sample.stable,
+            verdict=verdict, then=check.then, sentence=sentence, counts=counts,
+        )  # fmt: skip
+
+    if sample.canary is None:
+        why = f"{check.metric}: {sample.why_canary or 'no data'}"
+        return result(Verdict.INCONCLUSIVE, why), past
+    relative = check.bound[0].endswith("baseline")
+    if relative and weight >= 100:
+        return result(Verdict.INCONCLUSIVE, "no baseline at 100 %", counts=False), past
+    if relative and sample.stable is None:
+        why = f"{check.metric} of stable: {sample.why_stable or 'no data'}"
+        return result(Verdict.INCONCLUSIVE, why), past
+    if look.requests < min_requests:
+        why = f"{look.requests:,} of {min_requests:,} requests needed to judge"
+        return result(Verdict.INCONCLUSIVE, why), past
+    broken = _broken(check, sample.canary, sample.stable)
+    kept = (*past, broken)[-check.of :]
+    measured = f"{check.metric} {number(sample.canary, check.metric)} (limit {limit})"
+    if sum(kept) >= check.failures:
+        often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
+        return result(Verdict.FAIL, f"{measured}{often}"), kept
+    return result(Verdict.PASS, measured), kept
+
+
+def _broken(check: Check, canary: float, stable: float | None) -> bool:
+    match check.bound:
+        case "above", limit:
+            return canary > limit
+        case "below", limit:
+            return canary < limit
+        case "above_baseline", points:
+            return canary > (stable or 0.0) + points
+        case _, factor:
+            return canary > (stable or 0.0) * factor
+
+
+def limit_words(check: Check) -> str:
+    """Return the limit of a check as people read it."""
+    name, value = check.bound
+    shown = number(value, check.metric)
+    match name:
+        case "above":
+            return f"≤ {shown}"
+        case "below":
+            return f"≥ {shown}"
+        case "above_baseline":
+            points = " points" if unit(check.metric) == " %" else unit(check.metric)
+            return f"≤ stable + {value:g}{points}"
+        case _:
+            return f"≤ stable × {value:g}"

@@ -1,0 +1,343 @@
+"""One suite for the simulated and the real Prometheus: the sandbox shows what production would show."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from bot.sandbox.prometheus import SimulatedPrometheus
+from bot.sandbox.traffic import SimulatedTraffic
+from integrations.base import Missing, Reading, Snapshot
+from integrations.metrics.connection import Connection
+from integrations.metrics.prometheus import PrometheusSource
+from integrations.metrics.templates import CONTAINER, METRICS, quote
+from tests.fakes.exporter import Exporter
+from tests.fakes.prometheus_server import ABSENT, BINARY, PrometheusServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+WINDOW = 5  # scraped every second: after six scrapes it is full
+
+
+def source_of(
+    url: str, service: str = "auth", template: str = "istio", namespace: str = "orion"
+) -> PrometheusSource:
+    return PrometheusSource(
+        url,
+        template=template,
+        namespace=namespace,
+        stable=f"{service}-stable",
+        canary=f"{service}-canary",
+        clock=lambda: NOW,
+    )
+
+
+async def look(url: str, service: str = "auth", template: str = "istio", **custom: str) -> Snapshot:
+    source = source_of(url, service, template)
+    try:
+        return await source.look(
+            window=WINDOW, custom=custom, variables={"service": service, "version": "v1.42"}
+        )
+    finally:
+        await source.close()
+
+
+def pod_load(exporter: Exporter) -> None:
+    gigabyte = 1 << 30
+    exporter.pod("auth-stable", cpu=0.25, memory=gigabyte / 4, limits_cpu=1, limits_memory=gigabyte)
+    exporter.pod("auth-stable", cpu=0.75, memory=gigabyte / 2, limits_cpu=1, limits_memory=gigabyte)
+    exporter.pod(
+        "auth-canary", cpu=0.3, memory=gigabyte / 4, requests_cpu=0.5, requests_memory=gigabyte
+    )
+    # Neither its name nor that of its workload is one of ours.
+    exporter.pod(
+        "auth-stable",
+        9,
+        9e9,
+        name="auth-stable-admin-7d9f8c6b5-x2x99",
+        limits_cpu=1,
+        limits_memory=1,
+    )
+    exporter.pod("quiet-stable", cpu=0.3, memory=gigabyte)
+
+
+def one_scrape(exporter: Exporter) -> None:
+    exporter.serve("auth-stable", ok=20, ms=40)
+    exporter.serve("auth-canary", ok=18, errors=2, ms=400)
+    exporter.serve("auth-canary", errors=50, ms=4000, namespace="elsewhere")
+    exporter.serve("quiet-stable", ok=20)
+    exporter.announce("still-canary")
+    exporter.serve("still-stable", ok=1)
+    exporter.serve("rpc-stable", ok=10, grpc="14")
+    exporter.serve("rpc-canary", ok=5, errors=5, grpc="14")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def real() -> AsyncIterator[str]:
+    """The URL of a Prometheus that has scraped for a while."""
+    if not BINARY.exists():
+        pytest.skip(ABSENT)
+    exporter, server = Exporter(), PrometheusServer()
+    pod_load(exporter)
+    exporter.on_scrape = lambda: one_scrape(exporter)
+    exporter.serve("old-stable", ok=1)
+    exporter.serve("old-canary", ok=1)
+    exporter.freeze("old-canary", seconds=130)
+    try:
+        url = await server.start(await exporter.start())
+        await until(
+            url,
+            'count_over_time(istio_requests_total{destination_workload="auth-canary"}[1m]) >= 6',
+        )
+        yield url
+    finally:
+        await server.stop()
+        await exporter.stop()
+
+
+async def until(url: str, query: str) -> None:
+    connection = Connection(url)
+    async with asyncio.timeout(30):
+        while not await connection.ask(query):  # noqa: ASYNC110 - another process, which tells nobody
+            await asyncio.sleep(0.1)
+    connection.close()
+
+
+class Objects(dict):
+    """A cluster that stands still: ready Deployments and a split in two halves."""
+
+    def object(self, plural, namespace, name, /):
+        return self.get((plural, name)) if namespace == "orion" else None
+
+
+def deployment(image: str, ready: int) -> dict:
+    return {
+        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+        "status": {"readyReplicas": ready},
+    }
+
+
+def virtual_service(canary: int) -> dict:
+    parts = [("stable", 100 - canary), ("canary", canary)]
+    route = [
+        {"destination": {"host": "auth", "subset": subset}, "weight": weight}
+        for subset, weight in parts
+    ]
+    return {"spec": {"http": [{"route": route}]}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def simulated() -> AsyncIterator[str]:
+    """The URL of the sandbox's Prometheus after a minute of traffic for `auth`, and none for `quiet`'s canary."""
+    servers, time = [], [NOW]
+    objects = Objects({("virtualservices", "auth"): virtual_service(canary=50)})
+    for service in ("auth", "quiet"):
+        objects["deployments", f"{service}-stable"] = deployment("auth:v1", 2)
+        objects["deployments", f"{service}-canary"] = deployment("auth:v2", 2)
+    traffic = {}
+    for service in ("auth", "quiet"):
+        traffic[service] = SimulatedTraffic(
+            objects, lambda: time[0], service=service, namespace="orion", rps=40
+        )
+        traffic[service].set_errors("v2", 10)
+        traffic[service].set_latency("v2", 400)
+        servers.append(SimulatedPrometheus(traffic[service], lambda: time[0]))
+    time[0] += timedelta(minutes=1)
+    urls = [await server.start() for server in servers]
+    yield " ".join(urls)
+    for server in servers:
+        await server.stop()
+
+
+@pytest.fixture(params=["simulated", "real"])
+def auth(request: pytest.FixtureRequest) -> str:
+    """A Prometheus that knows `auth`: 20 requests a second in each lane, every tenth of the canary's an error."""
+    return request.getfixturevalue(request.param).split()[0]
+
+
+@pytest.fixture(params=["simulated", "real"])
+def quiet(request: pytest.FixtureRequest) -> str:
+    """A Prometheus that knows `quiet`, whose canary has had no request yet."""
+    return request.getfixturevalue(request.param).split()[-1]
+
+
+async def test_every_metric_is_read_for_both_lanes(auth):
+    snapshot = await look(auth)
+
+    assert (snapshot.at, snapshot.window, snapshot.problem) == (NOW, WINDOW, "")
+    assert tuple(snapshot.readings) == METRICS
+    assert all(
+        isinstance(r.stable, float) and isinstance(r.canary, float)
+        for r in snapshot.readings.values()
+    )
+
+
+async def test_errors_are_in_percent_and_told_apart_by_lane(auth):
+    readings = (await look(auth)).readings
+
+    assert readings["error_rate"].stable == pytest.approx(0, abs=0.5)
+    assert readings["error_rate"].canary == pytest.approx(10, abs=0.5)
+    assert readings["success_rate"].stable == pytest.approx(100, abs=0.5)
+    assert readings["success_rate"].canary == pytest.approx(90, abs=0.5)
+
+
+async def test_requests_are_per_second_and_over_the_window(auth):
+    readings = (await look(auth)).readings
+
+    for lane in ("stable", "canary"):
+        assert getattr(readings["rps"], lane) == pytest.approx(20, rel=0.2)
+        assert getattr(readings["requests"], lane) == pytest.approx(20 * WINDOW, rel=0.3)
+        assert getattr(readings["requests"], lane).is_integer()
+
+
+async def test_latencies_are_in_milliseconds_and_in_order(auth):
+    readings = (await look(auth)).readings
+
+    for lane, low, high in (("stable", 25, 150), ("canary", 250, 600)):
+        p50, p95, p99 = (getattr(readings[f"latency_p{p}"], lane) for p in (50, 95, 99))
+        assert p50 < p95 < p99
+        assert low < p95 < high
+
+
+async def test_cpu_and_memory_are_shares(auth):
+    readings = (await look(auth)).readings
+
+    for metric in CONTAINER:
+        assert 0 < readings[metric].stable < 100
+        assert 0 < readings[metric].canary < 100
+
+
+async def test_a_lane_without_requests_has_no_data(quiet):
+    readings = (await look(quiet, "quiet")).readings
+
+    assert isinstance(readings["error_rate"].stable, float)
+    for metric in ("requests", "rps", "error_rate", "success_rate", "latency_p95"):
+        assert readings[metric].canary is Missing.NO_DATA
+
+
+async def test_a_query_that_does_not_parse_is_not_available_and_hurts_nobody(auth):
+    snapshot = await look(auth, lag="sum(((")
+
+    assert snapshot.readings["lag"] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+    assert snapshot.readings["error_rate"].canary == pytest.approx(10, abs=0.5)
+    assert snapshot.problem == ""
+
+
+async def test_an_unknown_service_has_no_data(real):
+    readings = (await look(real, "nobody")).readings
+
+    assert readings["error_rate"] == Reading(Missing.NO_DATA, Missing.NO_DATA)
+    assert readings["cpu"] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+
+
+async def test_both_templates_read_the_same(real):
+    istio, http = (await look(real)).readings, (await look(real, template="http")).readings
+
+    for metric in ("error_rate", "success_rate", "latency_p50", "latency_p95", "latency_p99"):
+        assert http[metric].stable == pytest.approx(istio[metric].stable, rel=0.05)
+        assert http[metric].canary == pytest.approx(istio[metric].canary, rel=0.05)
+
+
+async def test_no_error_yet_is_zero_and_not_missing(real):
+    readings = (await look(real)).readings
+
+    assert readings["error_rate"].stable == 0
+    assert readings["success_rate"].stable == 100
+
+
+async def test_series_that_stand_still_have_no_rates(real):
+    readings = (await look(real, "still")).readings
+
+    assert readings["rps"].canary == readings["requests"].canary == 0
+    assert readings["error_rate"].canary is Missing.NO_DATA
+    assert readings["latency_p95"].canary is Missing.NO_DATA
+
+
+async def test_a_grpc_failure_is_an_error_though_its_http_code_is_200(real):
+    readings = (await look(real, "rpc")).readings
+
+    assert readings["error_rate"].canary == pytest.approx(50, abs=1)
+    assert readings["success_rate"].canary == pytest.approx(50, abs=1)
+    assert readings["error_rate"].stable == 0
+
+
+async def test_old_samples_are_stale(real):
+    readings = (await look(real, "old")).readings
+
+    assert readings["error_rate"].canary is Missing.STALE
+    assert readings["requests"].canary is Missing.STALE
+    assert readings["requests"].stable == 0
+
+
+async def test_shares_are_of_limits_and_else_of_requests(real):
+    readings = (await look(real)).readings
+
+    assert readings["cpu"].stable == pytest.approx(50, rel=0.1)
+    assert readings["memory"].stable == pytest.approx(50)
+    assert readings["cpu"].canary == pytest.approx(60, rel=0.1)
+    assert readings["memory"].canary == pytest.approx(25)
+
+
+async def test_without_limits_and_requests_there_is_no_share(real):
+    readings = (await look(real, "quiet")).readings
+
+    assert readings["cpu"].stable is readings["memory"].stable is Missing.NOT_AVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("query", "stable", "canary"),
+    [
+        ("vector(7)", Missing.NOT_AVAILABLE, 7),
+        ("scalar(vector(7))", Missing.NOT_AVAILABLE, 7),
+        ("7", Missing.NOT_AVAILABLE, 7),
+        (
+            'vector(7) and on() label_replace(vector(1), "v", "$version", "", "")',
+            Missing.NOT_AVAILABLE,
+            7,
+        ),
+        (
+            'count(istio_requests_total{reporter="destination",destination_workload="$workload"} > 0)',
+            1,
+            3,
+        ),
+        ('count(http_requests_total{job=~"$service-$lane"} > 0)', 1, 2),
+        ("count(up{job='$service'}) or vector(3)", Missing.NOT_AVAILABLE, 3),
+        ("vector(0) / 0", Missing.NOT_AVAILABLE, Missing.NO_DATA),
+        ("1 / vector(0)", Missing.NOT_AVAILABLE, Missing.NO_DATA),
+        ("nothing_like_it", Missing.NOT_AVAILABLE, Missing.NO_DATA),
+        ("istio_requests_total", Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE),
+        ("up[5m]", Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE),
+        ('"a text"', Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE),
+        ('up{a="$nobody"}', Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE),
+        ('sum(rate(http_requests_total{job="auth-$lane"}[$window])) > bool 1', 1, 1),
+    ],
+)
+async def test_custom_queries(real, query, stable, canary):
+    snapshot = await look(real, lag=query)
+
+    assert snapshot.readings["lag"] == Reading(stable, canary)
+    assert isinstance(snapshot.readings["error_rate"].canary, float)
+
+
+async def test_a_custom_query_replaces_the_built_in_metric(real):
+    snapshot = await look(real, error_rate='vector(42) and on() up{job!="$lane"}')
+
+    assert snapshot.readings["error_rate"] == Reading(42, 42)
+
+
+@pytest.mark.parametrize(
+    "text", ["a'b\"c", "\\", "`", "\n\x00\x7f", "ä\u202e😀", '"} or vector(0) #']
+)
+async def test_a_quoted_text_comes_back_from_the_real_parser_as_it_went_in(real, text):
+    connection = Connection(real)
+    samples = await connection.ask(
+        f'label_replace(vector(1), "text", {quote(text.replace("$", "$$"))}, "", "")'
+    )
+    connection.close()
+
+    assert samples[0].labels == {"text": text}
+    assert math.isfinite(samples[0].value)

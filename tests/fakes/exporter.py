@@ -1,0 +1,143 @@
+"""A scrape target that stands for the sidecars, the web framework, cAdvisor and kube-state-metrics of a few workloads.
+
+Requests are added by `serve`; `on_scrape` may call it, so that every scrape adds the same and rates come out exact.
+Series bear the names of Istio and those of the `http` template alike.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+BUCKETS_MS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    name: str
+    workload: str
+    namespace: str
+    cpu: float
+    memory: float
+    grants: tuple[tuple[str, str, float], ...]
+    """(limits or requests, cpu or memory, amount)."""
+
+
+class Exporter:
+    def __init__(self) -> None:
+        self.on_scrape: Callable[[], None] = lambda: None
+        self._counts: Counter[tuple[str, str, str, str]] = Counter()
+        self._histogram: dict[tuple[str, str], Counter[float]] = {}
+        self._pods: list[Pod] = []
+        self._frozen: dict[str, int] = {}
+        self._started = time.monotonic()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+
+    def serve(
+        self,
+        workload: str,
+        ok: int = 0,
+        errors: int = 0,
+        ms: float = 40,
+        *,
+        namespace: str = "orion",
+        grpc: str = "",
+    ) -> None:
+        """Add requests that took `ms` each; with `grpc` (a status) the errors are gRPC's, under HTTP 200."""
+        key = (namespace, workload)
+        if ok:
+            self._counts[*key, "200", "0" if grpc else ""] += ok
+        if errors:
+            self._counts[*key, "200" if grpc else "503", grpc] += errors
+        self._histogram.setdefault(key, Counter())[ms] += ok + errors
+
+    def announce(self, workload: str, *, namespace: str = "orion") -> None:
+        """Show the workload's series at zero."""
+        self._counts[namespace, workload, "200", ""] += 0
+        self._histogram.setdefault((namespace, workload), Counter())
+
+    def pod(
+        self, workload: str, cpu: float, memory: float, *, name: str = "", **grants: float
+    ) -> None:
+        """Run a pod that uses `cpu` cores and `memory` bytes; grants are like `limits_cpu=1`."""
+        name = name or f"{workload}-7d9f8c6b5-x2x{len(self._pods):02}"
+        amounts = tuple((*key.split("_"), amount) for key, amount in grants.items())
+        self._pods.append(Pod(name, workload, "orion", cpu, memory, amounts))
+
+    def freeze(self, workload: str, seconds: int) -> None:
+        """Stamp the workload's samples as if the last one had been taken `seconds` ago."""
+        self._frozen[workload] = int((time.time() - seconds) * 1000)
+
+    def remove(self, workload: str) -> None:
+        """Stop showing the workload."""
+        for key in [key for key in self._counts if key[1] == workload]:
+            del self._counts[key]
+        for key in [key for key in self._histogram if key[1] == workload]:
+            del self._histogram[key]
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        self.on_scrape()
+        lines = [*self._request_lines(), *self._bucket_lines(), *self._pod_lines()]
+        return web.Response(text="\n".join(lines) + "\n")
+
+    def _stamp(self, workload: str) -> str:
+        return f" {self._frozen[workload]}" if workload in self._frozen else ""
+
+    def _request_lines(self):
+        for (namespace, workload, code, grpc), count in self._counts.items():
+            stamp = self._stamp(workload)
+            extra = f',grpc_response_status="{grpc}"' if grpc else ""
+            yield (
+                f'istio_requests_total{{reporter="destination",destination_workload="{workload}",'
+                f'destination_workload_namespace="{namespace}",response_code="{code}"{extra}}} {count}{stamp}'
+            )
+            # What the callers saw must not be counted again.
+            yield (
+                f'istio_requests_total{{reporter="source",destination_workload="{workload}",'
+                f'destination_workload_namespace="{namespace}",response_code="500"}} {9 * count}{stamp}'
+            )
+            if namespace == "orion" and not grpc:
+                yield f'http_requests_total{{job="{workload}",status="{code}"}} {count}{stamp}'
+
+    def _bucket_lines(self):
+        for (namespace, workload), times in self._histogram.items():
+            stamp = self._stamp(workload)
+            place = (
+                f'destination_workload="{workload}",destination_workload_namespace="{namespace}"'
+            )
+            for edge in (*BUCKETS_MS, float("inf")):
+                count = sum(n for ms, n in times.items() if ms <= edge)
+                le, seconds = (
+                    ("+Inf", "+Inf") if edge == float("inf") else (str(edge), str(edge / 1000))
+                )
+                labels = f'reporter="destination",{place},le="{le}"'
+                yield f"istio_request_duration_milliseconds_bucket{{{labels}}} {count}{stamp}"
+                if namespace == "orion":
+                    yield f'http_request_duration_seconds_bucket{{job="{workload}",le="{seconds}"}} {count}{stamp}'
+
+    def _pod_lines(self):
+        for pod in self._pods:
+            where = f'namespace="{pod.namespace}",pod="{pod.name}"'
+            used = pod.cpu * (time.monotonic() - self._started)
+            yield f'container_cpu_usage_seconds_total{{{where},container="app"}} {used}'
+            yield f'container_memory_working_set_bytes{{{where},container="app"}} {pod.memory}'
+            # The pod's own cgroup, which would count everything twice.
+            yield f'container_cpu_usage_seconds_total{{{where},container=""}} {used}'
+            yield f'container_memory_working_set_bytes{{{where},container=""}} {pod.memory}'
+            for kind, resource, amount in pod.grants:
+                labels = f'{where},container="app",resource="{resource}"'
+                yield f"kube_pod_container_resource_{kind}{{{labels}}} {amount}"

@@ -1,0 +1,232 @@
+"""Queries ask what they are meant to ask, and no name or value can make them ask anything else."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integrations.base import Lane, RefusedError
+from integrations.metrics.templates import (
+    METRICS,
+    TEMPLATES,
+    Lanes,
+    escape,
+    quote,
+    re2_quote,
+    render,
+)
+from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
+
+LANES = Lanes("orion", "auth-service-stable", "auth-service-canary")
+NASTY = [
+    'a"b',
+    "a'b",
+    "a\\",
+    "a`b",
+    "a\nb",
+    "{}",
+    '"} or vector(0) #',
+    "ä\u202e\x00",
+    "😀",
+    "\ud800",
+]
+
+
+def read(literal: str) -> str:
+    """Read a PromQL string as Prometheus does; JSON has all the escapes that we write but `\\U`."""
+    assert literal[0] == literal[-1] == '"'
+    short = re.sub(r"\\U([0-9a-f]{8})", lambda m: json.dumps(chr(int(m[1], 16)))[1:-1], literal)
+    return json.loads(short)
+
+
+def strings(query: str) -> list[str]:
+    return [read(literal) for literal in re.findall(r'"(?:\\.|[^"\\])*"', query)]
+
+
+def skeleton(query: str) -> str:
+    return re.sub(r'"(?:\\.|[^"\\])*"', '""', query)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_metric_has_a_query_with_balanced_brackets(template):
+    for question in render(template, LANES, 300).values():
+        bare = skeleton(question.text)
+        assert all(bare.count(a) == bare.count(b) for a, b in ("()", "[]", "{}"))
+        assert f"by ({question.label}" in bare
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_all_metrics_are_rendered(template):
+    assert set(METRICS) < set(render(template, LANES, 300))
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_both_lanes_are_in_one_query_and_told_apart_by_name(template):
+    for question in render(template, LANES, 300).values():
+        assert any(
+            "auth-service-stable|auth-service-canary" in text for text in strings(question.text)
+        )
+        assert "version" not in question.text
+
+
+@pytest.mark.parametrize(
+    ("template", "metric", "part"),
+    [
+        (
+            "http",
+            "error_rate",
+            'http_requests_total{job=~"auth-service-stable|auth-service-canary",status=~"5.."}',
+        ),
+        ("http", "success_rate", 'status=~"2.."'),
+        ("http", "latency_p95", "1000 * histogram_quantile(0.95, sum by (job, le) (rate("),
+        ("http", "latency_p99", "http_request_duration_seconds_bucket"),
+        ("istio", "latency_p50", "histogram_quantile(0.5, sum by (destination_workload, le)"),
+        ("istio", "rps", 'reporter="destination",destination_workload_namespace="orion"'),
+        ("istio", "error_rate", 'grpc_response_status=~"2|4|8|13|14|15"'),
+        ("istio", "requests", "[300s]"),
+        ("istio", "memory", "kube_pod_container_resource_limits"),
+        ("istio", "cpu", "kube_pod_container_resource_requests"),
+    ],
+)
+def test_query_contains(template, metric, part):
+    assert part in render(template, LANES, 300)[metric].text
+
+
+@pytest.mark.parametrize(
+    ("pod", "lane"),
+    [
+        ("auth-7d9f8c6b5-x2x4z", "auth"),
+        ("auth-canary-7d9f8c6b5-x2x4z", "auth-canary"),
+        ("auth-admin-7d9f8c6b5-x2x4z", None),
+        ("auth-canary-admin-7d9f8c6b5-x2x4z", None),
+        ("xauth-7d9f8c6b5-x2x4z", None),
+        ("auth-7d9f8c6b5", None),
+    ],
+)
+def test_pods_belong_to_the_workload_that_made_them(pod, lane):
+    query = render("istio", Lanes("orion", "auth", "auth-canary"), 60)["cpu"].text
+    regex = next(text for text in strings(query) if "{5}" in text)
+    found = re.fullmatch(regex, pod)
+    assert (found[1] if found else None) == lane
+
+
+@pytest.mark.parametrize("key", ["namespace", "stable", "canary"])
+@pytest.mark.parametrize(
+    "name", ["", "Auth", "a b", "-a", "a-", 'a"', "a|b", "a" * 254, "ä", "a\n"]
+)
+def test_what_is_no_kubernetes_name_is_refused(key, name):
+    names = {"namespace": "orion", "stable": "auth-stable", "canary": "auth-canary"} | {key: name}
+    with pytest.raises(RefusedError) as error:
+        Lanes(**names)
+    assert error.value.code == "bad_name"
+    assert key in str(error.value)
+
+
+def test_two_lanes_of_one_name_are_refused():
+    with pytest.raises(RefusedError) as error:
+        Lanes("orion", "auth", "auth")
+    assert error.value.code == "lanes_not_distinct"
+
+
+def test_an_unknown_template_is_refused_by_a_sentence_that_names_the_known_ones():
+    with pytest.raises(RefusedError, match="istio, http") as error:
+        render("isito", LANES, 60)
+    assert error.value.code == "unknown_template"
+
+
+def test_an_empty_window_is_an_error():
+    with pytest.raises(ValueError, match="at least one second"):
+        render("istio", LANES, 0)
+
+
+def test_each_lane_has_its_workload():
+    assert [LANES.workload(lane) for lane in Lane] == ["auth-service-stable", "auth-service-canary"]
+
+
+@given(st.text())
+def test_arbitrary_text_never_escapes_its_string(text):
+    assert read(quote(text)) == text
+
+
+@given(st.text())
+def test_an_escaped_text_has_no_character_that_ends_any_string(text):
+    assert not set(re.sub(r"\\.", "", escape(text))) & set("\"'`\\\n")
+
+
+def test_half_a_character_becomes_the_replacement_character():
+    assert read(quote("\ud800")) == "\ufffd"
+
+
+@given(st.text())
+def test_a_quoted_regex_matches_its_text_and_nothing_longer(text):
+    assert re.fullmatch(re2_quote(text), text)
+    assert not re.fullmatch(re2_quote(text), text + "x")
+
+
+@pytest.mark.parametrize(
+    ("query", "filled"),
+    [
+        ('lag{app="$service"}', 'lag{app="a.b"}'),
+        ("lag{app='${service}'}", "lag{app='a.b'}"),
+        ('lag{app=~"$service-.*"}', 'lag{app=~"a\\\\.b-.*"}'),
+        ("lag{app!~ `$service`}", "lag{app!~ `a\\.b`}"),
+        ("rate(lag[$window])", "rate(lag[300s])"),
+        (
+            'label_replace(lag, "a", "$1", "b", "(.*)$")',
+            'label_replace(lag, "a", "$1", "b", "(.*)$")',
+        ),
+        ('lag{price="$$service"}', 'lag{price="$service"}'),
+        ("$metric:rate5m", "lag:rate5m"),
+        ("lag # of $nobody", "lag # of $nobody"),
+    ],
+)
+def test_variables_are_put_in(query, filled):
+    assert fill(query, {"service": "a.b", "window": "300s", "metric": "lag"}) == filled
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("lag{app=$service}", 'x"'),
+        ("$service", "up or vector(0)"),
+        ("lag{app=`$service`}", "x`} or vector(0) #"),
+        ('lag{app="$nobody"}', "x"),
+        ('lag{app="${}"}', "x"),
+        ('lag{app="$SERVICE"}', "x"),
+    ],
+)
+def test_what_cannot_be_put_in_safely_is_refused(query, value):
+    with pytest.raises(BadQueryError):
+        fill(query, {"service": value})
+
+
+@pytest.mark.parametrize("literal", ['"{}"', "'{}'"])
+@given(value=st.text())
+def test_no_value_of_a_variable_leaves_its_string(literal, value):
+    filled = fill(f'lag{{app={literal.format("$service")},b="c"}}', {"service": value})
+    inner = filled.removeprefix(f"lag{{app={literal[0]}").removesuffix(f'{literal[-1]},b="c"}}')
+    assert read(f'"{inner}"') == value
+
+
+@given(query=st.text("$servic{}\"'`=~#\\\n "), value=st.text())
+def test_any_query_is_filled_or_refused_by_a_reason(query, value):
+    try:
+        filled = fill(query, {"service": value})
+    except BadQueryError:
+        return
+    assert isinstance(filled, str)
+
+
+@pytest.mark.parametrize(
+    ("query", "per_lane"),
+    [
+        ("lag", False),
+        ('lag{w="$workload"}', True),
+        ('lag{l="${lane}"}', True),
+        ('lag{l="$$lane"}', False),
+    ],
+)
+def test_a_query_is_asked_per_lane_when_it_names_the_lane(query, per_lane):
+    assert asks_per_lane(query) is per_lane
