@@ -142,6 +142,11 @@ class Bot:
             else:
                 return
 
+    async def greeted(self) -> None:
+        """Wait until Slack has told which workspace this is."""
+        if self._greeting is not None:
+            await asyncio.wait([self._greeting])
+
     async def stop(self) -> None:
         """Close the doors, then stop; the rows remember."""
         if self._runner is not None:

@@ -1,7 +1,7 @@
 """The Deployment controller and the kubelet of the simulated cluster.
 
-Level-triggered and driven by the clock alone: `advance` looks at a Deployment and at the time, and makes its ReplicaSets,
-Pods and status what they are by then. It may run at any time and any number of times.
+Level-triggered and driven by the clock alone: `advance` looks at a Deployment and at the time, and makes its
+ReplicaSets, Pods and status what they are by then. It may run at any time and any number of times.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from bot.sandbox.objects import Body, Key, Kind, Objects, stamp
+from bot.sandbox.objects import Body, Key, Kind, Objects
 
 Mishap = Literal["crash_loop", "image_pull", "never_ready", "unschedulable"]
 
@@ -39,7 +39,13 @@ class DeploymentController:
     """By uid: creationTimestamp counts whole seconds only, which is too coarse for `pod_start`."""
     _since: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     """By uid of a Deployment: the generation last seen and when its progress began."""
+    _quiet: dict[str, int] = field(default_factory=dict)
+    """By uid of a Deployment: the generation that is fully rolled out, so that looking at it again costs nothing."""
     _count: int = 0
+
+    def wake(self) -> None:
+        """Look at everything again: pods were deleted, or an image changed its manners."""
+        self._quiet.clear()
 
     def advance(self, key: Key) -> None:
         """Bring one Deployment's ReplicaSets, Pods and status up to the present."""
@@ -47,18 +53,23 @@ class DeploymentController:
         if body is None:
             return
         now, metadata = self.clock(), body["metadata"]
+        if self._quiet.get(metadata["uid"]) == metadata["generation"]:
+            return
         if self._since.get(metadata["uid"], (0, now))[0] != metadata["generation"]:
             self._since[metadata["uid"]] = (metadata["generation"], now)
         newest = self._newest_set(key, body)
         self._scale(key, body, newest, now)
-        self.objects.set_status(key, self._status(key, body, newest, now))
+        status = self._status(body, newest, now)
+        self.objects.set_status(key, status)
+        if status["conditions"][-1].get("reason") == "NewReplicaSetAvailable":
+            self._quiet[metadata["uid"]] = metadata["generation"]
 
     def _newest_set(self, key: Key, body: Body) -> Body:
         template = body["spec"]["template"]
         digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
         name = f"{key.name}-{digest}"
         found = self.objects.bodies.get(Key("replicasets", key.namespace, name))
-        newest = 1 + max((_revision(item) for item in self._owned("replicasets", key, body)), default=0)
+        newest = 1 + max((_revision(item) for item in self._sets(body)), default=0)
         if found and _revision(found) == newest - 1:
             return found
         return self._store_set(key, body, name, digest, newest, found)
@@ -89,7 +100,7 @@ class DeploymentController:
     def _scale(self, key: Key, body: Body, newest: Body, now: datetime) -> None:
         wanted = int(body["spec"].get("replicas", 1))
         digest = newest["metadata"]["labels"][_HASH]
-        pods = self._owned_pods(key, body)
+        pods = self._pods(body)
         new = [pod for pod in pods if pod["metadata"]["labels"][_HASH] == digest]
         new.sort(key=lambda pod: not self._is_ready(pod, now))
         for pod in new[wanted:]:
@@ -101,7 +112,7 @@ class DeploymentController:
         old.sort(key=lambda pod: not self._is_ready(pod, now))
         for pod in old[max(0, wanted - ready) :]:
             self._remove(pod)
-        for pod in self._owned_pods(key, body):
+        for pod in self._pods(body):
             place = Key("pods", key.namespace, pod["metadata"]["name"])
             self.objects.set_status(place, self._pod_status(pod, now))
 
@@ -122,20 +133,14 @@ class DeploymentController:
         self._born.pop(pod["metadata"]["uid"], None)
         self.objects.delete(Key("pods", pod["metadata"]["namespace"], pod["metadata"]["name"]))
 
-    def _owned(self, plural: str, key: Key, owner: Body) -> list[Body]:
-        uid = owner["metadata"]["uid"]
-        return [
-            item
-            for item in self.objects.select(plural, key.namespace)
-            if any(o["uid"] == uid for o in item["metadata"].get("ownerReferences") or [])
-        ]
+    def _sets(self, body: Body) -> list[Body]:
+        return self.objects.owned(body["metadata"]["uid"], "replicasets")
 
-    def _owned_pods(self, key: Key, body: Body) -> list[Body]:
-        sets = {item["metadata"]["uid"] for item in self._owned("replicasets", key, body)}
+    def _pods(self, body: Body) -> list[Body]:
         return [
             pod
-            for pod in self.objects.select("pods", key.namespace)
-            if any(o["uid"] in sets for o in pod["metadata"].get("ownerReferences") or [])
+            for replica_set in self._sets(body)
+            for pod in self.objects.owned(replica_set["metadata"]["uid"], "pods")
         ]
 
     def _age(self, pod: Body, now: datetime) -> float:
@@ -164,9 +169,9 @@ class DeploymentController:
             ],
         }
 
-    def _status(self, key: Key, body: Body, newest: Body, now: datetime) -> Body:
+    def _status(self, body: Body, newest: Body, now: datetime) -> Body:
         digest, wanted = newest["metadata"]["labels"][_HASH], int(body["spec"].get("replicas", 1))
-        pods = self._owned_pods(key, body)
+        pods = self._pods(body)
         updated = sum(pod["metadata"]["labels"][_HASH] == digest for pod in pods)
         ready = sum(self._is_ready(pod, now) for pod in pods)
         done = updated == wanted == len(pods) == ready
@@ -177,11 +182,16 @@ class DeploymentController:
             "availableReplicas": ready,
             "unavailableReplicas": max(0, wanted - ready),
         }
-        enough = ready >= wanted - math.floor(wanted / 4)  # maxUnavailable is 25 % unless said otherwise
+        enough = ready >= wanted - math.floor(
+            wanted / 4
+        )  # maxUnavailable is 25 % unless said otherwise
         return {
             "observedGeneration": body["metadata"]["generation"],
             **{name: count for name, count in counts.items() if count},
-            "conditions": [_condition("Available", on=enough), self._progressing(body, now, done=done)],
+            "conditions": [
+                _condition("Available", on=enough),
+                self._progressing(body, now, done=done),
+            ],
         }
 
     def _progressing(self, body: Body, now: datetime, *, done: bool) -> Body:

@@ -1,7 +1,7 @@
 """The objects of the simulated cluster, with the bookkeeping that clients rely on.
 
-The only place that gives out resourceVersion, generation and managedFields. A write that changes nothing changes nothing:
-the real server elides it too, and a client that counts on a new resourceVersion has a bug worth finding.
+The only place that gives out resourceVersion, generation and managedFields. A write that changes nothing changes
+nothing: the real server elides it too, and a client that counts on a new resourceVersion has a bug worth finding.
 """
 
 import re
@@ -49,6 +49,10 @@ class Objects:
     clock: Callable[[], datetime]
     bodies: dict[Key, Body] = field(default_factory=dict)
     version: int = 1000
+    _shelves: dict[str, dict[Key, None]] = field(default_factory=dict)
+    """By plural, so that a list does not walk through everything."""
+    _owned: dict[str, dict[Key, None]] = field(default_factory=dict)
+    """By the owner's uid: the keys of its dependents."""
 
     def create(self, kind: Kind, body: Mapping[str, Any], manager: str) -> Body:
         """Store a new object and return it."""
@@ -66,7 +70,14 @@ class Objects:
         if kind.counts_generations:
             metadata["generation"] = 1
         self.bodies[key] = _tidy(new)
+        self._shelves.setdefault(key.plural, {})[key] = None
+        for owner in metadata.get("ownerReferences") or []:
+            self._owned.setdefault(owner["uid"], {})[key] = None
         return self.bodies[key]
+
+    def owned(self, uid: str, plural: str) -> list[Body]:
+        """Return the objects of a kind that name the owner."""
+        return [self.bodies[key] for key in self._owned.get(uid, {}) if key.plural == plural]
 
     def update(self, kind: Kind, key: Key, body: Mapping[str, Any], manager: str) -> Body:
         """Store a changed object and return what is stored then; the same object when nothing changed."""
@@ -111,8 +122,11 @@ class Objects:
         """Remove an object and what it owns; a namespace with all that is in it."""
         body = self.bodies.pop(key)
         self.version += 1
-        uid = body["metadata"]["uid"]
-        for other in [k for k, b in self.bodies.items() if _belongs(k, b, key, uid)]:
+        del self._shelves[key.plural][key]
+        for owner in body["metadata"].get("ownerReferences") or []:
+            self._owned.get(owner["uid"], {}).pop(key, None)
+        inside = [k for k in self.bodies if key.plural == "namespaces" and k.namespace == key.name]
+        for other in [*self._owned.pop(body["metadata"]["uid"], {}), *inside]:
             if other in self.bodies:
                 self.delete(other)
         return body
@@ -120,9 +134,10 @@ class Objects:
     def select(self, plural: str, namespace: str, labels: str = "") -> Iterator[Body]:
         """Yield the objects of a kind, of all namespaces when `namespace` is empty."""
         wanted = parse_selector(labels)
-        for key, body in self.bodies.items():
-            inside = key.plural == plural and namespace in {"", key.namespace}
-            if inside and all(fits(body["metadata"].get("labels") or {}) for fits in wanted):
+        for key in self._shelves.get(plural, {}):
+            body = self.bodies[key]
+            found = body["metadata"].get("labels") or {}
+            if namespace in {"", key.namespace} and all(fits(found) for fits in wanted):
                 yield body
 
     def _managed(self, old: Body, manager: str, changed: list[str]) -> list[Body]:
@@ -168,12 +183,6 @@ def _requirement(text: str) -> Callable[[Mapping[str, str]], bool]:
         absent, key = bool(found[1]), found[2]
         return lambda labels: (key in labels) != absent
     raise ValueError(f"unable to parse requirement: {text}")
-
-
-def _belongs(other: Key, body: Body, key: Key, uid: str) -> bool:
-    if key.plural == "namespaces":
-        return other.namespace == key.name
-    return any(o.get("uid") == uid for o in body["metadata"].get("ownerReferences") or [])
 
 
 def _tidy(body: Body) -> Body:

@@ -6,9 +6,12 @@ Others import from here, but for `bot.settings.scalars`, whose words the grammar
 from bot.settings.check import load_config, read_config
 from bot.settings.environment import (
     ClientSettings,
+    LocalSettings,
     Settings,
     SettingsError,
     client_settings,
+    database_url,
+    local_settings,
     parse_listen,
     read_settings,
 )
@@ -47,6 +50,7 @@ __all__ = [
     "EnvironmentBlock",
     "FreezeWindow",
     "IstioTraffic",
+    "LocalSettings",
     "MetricsBlock",
     "Problem",
     "Secret",
@@ -59,8 +63,10 @@ __all__ = [
     "UnknownNameError",
     "WeekTime",
     "client_settings",
+    "database_url",
     "format_problem",
     "load_config",
+    "local_settings",
     "parse_listen",
     "read_config",
     "read_settings",

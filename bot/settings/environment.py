@@ -66,6 +66,17 @@ class ClientSettings:
     config_path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """What a command needs that asks nobody."""
+
+    config_path: Path
+    colour: bool
+    """False when NO_COLOR has any text in it (no-color.org)."""
+    debug: bool
+    """SLUICE_DEBUG has any text in it: an error of our own may show its traceback."""
+
+
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of a bot; without `environ` those of this process.
 
@@ -101,6 +112,22 @@ def client_settings(environ: Mapping[str, str] | None = None) -> ClientSettings:
         api_token=Secret(token) if token else None,
         config_path=Path(env.text("SLUICE_CONFIG", DEFAULT_CONFIG)),
     )
+
+
+def local_settings(environ: Mapping[str, str] | None = None) -> LocalSettings:
+    """Return what is true of this terminal. Never raises: a wrong SLUICE_URL does not matter to `sluice plan`."""
+    env = _Environment(_own() if environ is None else environ)
+    return LocalSettings(
+        config_path=Path(env.text("SLUICE_CONFIG", DEFAULT_CONFIG)),
+        colour=not env.text("NO_COLOR", ""),
+        debug=bool(env.text("SLUICE_DEBUG", "")),
+    )
+
+
+def database_url(environ: Mapping[str, str] | None = None) -> str:
+    """Return the address of the database alone. Raises `SettingsError` `bad_database`."""
+    env = _Environment(_own() if environ is None else environ)
+    return _database(env.text("SLUICE_DATABASE_URL", DEFAULT_DATABASE))
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -30,6 +30,7 @@ from bot.slack.gatekeeping import trusted_headers, turned_away
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
 from bot.slack.replies import answer_message, refusal_message
+from bot.slack.speaking import nameless
 from bot.store import Inbound
 
 log = logging.getLogger("sluice.slack")
@@ -73,9 +74,9 @@ class SlackDoor:
         self.inbox: Inbox | None = None
         self._socket: AsyncSocketModeHandler | None = None
         self._app = AsyncApp(
-            client=client,
+            client=nameless(client),
             signing_secret=signing_secret,
-            authorize=self._authorize,
+            authorize=self._authorization(),
             process_before_response=True,
             ssl_check_enabled=False,
             logger=logging.getLogger("sluice.bolt"),
@@ -92,15 +93,19 @@ class SlackDoor:
             bot_user=str(answer.get("user_id") or ""),
         )
 
-    async def _authorize(self, **_: Any) -> AuthorizeResult:
-        # Never a call to Slack here: it would stand between a click and its acknowledgement.
-        return AuthorizeResult(
-            enterprise_id=self.home.enterprise or None,
-            team_id=self.home.team or None,
-            bot_token=self._token,
-            bot_id=self.home.bot_id or None,
-            bot_user_id=self.home.bot_user or None,
-        )
+    def _authorization(self) -> Callable[..., Awaitable[AuthorizeResult]]:
+        # A plain function, because Bolt fills the parameters by their names, `self` among them. It never calls Slack:
+        # that would stand between a click and its acknowledgement.
+        async def authorize() -> AuthorizeResult:
+            return AuthorizeResult(
+                enterprise_id=self.home.enterprise or None,
+                team_id=self.home.team or None,
+                bot_token=self._token,
+                bot_id=self.home.bot_id or None,
+                bot_user_id=self.home.bot_user or None,
+            )
+
+        return authorize
 
     def _register(self) -> None:
         self._app.command(re.compile(r".*"))(self._on_command)

@@ -16,3 +16,8 @@ def web_client(token: str, base_url: str, session: aiohttp.ClientSession) -> Asy
     return AsyncWebClient(
         token=token, base_url=base_url, session=session, retry_handlers=[], logger=quiet
     )
+
+
+def nameless(client: AsyncWebClient) -> AsyncWebClient:
+    """Return the same way to Slack without the token: Bolt gets it from `authorize` and warns about a second one."""
+    return AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[])

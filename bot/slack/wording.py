@@ -42,7 +42,7 @@ def percent(value: float) -> str:
 
 def bar(weight: float) -> str:
     """Return a progress bar; the number beside it is the information."""
-    full = round(weight / 10)
+    full = max(1, round(weight / 10)) if weight > 0 else 0
     return f"`{'▓' * full}{'░' * (10 - full)}` {percent(weight)}"
 
 

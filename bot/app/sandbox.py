@@ -1,0 +1,149 @@
+"""The embedded default: a bot, a stand-in Slack workspace and a simulated mesh in one process, over loopback only.
+
+The bot is the real one and speaks to both over HTTP as it would anywhere else; nothing here reaches into it. Its files
+live in a temporary folder and go with it.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import tempfile
+import webbrowser
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.app.clock import SystemClock
+from bot.app.running import Bot
+from bot.sandbox.cluster import SimulatedCluster, orion
+from bot.sandbox.panel import MeshPanel
+from bot.sandbox.prometheus import SimulatedPrometheus
+from bot.sandbox.script import play
+from bot.sandbox.traffic import SimulatedTraffic
+from bot.sandbox.workspace import Workspace
+from bot.settings.environment import read_settings
+
+SERVICE, NAMESPACE, REPOSITORY = "checkout", "shop", "registry.example/checkout"
+
+_CONFIG = """\
+slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
+clusters:
+  sandbox: {{kubeconfig: "{kubeconfig}"}}
+metrics:
+  main: {{kind: prometheus, url: "{prometheus}"}}
+environments:
+  production: {{strategy: canary, approvers: [S0SRE], approvals: 1, self_approval: false}}
+services:
+  checkout:
+    about: {{oncall: S0ONCALL}}
+    production:
+      cluster: sandbox
+      namespace: shop
+      workload: {{kind: deployment, stable: checkout-stable, canary: checkout-canary,
+                 container: checkout, image: registry.example/checkout}}
+      traffic: {{kind: istio, virtual_service: checkout, route: primary}}
+      metrics: {{source: main, template: istio}}
+      canary: {{steps: [5, 25, 50, 100], soak: 5m, auto_promote: false}}
+      checks:
+        - {{metric: error_rate, above: 5, then: rollback}}
+        - {{metric: latency_p95, above: 500, then: warn}}
+        - {{metric: latency_p99, above: 1000, then: rollback}}
+      min_requests: 1000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """How a person wants the sandbox."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    open_page: bool = True
+    speed: float = 30.0
+    script: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox."""
+
+    bot: Bot
+    workspace: Workspace
+    cluster: SimulatedCluster
+    traffic: SimulatedTraffic
+    panel: MeshPanel
+    api_token: str
+
+
+@contextlib.asynccontextmanager
+async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
+    """Run a sandbox as long as the block lasts."""
+    clock = SystemClock(options.speed)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-")))
+        cluster = SimulatedCluster(clock=clock.now, pod_start=20)
+        orion(
+            cluster,
+            service=SERVICE,
+            namespace=NAMESPACE,
+            version="v1",
+            repository=REPOSITORY,
+        )
+        await cluster.start()
+        stack.push_async_callback(cluster.stop)
+        traffic = SimulatedTraffic(cluster, clock.now, service=SERVICE, namespace=NAMESPACE)
+        prometheus = SimulatedPrometheus(traffic, clock.now)
+        metrics_url = await prometheus.start()
+        stack.push_async_callback(prometheus.stop)
+        panel = MeshPanel(cluster, traffic, prometheus, clock, SERVICE, NAMESPACE)
+        signing, token, api_token = (secrets.token_hex(24) for _ in range(3))
+        workspace = Workspace("http://127.0.0.1:9", signing, f"xoxb-{token}", panel=panel)
+        await workspace.populate()
+        slack_url = await workspace.start(options.port, options.host)
+        stack.push_async_callback(workspace.stop)
+        config = folder / "sluice.yaml"
+        kubeconfig = cluster.kubeconfig(folder)
+        config.write_text(_CONFIG.format(kubeconfig=kubeconfig, prometheus=metrics_url))
+        settings = read_settings(
+            {
+                "SLACK_BOT_TOKEN": f"xoxb-{token}",
+                "SLACK_SIGNING_SECRET": signing,
+                "SLACK_API_URL": f"{slack_url}/api/",
+                "SLUICE_CONFIG": str(config),
+                "SLUICE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/sluice.db",
+                "SLUICE_LISTEN": "127.0.0.1:0",
+                "SLUICE_API_TOKEN": api_token,
+            }
+        )
+        bot = await Bot.start(settings, clock)
+        stack.push_async_callback(bot.stop)
+        workspace.bot_url = f"http://127.0.0.1:{bot.port}"
+        yield Sandbox(bot, workspace, cluster, traffic, panel, api_token)
+
+
+async def run(options: SandboxOptions) -> int:
+    """Run a sandbox until it is interrupted, or until its script has been played."""
+    async with sandbox(options) as running:
+        url = running.workspace.url
+        print(f"The sandbox is ready: {url}/")  # noqa: T201 - the command line's own line
+        print(  # noqa: T201
+            f"REST and the command line: SLUICE_URL=http://127.0.0.1:{running.bot.port} "
+            f"SLUICE_API_TOKEN={running.api_token}",
+            flush=True,
+        )
+        if options.open_page:
+            await asyncio.to_thread(webbrowser.open, f"{url}/")
+        if options.script is not None:
+            lines = await asyncio.to_thread(options.script.read_text, "utf-8")
+            return await play(lines, running.workspace, running.panel)
+        await _interrupted()
+    return 0
+
+
+async def _interrupted() -> None:
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, over.set)
+    await over.wait()

@@ -1,0 +1,325 @@
+"""A small honest API server on loopback: the sandbox's mesh, and what the tests speak to.
+
+Real HTTP, real conflicts, no background task: what controllers would have done by now is worked out when somebody
+looks, from the given clock alone.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from bot.sandbox.controllers import DeploymentController, Mishap
+from bot.sandbox.json_patch import (
+    MalformedPatchError,
+    PatchError,
+    apply_json_patch,
+    apply_merge_patch,
+)
+from bot.sandbox.kinds import served_kinds, target_of
+from bot.sandbox.objects import Body, Key, Kind, Objects
+from bot.sandbox.orion import orion_objects
+from bot.sandbox.refusals import (
+    Refusal,
+    already_exists,
+    changed_meanwhile,
+    invalid,
+    not_found,
+    test_failed,
+)
+
+_PATCHES = {
+    "application/json-patch+json": apply_json_patch,
+    "application/merge-patch+json": apply_merge_patch,
+}
+
+
+class Write(NamedTuple):
+    """One write that was applied."""
+
+    at: datetime
+    method: str
+    path: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, read to its end."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    content_type: str
+    raw: bytes
+
+
+class SimulatedCluster:
+    """An API server with a Deployment controller and a kubelet, driven by `clock`; `pod_start` is in seconds."""
+
+    def __init__(self, *, clock: Callable[[], datetime], pod_start: float = 5.0) -> None:
+        self.log: list[Write] = []
+        self.kinds: list[Kind] = served_kinds()
+        self.url = ""
+        self._clock = clock
+        self._objects = Objects(clock)
+        self._controller = DeploymentController(self._objects, clock, pod_start)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen and return the URL."""
+        app = web.Application(client_max_size=3 * 1024**2)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.url = f"http://{host}:{self._runner.addresses[0][1]}"
+        return self.url
+
+    async def stop(self) -> None:
+        """Stop listening and drop every connection; the objects stay."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """Write a kubeconfig with the context `sandbox` into a folder and return its path."""
+        path = folder / "kubeconfig"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "sandbox",
+            "clusters": [{"name": "sandbox", "cluster": {"server": self.url}}],
+            "users": [{"name": "sandbox", "user": {}}],
+            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "sandbox"}}],
+        }
+        path.write_text(json.dumps(config, indent=2))
+        return path
+
+    def put(self, obj: Mapping[str, Any], manager: str = "kubectl") -> None:
+        """Create an object, or replace it, as `kubectl apply` would."""
+        kind = next(kind for kind in self.kinds if kind.kind == obj["kind"])
+        key = Key(kind.plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        if key in self._objects.bodies:
+            self._objects.update(kind, key, obj, manager)
+        else:
+            self._objects.create(kind, obj, manager)
+
+    def object(self, plural: str, namespace: str, name: str) -> Body | None:
+        """Return a copy of an object as it is by now; None when it is not there."""
+        self._advance(plural, namespace, name)
+        return deepcopy(self._objects.bodies.get(Key(plural, namespace, name)))
+
+    def break_image(self, image: str, mishap: Mishap) -> None:
+        """Let every pod of an image suffer from a mishap, from now on."""
+        self._controller.mishaps[image] = mishap
+        self._controller.wake()
+
+    def violations(self, kind: Kind, body: Mapping[str, Any]) -> str:
+        """Return what a schema has against an object, `""` for nothing; without schemas everything is allowed."""
+        del kind, body
+        return ""
+
+    def perform(self, call: Call) -> tuple[int, Body | str]:
+        """Do what one request asks and return status and body."""
+        try:
+            target = target_of(self.kinds, [unquote(p) for p in call.path.split("/")[1:]])
+            if not isinstance(target, tuple):
+                return (200, target) if target else (404, "404 page not found\n")
+            kind, version, namespace, name, sub = target
+            return self._resource(call, kind, version, Key(kind.plural, namespace, name), sub)
+        except Refusal as refusal:
+            return refusal.code, refusal.body
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        return answer(*self.perform(await call_of(request)))
+
+    def _resource(
+        self, call: Call, kind: Kind, version: str, key: Key, sub: str
+    ) -> tuple[int, Body]:
+        match call.method:
+            case "GET" if key.name:
+                self._advance(key.plural, key.namespace, key.name)
+                return 200, _shown(kind, version, self._current(kind, key))
+            case "GET":
+                return 200, self._list(call, kind, version, key.namespace)
+            case "POST" if not key.name:
+                return 201, self._create(call, kind, version, key.namespace)
+            case "PATCH" if key.name:
+                return 200, self._patch(call, kind, version, key, sub)
+            case "DELETE" if key.name:
+                return 200, self._delete(call, kind, version, key)
+            case _:
+                raise Refusal(
+                    405, "the server does not allow this method on the requested resource"
+                )
+
+    def _list(self, call: Call, kind: Kind, version: str, namespace: str) -> Body:
+        self._advance(kind.plural, namespace)
+        try:
+            found = list(
+                self._objects.select(kind.plural, namespace, call.query.get("labelSelector", ""))
+            )
+        except ValueError as error:
+            raise Refusal(400, str(error)) from error
+        spoken = _spoken(kind, version)
+        return {
+            "apiVersion": spoken,
+            "kind": f"{kind.kind}List",
+            "metadata": {"resourceVersion": str(self._objects.version)},
+            "items": [_shown(kind, version, body) for body in found],
+        }
+
+    def _create(self, call: Call, kind: Kind, version: str, namespace: str) -> Body:
+        body = _json(call)
+        if kind.plural == "selfsubjectaccessreviews":
+            return body | {"status": {"allowed": True}}
+        metadata = body.setdefault("metadata", {})
+        name = str(metadata.get("name", ""))
+        key = Key(kind.plural, namespace, name)
+        if namespace:
+            metadata["namespace"] = namespace
+            if Key("namespaces", "", namespace) not in self._objects.bodies:
+                raise Refusal(404, f'namespaces "{namespace}" not found')
+        if key in self._objects.bodies:
+            raise already_exists(kind, name)
+        self._refuse_invalid(kind, name, body)
+        if kind.status_apart:
+            body.pop("status", None)
+        if not _dry(call):
+            body = self._objects.create(kind, body, _manager(call))
+            self._record(call, body)
+        return _shown(kind, version, body)
+
+    def _patch(self, call: Call, kind: Kind, version: str, key: Key, sub: str) -> Body:
+        self._advance(key.plural, key.namespace, key.name)
+        old = self._current(kind, key)
+        new = self._patched(call, _shown(kind, version, old))
+        metadata = new.get("metadata") or {}
+        if metadata.get("resourceVersion") not in {None, "", old["metadata"]["resourceVersion"]}:
+            raise changed_meanwhile(kind, key)
+        if metadata.get("uid") != old["metadata"]["uid"]:
+            raise invalid(kind, key.name, "metadata.uid: Invalid value: field is immutable")
+        self._refuse_invalid(kind, key.name, new)
+        if _dry(call):
+            return _shown(kind, version, self._objects.merged(kind, old, new))
+        if sub == "status":
+            stored = self._objects.set_status(key, new.get("status") or {})
+        else:
+            stored = self._objects.update(kind, key, new, _manager(call))
+        self._record(call, _json_any(call))
+        return _shown(kind, version, stored)
+
+    @staticmethod
+    def _patched(call: Call, shown: Body) -> Body:
+        apply = _PATCHES.get(call.content_type)
+        if apply is None:
+            raise Refusal(415, "the body of the request was in an unknown format")
+        try:
+            return apply(shown, _json_any(call))
+        except PatchError as error:
+            raise test_failed() from error
+        except MalformedPatchError as error:
+            raise Refusal(400, str(error)) from error
+
+    def _delete(self, call: Call, kind: Kind, version: str, key: Key) -> Body:
+        body = self._current(kind, key)
+        if not _dry(call):
+            self._objects.delete(key)
+            self._controller.wake()
+            self._record(call, None)
+        return _shown(kind, version, body)
+
+    def _current(self, kind: Kind, key: Key) -> Body:
+        body = self._objects.bodies.get(key)
+        if body is None:
+            raise not_found(kind, key.name)
+        return body
+
+    def _refuse_invalid(self, kind: Kind, name: str, body: Mapping[str, Any]) -> None:
+        why = self.violations(kind, body)
+        if why:
+            raise invalid(kind, name, why)
+
+    def _record(self, call: Call, body: Any) -> None:
+        self.log.append(Write(self._clock(), call.method, call.path, deepcopy(body)))
+
+    def _advance(self, plural: str, namespace: str, name: str = "") -> None:
+        """Let the controllers catch up with what is about to be looked at."""
+        if plural == "deployments" and name:
+            self._controller.advance(Key("deployments", namespace, name))
+        elif plural in {"deployments", "replicasets", "pods"}:
+            for body in list(self._objects.select("deployments", namespace)):
+                metadata = body["metadata"]
+                self._controller.advance(
+                    Key("deployments", metadata["namespace"], metadata["name"])
+                )
+
+
+def orion(
+    cluster: SimulatedCluster,
+    service: str = "auth-service",
+    namespace: str = "orion",
+    version: str = "v1.0.0",
+    replicas: int = 4,
+    repository: str = "ghcr.io/orion/auth",
+) -> None:
+    """Put one service into a cluster: two Deployments, a Service, a DestinationRule and a VirtualService at 100/0."""
+    for obj in orion_objects(service, namespace, f"{repository}:{version}", replicas):
+        cluster.put(obj)
+
+
+async def call_of(request: web.Request) -> Call:
+    """Read a request to its end. The path stays as it was sent, so that an escaped slash is part of a name."""
+    return Call(
+        request.method,
+        request.rel_url.raw_path,
+        dict(request.rel_url.query),
+        request.content_type,
+        await request.read(),
+    )
+
+
+def answer(
+    status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return an HTTP answer: JSON, or the plain text that the real server gives for unknown paths."""
+    if isinstance(body, str):
+        return web.Response(status=status, text=body, headers=headers)
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _shown(kind: Kind, version: str, body: Mapping[str, Any]) -> Body:
+    return {"apiVersion": _spoken(kind, version), "kind": kind.kind, **deepcopy(dict(body))}
+
+
+def _spoken(kind: Kind, version: str) -> str:
+    return f"{kind.group}/{version}" if kind.group else version
+
+
+def _dry(call: Call) -> bool:
+    return call.query.get("dryRun") == "All"
+
+
+def _manager(call: Call) -> str:
+    return call.query.get("fieldManager", "unknown")
+
+
+def _json(call: Call) -> Body:
+    body = _json_any(call)
+    if not isinstance(body, dict):
+        raise Refusal(400, "the body is not an object")
+    return body
+
+
+def _json_any(call: Call) -> Any:
+    try:
+        return json.loads(call.raw)
+    except ValueError as error:
+        raise Refusal(400, "the body is not JSON") from error

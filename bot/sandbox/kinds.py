@@ -1,0 +1,107 @@
+"""Which kinds the simulated cluster serves, and what a path of its API points at.
+
+Pure. Discovery is answered from the same table that serves the objects, so the two cannot disagree.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bot.sandbox.objects import Kind
+
+Target = tuple[Kind, str, str, str, str]
+"""Kind, version, namespace, name, subresource; empty where the path has none."""
+
+
+def served_kinds() -> list[Kind]:
+    """Return the kinds that a cluster with Istio serves, as far as the bot asks for them."""
+    istio = ("networking.istio.io", ("v1", "v1beta1", "v1alpha3"))
+    return [
+        Kind("", ("v1",), "namespaces", "Namespace", namespaced=False, status_apart=True),
+        Kind("", ("v1",), "pods", "Pod", status_apart=True),
+        Kind("", ("v1",), "services", "Service", status_apart=True),
+        Kind("", ("v1",), "serviceaccounts", "ServiceAccount"),
+        Kind(
+            "apps", ("v1",), "deployments", "Deployment", counts_generations=True, status_apart=True
+        ),
+        Kind(
+            "apps", ("v1",), "replicasets", "ReplicaSet", counts_generations=True, status_apart=True
+        ),
+        Kind(
+            *istio, "virtualservices", "VirtualService", counts_generations=True, status_apart=True
+        ),
+        Kind(
+            *istio,
+            "destinationrules",
+            "DestinationRule",
+            counts_generations=True,
+            status_apart=True,
+        ),
+        Kind(
+            "authorization.k8s.io",
+            ("v1",),
+            "selfsubjectaccessreviews",
+            "SelfSubjectAccessReview",
+            namespaced=False,
+        ),
+    ]
+
+
+def target_of(kinds: Sequence[Kind], parts: Sequence[str]) -> Target | dict[str, Any] | None:
+    """Return what a path points at: a resource, a discovery document, or None for nothing."""
+    match parts:
+        case ["version"]:
+            return {"major": "1", "minor": "36", "gitVersion": "v1.36.0-sandbox"}
+        case ["api"]:
+            return {"kind": "APIVersions", "versions": ["v1"]}
+        case ["apis"]:
+            groups = dict.fromkeys(kind.group for kind in kinds if kind.group)
+            return {"kind": "APIGroupList", "groups": [_group(kinds, name) for name in groups]}
+        case ["apis", group]:
+            return _group(kinds, group)
+        case ["api", version, *rest]:
+            return _resource(_in(kinds, "", version), version, rest)
+        case ["apis", group, version, *rest]:
+            return _resource(_in(kinds, group, version), version, rest)
+        case _:
+            return None
+
+
+def _in(kinds: Iterable[Kind], group: str, version: str) -> list[Kind]:
+    return [kind for kind in kinds if kind.group == group and version in kind.versions]
+
+
+def _resource(
+    kinds: Sequence[Kind], version: str, rest: Sequence[str]
+) -> Target | dict[str, Any] | None:
+    match rest:
+        case []:
+            names = [{"name": k.plural, "kind": k.kind, "namespaced": k.namespaced} for k in kinds]
+            return {"kind": "APIResourceList", "resources": names} if kinds else None
+        case ["namespaces", namespace, plural]:
+            return _target(kinds, plural, version, namespace, "", "")
+        case ["namespaces", namespace, plural, name]:
+            return _target(kinds, plural, version, namespace, name, "")
+        case ["namespaces", namespace, plural, name, "status"]:
+            return _target(kinds, plural, version, namespace, name, "status")
+        case [plural]:
+            return _target(kinds, plural, version, "", "", "")
+        case [plural, name]:
+            return _target(kinds, plural, version, "", name, "")
+        case _:
+            return None
+
+
+def _target(
+    kinds: Iterable[Kind], plural: str, version: str, namespace: str, name: str, sub: str
+) -> Target | None:
+    kind = next((kind for kind in kinds if kind.plural == plural), None)
+    # An object of a namespaced kind has no path without its namespace, and the other way round.
+    if kind is None or (name and kind.namespaced != bool(namespace)):
+        return None
+    return kind, version, namespace, name, sub
+
+
+def _group(kinds: Iterable[Kind], group: str) -> dict[str, Any] | None:
+    versions = next((kind.versions for kind in kinds if kind.group == group), ())
+    served = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"kind": "APIGroup", "name": group, "versions": served} if served else None

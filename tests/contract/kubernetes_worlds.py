@@ -1,0 +1,314 @@
+"""Where the contract of the Kubernetes adapters is tried: the fake API server, or the one that KUBECONFIG names.
+
+Both worlds hold the same objects and are changed over HTTP. The real one may be a bare API server without controllers, so
+there the Deployment controller is played through the status subresource.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.sandbox.cluster import orion
+from bot.sandbox.orion import orion_objects
+from integrations.base import GoneError, RefusedError
+from integrations.kube import Cluster, path_to
+from integrations.routers.istio import IstioRouter
+from integrations.workloads.deployment import DeploymentPair
+from tests.fakes.kubernetes import Clock, FakeCluster
+
+WORLDS = ["fake", pytest.param("cluster", marks=pytest.mark.cluster)]
+SERVICE = "auth-service"
+REPOSITORY = "ghcr.io/orion/auth"
+VERSIONS = {
+    "virtualservices": "networking.istio.io/v1",
+    "destinationrules": "networking.istio.io/v1",
+    "deployments": "apps/v1",
+    "replicasets": "apps/v1",
+    "services": "v1",
+    "pods": "v1",
+    "serviceaccounts": "v1",
+}
+_CRDS = Path(__file__).parents[2].parent / "shared" / "crds" / "istio" / "crd-all.gen.yaml"
+_MERGE = "application/merge-patch+json"
+
+
+class World:
+    """One service of ORION in one namespace of one cluster, and somebody else's hands on it."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.cluster = cluster
+        self.namespace = namespace
+
+    def router(self, **changes: Any) -> IstioRouter:
+        options = {
+            "namespace": self.namespace,
+            "virtual_service": SERVICE,
+            "stable": f"{SERVICE}-stable",
+            "canary": f"{SERVICE}-canary",
+        }
+        return IstioRouter(self.cluster, **options | changes)
+
+    def pair(self, **changes: Any) -> DeploymentPair:
+        options = {
+            "namespace": self.namespace,
+            "stable": f"{SERVICE}-stable",
+            "canary": f"{SERVICE}-canary",
+            "container": SERVICE,
+            "image": REPOSITORY,
+        }
+        return DeploymentPair(self.cluster, **options | changes)
+
+    def path(self, plural: str, name: str | None = None) -> str:
+        return path_to(VERSIONS[plural], plural, self.namespace, name)
+
+    async def object(self, plural: str, name: str = SERVICE) -> dict[str, Any]:
+        return await self.cluster.get(self.path(plural, name))
+
+    async def items(self, plural: str) -> list[dict[str, Any]]:
+        return (await self.cluster.get(self.path(plural)))["items"]
+
+    async def apply(self, plural: str, body: dict[str, Any]) -> dict[str, Any]:
+        body = body | {"metadata": body["metadata"] | {"namespace": self.namespace}}
+        return await self._send("POST", self.path(plural), body)
+
+    async def edit(
+        self,
+        plural: str,
+        change: Callable[[dict[str, Any]], None],
+        name: str = SERVICE,
+        manager: str = "argocd",
+    ) -> None:
+        body = await self.object(plural, name)
+        change(body)
+        for key in ("managedFields", "resourceVersion"):
+            del body["metadata"][key]
+        await self._send("PATCH", self.path(plural, name), body, _MERGE, fieldManager=manager)
+
+    async def delete(self, plural: str, name: str = SERVICE) -> None:
+        await self._send("DELETE", self.path(plural, name), {"gracePeriodSeconds": 0})
+
+    async def roll_out(self, name: str, mishap: str = "") -> None:
+        """Let the controllers finish what was asked of a Deployment; with a mishap its new pods suffer from it."""
+        raise NotImplementedError
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        content_type: str = "application/json",
+        **query: str,
+    ) -> dict[str, Any]:
+        return await self.cluster._call(
+            method, path, query, body=body, content_type=content_type, within=20
+        )
+
+
+class FakeWorld(World):
+    """The fake: its own controllers, driven by virtual time."""
+
+    def __init__(self, cluster: Cluster, namespace: str, fake: FakeCluster, clock: Clock) -> None:
+        super().__init__(cluster, namespace)
+        self.fake = fake
+        self.clock = clock
+
+    async def roll_out(self, name: str, mishap: str = "") -> None:
+        body = await self.object("deployments", name)
+        if mishap:
+            self.fake.break_image(
+                body["spec"]["template"]["spec"]["containers"][0]["image"], mishap
+            )
+        self.clock.advance(60)
+
+
+class RealWorld(World):
+    """A real API server. Nobody runs the pods, so their status is written by hand."""
+
+    async def roll_out(self, name: str, mishap: str = "") -> None:
+        deployment = await self.object("deployments", name)
+        template = deployment["spec"]["template"]
+        digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
+        await self._ensure_set(deployment, digest)
+        pods = [
+            p
+            for p in await self.items("pods")
+            if p["metadata"]["labels"].items() >= template["metadata"]["labels"].items()
+        ]
+        for pod in pods:
+            await self.delete("pods", pod["metadata"]["name"])
+        wanted = deployment["spec"]["replicas"]
+        for number in range(wanted):
+            await self._run_pod(f"{name}-{digest}-{number}", template, digest, mishap)
+        ready = 0 if mishap else wanted
+        status = {
+            "observedGeneration": deployment["metadata"]["generation"],
+            "replicas": wanted,
+            "updatedReplicas": wanted,
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "unavailableReplicas": wanted - ready,
+        }
+        await self._send(
+            "PATCH", self.path("deployments", name) + "/status", {"status": status}, _MERGE
+        )
+
+    async def _ensure_set(self, deployment: dict[str, Any], digest: str) -> None:
+        metadata, template = deployment["metadata"], deployment["spec"]["template"]
+        name = f"{metadata['name']}-{digest}"
+        sets = await self.items("replicasets")
+        if any(item["metadata"]["name"] == name for item in sets):
+            return
+        labels = template["metadata"]["labels"] | {"pod-template-hash": digest}
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+            "controller": True,
+        }
+        body = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": name,
+                "labels": labels,
+                "annotations": {"deployment.kubernetes.io/revision": str(len(sets) + 1)},
+                "ownerReferences": [owner],
+            },
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": labels},
+                "template": template | {"metadata": {"labels": labels}},
+            },
+        }
+        await self.apply("replicasets", body)
+
+    async def _run_pod(self, name: str, template: dict[str, Any], digest: str, mishap: str) -> None:
+        labels = template["metadata"]["labels"] | {"pod-template-hash": digest}
+        spec = {
+            "containers": [
+                {k: c[k] for k in ("name", "image")} for c in template["spec"]["containers"]
+            ],
+            "automountServiceAccountToken": False,
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": labels},
+            "spec": spec,
+        }
+        await self.apply("pods", pod)
+        container = spec["containers"][0]
+        status = pod_status(container["name"], container["image"], mishap)
+        await self._send("PATCH", self.path("pods", name) + "/status", {"status": status}, _MERGE)
+
+
+def pod_status(container: str, image: str, mishap: str) -> dict[str, Any]:
+    """Return what a kubelet would report about a pod that was started a minute ago."""
+    if mishap == "unschedulable":
+        return {
+            "phase": "Pending",
+            "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
+        }
+    reason = {"crash_loop": "CrashLoopBackOff", "image_pull": "ImagePullBackOff"}.get(mishap)
+    digest = "sha256:" + hashlib.sha256(image.encode()).hexdigest()
+    state = {
+        "name": container,
+        "image": image,
+        "imageID": "" if mishap == "image_pull" else f"{REPOSITORY}@{digest}",
+        "ready": not mishap,
+        "restartCount": 4 if mishap == "crash_loop" else 0,
+        "state": {"waiting": {"reason": reason}} if reason else {"running": {}},
+    }
+    ready = {"type": "Ready", "status": "False" if mishap else "True"}
+    return {"phase": "Running", "conditions": [ready], "containerStatuses": [state]}
+
+
+@asynccontextmanager
+async def open_world(kind: str, folder: Path) -> AsyncIterator[World]:
+    """Yield a world with one service at v1.0.0, stable ready with four pods, canary with none."""
+    opened = _fake_world(folder) if kind == "fake" else _real_world()
+    async with opened as world:
+        await world.roll_out(f"{SERVICE}-stable")
+        await world.roll_out(f"{SERVICE}-canary")
+        yield world
+
+
+@asynccontextmanager
+async def _fake_world(folder: Path) -> AsyncIterator[World]:
+    clock = Clock()
+    fake = FakeCluster(clock=clock)
+    await fake.start()
+    orion(fake)
+    cluster = await Cluster.connect(str(fake.kubeconfig(folder)), "sandbox")
+    try:
+        yield FakeWorld(cluster, "orion", fake, clock)
+    finally:
+        await cluster.close()
+        await fake.stop()
+
+
+@asynccontextmanager
+async def _real_world() -> AsyncIterator[World]:
+    kubeconfig = os.environ.get("KUBECONFIG")  # noqa: TID251 - the one thing that says which cluster may be used
+    if not kubeconfig:
+        pytest.skip("KUBECONFIG names no cluster")
+    cluster = await Cluster.connect(kubeconfig, None)
+    world = RealWorld(cluster, f"sluice-contract-{secrets.token_hex(4)}")
+    try:
+        await _serve_istio(world)
+        await _settle_in(world)
+        yield world
+    finally:
+        await world._send("DELETE", f"/api/v1/namespaces/{world.namespace}", {})
+        await cluster.close()
+
+
+async def _settle_in(world: RealWorld) -> None:
+    objects = orion_objects(SERVICE, world.namespace, f"{REPOSITORY}:v1.0.0", 4)
+    namespace, *rest = objects
+    await world._send("POST", "/api/v1/namespaces", namespace)
+    # Without a controller nobody makes the account that every pod is checked for.
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    try:
+        await world.apply("serviceaccounts", account)
+    except RefusedError as error:
+        assert error.code != "forbidden", error  # noqa: PT017 - it exists already where controllers run
+    for body in rest:
+        await world.apply(body["kind"].lower() + "s", body)
+
+
+async def _serve_istio(world: World) -> None:
+    try:
+        await world.cluster.get("/apis/networking.istio.io/v1/virtualservices")
+    except GoneError:
+        if not _CRDS.exists():
+            pytest.skip(
+                "the cluster does not serve VirtualService and its definition is not at hand"
+            )
+        for text in _CRDS.read_text().split("\n---\n"):
+            crd = yaml.load(text, Loader=yaml.CSafeLoader)
+            if crd and crd["spec"]["names"]["plural"] in VERSIONS:
+                await world._send(
+                    "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd
+                )
+        await _wait_until_served(world)
+
+
+async def _wait_until_served(world: World) -> None:
+    for plural in ("virtualservices", "destinationrules"):
+        for _ in range(200):
+            try:
+                await world.cluster.get(f"/apis/networking.istio.io/v1/{plural}")
+                break
+            except GoneError:
+                # The server offers nothing to wait on; each question costs it a few milliseconds.
+                continue

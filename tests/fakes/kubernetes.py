@@ -1,0 +1,182 @@
+"""A Kubernetes API server that can misbehave: faults per request, a foreign editor, the real schemas of Istio.
+
+Faults are queued with `fail`, `drop`, `hold` and `hang`; each takes the next matching request. `requests` counts what
+arrived, `log` what was applied.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from aiohttp import web
+from jsonschema import Draft202012Validator
+
+from bot.sandbox.cluster import Call, SimulatedCluster, answer, call_of
+from bot.sandbox.objects import Key, Kind
+from bot.sandbox.refusals import status_body
+
+_CRDS = Path(__file__).parents[2].parent / "shared" / "crds" / "istio" / "crd-all.gen.yaml"
+has_schemas = _CRDS.exists()
+
+
+class Clock:
+    """Virtual time: stands still until it is advanced."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the next `times` requests of a method whose path contains `path`."""
+
+    how: Literal["status", "drop", "hold", "hang"]
+    method: str
+    path: str
+    times: int
+    status: int = 0
+    message: str = ""
+    retry_after: int | None = None
+
+    def takes(self, call: Call) -> bool:
+        return self.times > 0 and self.method in {"", call.method} and self.path in call.path
+
+
+class FakeCluster(SimulatedCluster):
+    """The sandbox's cluster with faults; `validate` checks Istio objects against their real schemas."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        pod_start: float = 5.0,
+        validate: bool = has_schemas,
+    ) -> None:
+        super().__init__(clock=clock or Clock(), pod_start=pod_start)
+        self.requests: list[tuple[str, str]] = []
+        self._faults: list[Fault] = []
+        self._held: list[Call] = []
+        self._validate = validate
+
+    def fail(
+        self,
+        status: int,
+        *,
+        times: int = 1,
+        method: str = "",
+        path: str = "",
+        message: str = "",
+        retry_after: int | None = None,
+    ) -> None:
+        """Answer with a status instead of doing what is asked."""
+        self._faults.append(Fault("status", method, path, times, status, message, retry_after))
+
+    def drop(self, *, times: int = 1, method: str = "PATCH", path: str = "") -> None:
+        """Apply, then drop the connection without an answer."""
+        self._faults.append(Fault("drop", method, path, times))
+
+    def hold(self, *, times: int = 1, method: str = "PATCH", path: str = "") -> None:
+        """Drop the connection and apply only at `land`: a request that is still on its way."""
+        self._faults.append(Fault("hold", method, path, times))
+
+    def hang(self, *, times: int = 1, method: str = "", path: str = "") -> None:
+        """Never answer."""
+        self._faults.append(Fault("hang", method, path, times))
+
+    async def land(self) -> list[int]:
+        """Let every held request arrive now; return how each was answered (to nobody)."""
+        held, self._held = self._held, []
+        return [self.perform(call)[0] for call in held]
+
+    async def down(self) -> None:
+        """Refuse connections until `up`; the objects stay."""
+        await self.stop()
+
+    async def up(self) -> None:
+        """Listen again where it listened before."""
+        await self.start(port=int(self.url.rpartition(":")[2]))
+
+    def edit(
+        self,
+        plural: str,
+        namespace: str,
+        name: str,
+        change: Callable[[dict[str, Any]], None],
+        manager: str = "argocd",
+    ) -> None:
+        """Change an object as somebody else."""
+        body = self.object(plural, namespace, name)
+        assert body is not None, f"no {plural} {name}"
+        change(body)
+        kind = next(kind for kind in self.kinds if kind.plural == plural)
+        self._objects.update(kind, Key(plural, namespace, name), body, manager)
+
+    def remove(self, plural: str, namespace: str, name: str) -> None:
+        """Delete an object as somebody else."""
+        self._objects.delete(Key(plural, namespace, name))
+
+    def violations(self, kind: Kind, body: Mapping[str, Any]) -> str:
+        if not (self._validate and kind.group == "networking.istio.io"):
+            return ""
+        first = next(iter(schema_of(kind.plural).iter_errors(dict(body))), None)
+        return f"{'.'.join(map(str, first.absolute_path))}: {first.message}" if first else ""
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        call = await call_of(request)
+        self.requests.append((call.method, call.path))
+        fault = next((fault for fault in self._faults if fault.takes(call)), None)
+        if fault is None:
+            return answer(*self.perform(call))
+        fault.times -= 1
+        return await self._misbehave(fault, call, request)
+
+    async def _misbehave(
+        self, fault: Fault, call: Call, request: web.Request
+    ) -> web.StreamResponse:
+        match fault.how:
+            case "status":
+                after = fault.retry_after
+                headers = {} if after is None else {"Retry-After": str(after)}
+                return answer(fault.status, status_body(fault.status, fault.message), headers)
+            case "hang":
+                await asyncio.Event().wait()
+            case "drop":
+                self.perform(call)
+            case "hold":
+                self._held.append(call)
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+
+@cache
+def schema_of(plural: str) -> Draft202012Validator:
+    """Return the validator of an Istio kind's stored version; Kubernetes' own keywords mean nothing to it."""
+    documents = _CRDS.read_text().split("\n---\n")
+    text = next(t for t in documents if f"\n  name: {plural}.networking.istio.io\n" in f"\n{t}")
+    versions = yaml.load(text, Loader=yaml.CSafeLoader)["spec"]["versions"]
+    stored = next(version for version in versions if version["storage"])
+    return Draft202012Validator(stored["schema"]["openAPIV3Schema"])
+
+
+def frozen(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object without what a write of ours may change: to compare that nothing else did."""
+    copy = deepcopy(dict(body))
+    for key in ("resourceVersion", "generation", "managedFields"):
+        copy["metadata"].pop(key, None)
+    (copy["metadata"].get("annotations") or {}).pop("sluice/fence", None)
+    if copy["metadata"].get("annotations") == {}:
+        del copy["metadata"]["annotations"]
+    return copy

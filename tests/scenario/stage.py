@@ -1,0 +1,226 @@
+"""The stage of the scenario tests: a cluster, a Prometheus, a Slack workspace, an alert sink, and the bot between them.
+
+Everything is real but the time: HTTP on loopback, the real clients, the real database file.
+"""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+
+from bot.app.running import Bot
+from bot.rollout.values import Rollout
+from bot.sandbox.chat import Message
+from bot.sandbox.cluster import orion
+from bot.sandbox.prometheus import SimulatedPrometheus
+from bot.sandbox.traffic import SimulatedTraffic
+from bot.settings.environment import Settings, read_settings
+from integrations.base import Lane
+from bot.sandbox.cluster import SimulatedCluster as FakeCluster
+from tests.fakes.sink import Sink
+from tests.fakes.slack import FakeSlack
+from tests.fakes.wheel import VirtualClock, VirtualWheel
+
+SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+SINK_KEY = b"0123456789abcdef0123456789abcdef"
+DANA, ANA, BEN, OLU = "U0DANA", "U0ANA", "U0BEN", "U0OLU"
+DEPLOYS, ALERTS = "C0DEPLOYS", "C0ALERTS"
+
+CONFIG = """\
+slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
+clusters:
+  prod: {{kubeconfig: "{kubeconfig}"}}
+metrics:
+  main: {{kind: prometheus, url: "{prometheus}"}}
+alerts:
+  - {{kind: webhook, url: "{sink}", secret: "{sink_secret}",
+     events: [rollout.rolled_back, rollout.paused, rollout.needs_attention]}}
+environments:
+  production: {{approvers: [S0SRE], approvals: {approvals}, self_approval: false, gate_expires: {expires}}}
+  staging: {{approvals: 0}}
+services:
+  auth-service:
+    about: {{oncall: S0ONCALL}}
+    production:
+      cluster: prod
+      namespace: orion
+      workload: {{kind: deployment, stable: auth-service-stable, canary: auth-service-canary,
+                 container: auth-service, image: ghcr.io/orion/auth}}
+      traffic: {{kind: istio, virtual_service: auth-service, route: primary}}
+      metrics: {{source: main, template: istio}}
+      canary: {{steps: [5, 25, 50, 100], soak: {soak}, auto_promote: false}}
+      checks:
+        - {{metric: error_rate, above: 5, then: rollback}}
+        - {{metric: latency_p95, above: 500, then: warn}}
+      min_requests: {min_requests}
+"""
+
+DEFAULTS = {"approvals": 1, "expires": "24h", "soak": "1m", "min_requests": 50}
+
+
+class Stage:
+    """One bot and its world."""
+
+    clock: VirtualClock
+    cluster: FakeCluster
+    traffic: SimulatedTraffic
+    prometheus: SimulatedPrometheus
+    slack: FakeSlack
+    sink: Sink
+    bot: Bot
+    wheel: VirtualWheel
+    http: ClientSession
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, folder: Path, **overrides: Any) -> AsyncIterator["Stage"]:
+        stage = cls()
+        await stage.raise_world(folder, overrides)
+        await stage.start_bot()
+        try:
+            yield stage
+        finally:
+            await stage.strike()
+
+    async def raise_world(self, folder: Path, overrides: dict[str, Any]) -> None:
+        self.clock = VirtualClock()
+        self.cluster = FakeCluster(clock=self.clock, pod_start=10)
+        orion(self.cluster)
+        self.cluster.object("deployments", "orion", "auth-service-stable")
+        await self.cluster.start()
+        self.clock.at += timedelta(minutes=10)  # everything has been running for a while
+        self.traffic = SimulatedTraffic(
+            self.cluster, self.clock, service="auth-service", namespace="orion"
+        )
+        self.prometheus = SimulatedPrometheus(self.traffic, self.clock)
+        prometheus = await self.prometheus.start()
+        self.sink = Sink(SINK_KEY)
+        sink = await self.sink.start()
+        self.slack = FakeSlack("http://127.0.0.1:9", SECRET, "xoxb-test-token")
+        await self.slack.start()
+        await self.slack.populate()
+        values = {
+            **DEFAULTS,
+            **overrides,
+            "kubeconfig": self.cluster.kubeconfig(folder),
+            "prometheus": prometheus,
+            "sink": sink,
+            "sink_secret": f"whsec_{base64.b64encode(SINK_KEY).decode()}",
+        }
+        config = folder / "sluice.yaml"
+        config.write_text(CONFIG.format(**values))
+        self.environ = {
+            "SLACK_BOT_TOKEN": "xoxb-test-token",
+            "SLACK_SIGNING_SECRET": SECRET,
+            "SLACK_API_URL": f"{self.slack.url}/api/",
+            "SLUICE_CONFIG": str(config),
+            "SLUICE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/sluice.db",
+            "SLUICE_LISTEN": "127.0.0.1:0",
+            "SLUICE_API_TOKEN": "a-root-token-for-tests",
+        }
+        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
+
+    @property
+    def settings(self) -> Settings:
+        return read_settings(self.environ)
+
+    async def start_bot(self) -> None:
+        self.bot = await Bot.open(self.settings, self.clock)
+        self.wheel = VirtualWheel(self.clock, self.bot.ring)
+        self.bot.use(self.wheel)
+        await self.bot.listen()
+        self.slack.bot_url = f"http://127.0.0.1:{self.bot.port}"
+        await self.bot.take_up()
+        await self.bot.greeted()
+        await self.settled()
+
+    async def restart(self) -> None:
+        """Stop the process without ceremony and start another one on the same database."""
+        await self.bot.stop()
+        await self.start_bot()
+
+    async def strike(self) -> None:
+        await self.bot.stop()
+        await self.http.close()
+        await self.slack.stop()
+        await self.sink.stop()
+        await self.prometheus.stop()
+        await self.cluster.stop()
+
+    async def settled(self) -> None:
+        await self.bot.settled()
+
+    # ---- what people do ---------------------------------------------------------------------------------------------
+
+    async def say(self, text: str, *, by: str = DANA, channel: str = DEPLOYS) -> str:
+        """Type a slash command; returns what that person sees in answer."""
+        command, _, rest = text.partition(" ")
+        message = await self.slack.command(by, command, rest, channel)
+        await self.settled()
+        return self.slack.text_of(message) if message else ""
+
+    async def press(self, button: str, *, by: str = ANA) -> None:
+        """Press the newest visible button that begins so."""
+        message, label = self._find(button, by)
+        await self.slack.click(by, message.ts, label)
+        await self.settled()
+
+    def _find(self, button: str, by: str) -> tuple[Message, str]:
+        seen = [*self.slack.messages(DEPLOYS), *self.slack.ephemerals(by)]
+        for message in reversed(seen):
+            for label in self.slack.buttons(message):
+                if label.startswith(button):
+                    return message, label
+        raise AssertionError(f"no button {button!r} to be seen")
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        await self.wheel.turn(seconds, self.settled)
+
+    # ---- what can be seen -------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> tuple[int, int]:
+        """What the VirtualService gives to stable and canary."""
+        found = self.cluster.object("virtualservices", "orion", "auth-service")
+        assert found is not None
+        route = found["spec"]["http"][0]["route"]
+        return route[0].get("weight", 0), route[1].get("weight", 0)
+
+    def deployment(self, lane: Lane) -> dict[str, Any]:
+        found = self.cluster.object("deployments", "orion", f"auth-service-{lane.value}")
+        assert found is not None
+        return found
+
+    def image(self, lane: Lane) -> str:
+        return str(self.deployment(lane)["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def pods(self, lane: Lane) -> int:
+        return int(self.deployment(lane)["spec"]["replicas"])
+
+    @property
+    def card(self) -> str:
+        return self.slack.text_of(self.slack.card(DEPLOYS))
+
+    @property
+    def story(self) -> str:
+        card = self.slack.card(DEPLOYS)
+        return "\n".join(self.slack.text_of(m) for m in self.slack.thread(card.ts))
+
+    def channel(self, name: str = DEPLOYS) -> list[str]:
+        return [self.slack.text_of(m) for m in self.slack.messages(name)]
+
+    async def row(self) -> Rollout:
+        """The newest rollout."""
+        return (await self.bot.store.history(limit=1))[0]
+
+    async def rest(self, method: str, path: str, **kwargs: Any) -> tuple[int, Any]:
+        url = f"http://127.0.0.1:{self.bot.port}{path}"
+        async with self.http.request(method, url, **kwargs) as response:
+            body = await response.json(content_type=None)
+        await self.settled()
+        return response.status, body
