@@ -127,17 +127,20 @@ class LaneState:
 
     @property
     def version(self) -> str:
-        """The tag or digest behind the image's repository; the whole image when it has neither."""
+        """See `version_of`."""
         return version_of(self.image)
 
 
 def version_of(image: str) -> str:
-    """Return the tag or the digest of an image reference, or all of it when it has neither."""
+    """Return the tag of an image reference, else its digest, or all of it when it has neither.
+
+    A reference may have both (`repo:v2@sha256:…`): then the tag is what people call it, the digest what runs.
+    """
     name, at, digest = image.partition("@")
-    if at:
-        return digest
     head, colon, tag = name.rpartition(":")
-    return tag if colon and "/" not in tag and head else image
+    if colon and "/" not in tag and head:
+        return tag
+    return digest if at else image
 
 
 class Workload(Protocol):

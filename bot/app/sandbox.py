@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bot.app.clock import SystemClock
 from bot.app.running import Bot
+from bot.cli.doors import DoorError, SandboxOptions
 from bot.sandbox.cluster import SimulatedCluster, orion
 from bot.sandbox.panel import MeshPanel
 from bot.sandbox.prometheus import SimulatedPrometheus
@@ -51,17 +52,6 @@ services:
         - {{metric: latency_p99, above: 1000, then: rollback}}
       min_requests: 1000
 """
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxOptions:
-    """How a person wants the sandbox."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    open_page: bool = True
-    speed: float = 30.0
-    script: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +114,12 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
 
 async def run(options: SandboxOptions) -> int:
     """Run a sandbox until it is interrupted, or until its script has been played."""
+    if options.live:
+        raise DoorError(
+            "--live (the real Slack in front of the simulated mesh) is not available yet. "
+            "Leave it out for the stand-in workspace.",
+            code="not_yet_available",
+        )
     async with sandbox(options) as running:
         url = running.workspace.url
         print(f"The sandbox is ready: {url}/")  # noqa: T201 - the command line's own line

@@ -1,6 +1,6 @@
 """What the command line opens but does not own: the callables that bot.app hands in, and their values.
 
-Each is plain and synchronous, and imports what it needs when it is called: `sluice plan` must start without a web server.
+Each is plain and synchronous, and imports what it needs when it is called: `sluice plan` starts without a web server.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,10 +44,10 @@ class SandboxOptions:
     """How the sandbox is wanted."""
 
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int = 8080
     """0: a free one."""
     open_page: bool = True
-    speed: float = 1.0
+    speed: float = 30.0
     """How much faster than the wall clock time passes."""
     script: Path | None = None
     live: bool = False

@@ -50,9 +50,7 @@ def translated(error: Exception) -> CliError | None:
             return CliError(str(error), code=error.code, key=error.key)
         case UnknownNameError():
             key = error.code.removeprefix("unknown_")
-            return CliError(
-                str(error), code=error.code, key=key, suggestion=error.suggestion or ""
-            )
+            return CliError(str(error), code=error.code, key=key, suggestion=error.suggestion or "")
         case ConfigError():
             return _wrong_file(error)
         case SettingsError():

@@ -1,6 +1,6 @@
 """What was typed in a shell: our own flags taken out, the rest made into the one line that the grammar reads.
 
-Pure. The shell has already cut the line into words, so a word may hold blanks; what follows `because` is a reason and is
+Pure. The shell has already cut the line, so a word may hold blanks. What follows `because` is a reason and is
 left alone, but for a `--json` at the very end, which nobody means as a part of it (quoted with the reason it stays).
 """
 
@@ -82,7 +82,9 @@ def split_flags(
     for word in left:
         name, equals, _ = plain(word).partition("=")
         if name in found:
-            raise CliError(f"{name} is there twice. Say it once.", code="duplicate_option", key=name)
+            raise CliError(
+                f"{name} is there twice. Say it once.", code="duplicate_option", key=name
+            )
         if name not in flags:
             if strict and name.startswith("-") and len(name) > 1:
                 raise _unknown_flag(name, flags)

@@ -158,7 +158,8 @@ async def _afterwards(
         f"{r.service} in {environment} goes back to {version}, asked for by {actor.id} without further question.",
         data={"digest": plan.digest, "now": True},
     )
-    r = replace(r, rollback_of=undone.id if undone else "unknown").tell(entry)
+    r = replace(r, rollback_of=undone.id if undone else "unknown", image=_image_of(past, version))
+    r = r.tell(entry)
     return await _create(world, r, actor, receipt)
 
 
@@ -166,6 +167,14 @@ async def _create(world: World, r: Rollout, actor: Actor, receipt: Receipt | Non
     answer = await create(world, r, actor, receipt)
     sentence = f"Rolling {r.service} in {r.environment} back to {r.version} now, as fast as its pods start."
     return replace(answer, sentence=sentence)
+
+
+def _image_of(past: Sequence[Rollout], version: str) -> str:
+    """Return the exact image that a version had when it was stable: its tag may have moved since."""
+    for r in past:
+        if r.armed is not None and r.from_version == version:
+            return r.armed.stable.image
+    return ""
 
 
 def _default_environment(world: World, service: str) -> str:

@@ -15,7 +15,7 @@ from bot.rollout.judging import look_at, recovered, start_back
 from bot.rollout.seen import Seen
 from bot.rollout.values import Back, Entry, Phase, PutWeight, Rollout, Trouble
 from integrations.base import Lane, LaneState
-from strategies.plan import Prepare
+from strategies.plan import Prepare, Soak
 
 PATIENCE = timedelta(minutes=5)
 """How long a target may be out of reach on the way up before the rollout holds and pages."""
@@ -47,7 +47,7 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
     if foreign is not None:
         return foreign
     if r.phase is Phase.RUNNING:
-        return _reapplied(r, seen) or _sick(r, seen) or walk(r, seen)
+        return _reapplied(r, seen) or _sick(r, seen) or _judged_walk(r, seen)
     judged, judgement = look_at(r, seen)
     if judgement is not None and judged.phase is Phase.ROLLING_BACK:
         return judged
@@ -57,6 +57,14 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
     if r.phase is Phase.WAITING and r.gate is not None and seen.now >= r.gate.expires:
         return _expired(judged, seen)
     return judged
+
+
+def _judged_walk(r: Rollout, seen: Seen) -> Rollout:
+    """Walk on; between two soaks (pods for the next weight are starting) the checks of the last one keep judging."""
+    if isinstance(r.step, Soak):
+        return walk(r, seen)
+    judged, _ = look_at(r, seen)
+    return judged if judged.phase is Phase.ROLLING_BACK else walk(judged, seen)
 
 
 def _sighted(seen: Seen) -> bool:

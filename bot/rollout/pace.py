@@ -3,6 +3,7 @@
 A look costs queries, so it happens on a cadence; a click or a timer in between sees only what its own step needs.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.rollout.seen import Need
@@ -82,10 +83,13 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
         return Need()
     if r.armed is None:
         return Need(split=True, lanes=True, inspect=r.phase is Phase.RUNNING)
+    wanted = _step_need(r) if r.phase is Phase.RUNNING else Need()
     if look_due(r, now, looked):
-        return Need(split=True, lanes=True, window=window(r, now))
-    if r.phase is not Phase.RUNNING:
-        return Need()
+        return replace(wanted, split=True, lanes=True, window=window(r, now))
+    return wanted
+
+
+def _step_need(r: Rollout) -> Need:
     entering = isinstance(r.step, SetWeight | Switch) and not isinstance(r.intent, PutWeight)
     resting = isinstance(r.step, Soak | Approve) and r.intent is None
     return Need(split=not resting, lanes=not resting, inspect=entering, canary_pods=entering)

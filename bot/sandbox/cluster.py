@@ -57,6 +57,8 @@ class Call:
     path: str
     query: Mapping[str, str]
     content_type: str
+    agent: str
+    """Who calls; the part before the slash is the field manager where none is given."""
     raw: bytes
 
 
@@ -282,6 +284,7 @@ async def call_of(request: web.Request) -> Call:
         request.rel_url.raw_path,
         dict(request.rel_url.query),
         request.content_type,
+        request.headers.get("User-Agent", ""),
         await request.read(),
     )
 
@@ -308,7 +311,7 @@ def _dry(call: Call) -> bool:
 
 
 def _manager(call: Call) -> str:
-    return call.query.get("fieldManager", "unknown")
+    return call.query.get("fieldManager") or call.agent.partition("/")[0]
 
 
 def _json(call: Call) -> Body:

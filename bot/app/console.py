@@ -1,0 +1,124 @@
+"""The console script `sluice`: hands the command line the doors that need the whole bot.
+
+Everything heavy is imported where it is used, so that `sluice plan` starts without a web server or a cluster's client.
+"""
+
+import asyncio
+import logging
+import secrets
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bot import cli
+from bot.app.clock import SystemClock
+from bot.grammar.verbs import Deploy
+from bot.settings import Config, Settings
+
+T = TypeVar("T")
+
+
+def main() -> int:
+    """Run `sluice`; returns the exit code."""
+    doors = cli.Doors(
+        serve=_serve,
+        sandbox=_sandbox,
+        migrate=_migrate,
+        doctor=_doctor,
+        preflight=_preflight,
+        create_token=_create_token,
+        revoke_token=_revoke_token,
+    )
+    return cli.run(sys.argv[1:], doors)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Log in one line per event; foreign line breaks are escaped, so that no text can forge a line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+    for noisy in ("apscheduler", "alembic", "slack_bolt", "slack_sdk", "sluice.bolt", "aiohttp"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _OneLine(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        return super().formatMessage(record).replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _serve(settings: Settings) -> int:
+    from bot.app.serving import serve  # noqa: PLC0415
+
+    log_to_stderr()
+    return _run(serve(settings))
+
+
+def _sandbox(options: cli.SandboxOptions) -> int:
+    from bot.app.sandbox import run  # noqa: PLC0415
+
+    log_to_stderr(logging.WARNING)
+    return _run(run(options))
+
+
+def _migrate(database_url: str) -> None:
+    from bot.store import Store  # noqa: PLC0415
+
+    async def migrate() -> None:
+        store = await Store.open(database_url)
+        await store.close()
+
+    _run(migrate())
+
+
+def _preflight(config: Config, deploy: Deploy) -> Sequence[cli.Finding]:
+    from bot.app.examining import preflight  # noqa: PLC0415
+
+    return _run(preflight(config, deploy, SystemClock().now))
+
+
+def _doctor(path: Path) -> Sequence[cli.Health]:
+    from bot.app.examining import examine  # noqa: PLC0415
+
+    return _run(examine(path, SystemClock().now))
+
+
+def _create_token(database_url: str, name: str, owner: str) -> str:
+    from bot.api import token_digest  # noqa: PLC0415
+    from bot.store import Store  # noqa: PLC0415
+
+    secret = f"sluice_{secrets.token_urlsafe(32)}"
+
+    async def create() -> None:
+        store = await Store.open(database_url)
+        try:
+            async with store.writing() as writing:
+                await writing.put_token(name, token_digest(secret), owner, SystemClock().now())
+        except KeyError as error:
+            raise cli.DoorError(
+                f"There is a token called {name} already. Revoke it, or choose another name.",
+                code="token_exists",
+            ) from error
+        finally:
+            await store.close()
+
+    _run(create())
+    return secret
+
+
+def _revoke_token(database_url: str, name: str) -> bool:
+    from bot.store import Store  # noqa: PLC0415
+
+    async def revoke() -> bool:
+        store = await Store.open(database_url)
+        try:
+            async with store.writing() as writing:
+                return await writing.revoke_token(name, SystemClock().now())
+        finally:
+            await store.close()
+
+    return _run(revoke())

@@ -1,0 +1,124 @@
+"""`sluice doctor` and `plan --preflight`: look at everything that a start or a rollout needs, write nothing."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bot.app.targets import Targets
+from bot.cli.doors import Finding, Health
+from bot.grammar.verbs import Deploy
+from bot.settings import Config, ConfigError, Settings, SettingsError, load_config, read_settings
+from bot.slack.speaking import web_client
+from bot.store import Store
+from integrations.base import IntegrationError
+
+_PATIENCE = 10.0
+
+
+async def preflight(
+    config: Config, deploy: Deploy, now: Callable[[], datetime]
+) -> Sequence[Finding]:
+    """Ask a target what would stand in the way of a request."""
+    targets = Targets(config, now, None)
+    try:
+        target = await targets.find(deploy.service, deploy.environment)
+        target.workload.image_for(deploy.version)
+        split, _ = await asyncio.gather(target.router.read(), target.workload.read())
+        findings = await target.router.inspect(canary_pods=False)
+    except IntegrationError as error:
+        return [Finding(error.code, str(error))]
+    finally:
+        await targets.close()
+    dirty = (
+        []
+        if split.canary == 0
+        else [
+            Finding(
+                "split_not_clean", f"The canary already receives {split.canary:g} % of the traffic."
+            )
+        ]
+    )
+    return [*dirty, *(Finding(f.code, f.sentence, f.fatal) for f in findings)]
+
+
+async def examine(path: Path, now: Callable[[], datetime]) -> Sequence[Health]:
+    """Return one row per thing that has to be in order."""
+    try:
+        config = load_config(path)
+    except ConfigError as error:
+        count = len(error.errors)
+        first = error.errors[0].message
+        fix = f"Run `sluice config check {path}`."
+        return [Health("configuration", "fail", f"{count} errors; the first: {first}", fix)]
+    rows = [Health("configuration", "ok", f"{path}: {len(config.services)} services")]
+    try:
+        settings = read_settings()
+    except (SettingsError, ConfigError) as error:
+        rows.append(Health("environment", "fail", str(error), "Set it where the bot is started."))
+        rows += [Health(name, "skip", "needs the environment") for name in ("database", "slack")]
+        return [*rows, *await _targets(config, now, None)]
+    rows.append(Health("environment", "ok", "all secrets are set"))
+    rows.append(await _database(settings))
+    rows.append(await _slack(settings))
+    return [*rows, *await _targets(settings.config, now, settings.kubeconfig)]
+
+
+async def _database(settings: Settings) -> Health:
+    try:
+        store = await Store.open(settings.database_url)
+        await store.close()
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises is the answer
+        return Health("database", "fail", type(error).__name__, "Check SLUICE_DATABASE_URL.")
+    return Health("database", "ok", "opens and is migrated")
+
+
+async def _slack(settings: Settings) -> Health:
+    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        client = web_client(settings.slack_bot_token.reveal(), settings.slack_api_url, session)
+        try:
+            answer = await client.auth_test()
+        except SlackApiError as error:
+            reason = str(error.response.get("error"))
+            return Health("slack", "fail", reason, "Check SLACK_BOT_TOKEN.")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Health("slack", "fail", type(error).__name__, "Check the network to Slack.")
+    return Health(
+        "slack", "ok", f"{answer.get('team', 'workspace')} as {answer.get('user', 'bot')}"
+    )
+
+
+async def _targets(
+    config: Config, now: Callable[[], datetime], kubeconfig: str | None
+) -> list[Health]:
+    targets = Targets(config, now, kubeconfig)
+    rows = []
+    try:
+        for service, block in config.services.items():
+            rows += [await _target(targets, service, name) for name in block.targets]
+    finally:
+        await targets.close()
+    return rows
+
+
+async def _target(targets: Targets, service: str, environment: str) -> Health:
+    name = f"{service}/{environment}"
+    try:
+        target = await targets.find(service, environment)
+        await target.workload.read()
+        findings = await target.router.inspect(canary_pods=False)
+    except IntegrationError as error:
+        return Health(name, "fail", str(error), f"code {error.code}")
+    fatal = [finding for finding in findings if finding.fatal]
+    if fatal:
+        return Health(name, "fail", fatal[0].sentence, f"code {fatal[0].code}")
+    snapshot = await target.metrics.look(window=300, custom={}, variables=target.variables)
+    if snapshot.problem:
+        return Health(name, "warn", snapshot.problem, "Rollouts will hold and ask.")
+    if findings:
+        return Health(name, "warn", findings[0].sentence, f"code {findings[0].code}")
+    return Health(name, "ok", "router, workload and metrics answer")

@@ -1,0 +1,26 @@
+"""`sluice serve`: run a bot until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+
+from bot.app.clock import SystemClock
+from bot.app.running import Bot
+from bot.settings import Settings
+
+log = logging.getLogger("sluice")
+
+
+async def serve(settings: Settings) -> int:
+    """Run until SIGINT or SIGTERM; what is in flight is taken up at the next start."""
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, over.set)
+    bot = await Bot.start(settings, SystemClock())
+    log.info("listening on %s port %d", settings.listen[0], bot.port)
+    try:
+        await over.wait()
+    finally:
+        await bot.stop()
+    return 0

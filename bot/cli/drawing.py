@@ -1,0 +1,170 @@
+"""Plans and rollouts as lines of a terminal: a table, a bar for every weight, a sentence for every step.
+
+Pure. Rows come from a bot that may be older or newer than this command line: what is missing in one is left blank.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from bot.cli.terminal import Style, clean
+from strategies.plan import (
+    Approve,
+    Plan,
+    Prepare,
+    Promote,
+    Retire,
+    SetWeight,
+    Soak,
+    Step,
+    Switch,
+)
+from strategies.verdict import limit_words
+
+_GREEN, _YELLOW, _RED = "32", "33", "31"
+_PHASES = {
+    "SCHEDULED": ("queued", ""),
+    "RUNNING": ("in progress", ""),
+    "WAITING": ("waiting for a decision", _YELLOW),
+    "PAUSED": ("paused", _YELLOW),
+    "ROLLING_BACK": ("rolling back", _RED),
+    "NEEDS_ATTENTION": ("needs attention", _RED),
+    "SUCCEEDED": ("live", _GREEN),
+    "ROLLED_BACK": ("rolled back", _RED),
+    "CANCELLED": ("not started", ""),
+}
+_FINAL = frozenset({"SUCCEEDED", "ROLLED_BACK", "CANCELLED"})
+_HEAD = ("SERVICE", "ENVIRONMENT", "VERSION", "STATE", "TRAFFIC", "BY", "WHEN (UTC)", "ID")
+_STATE = _HEAD.index("STATE")
+
+
+def bar(weight: float, style: Style) -> str:
+    """Return a weight in percent as a picture with its number."""
+    full = max(0, min(10, round(weight / 10)))
+    on, off = ("▓", "░") if style.blocks else ("#", ".")
+    return f"{on * full}{off * (10 - full)} {weight:g} %"
+
+
+def span(seconds: int) -> str:
+    """Return a duration as people say it."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def plan_lines(plan: Plan, style: Style) -> list[str]:
+    """Return a plan as people read it before it runs."""
+    arrow = "→" if style.blocks else "->"
+    time = f"about {span(plan.estimate_s)}" if plan.estimate_s else "as fast as pods start"
+    steps = [
+        f"{number:>3}. {step.step:<10} {_step(step, style)}"
+        for number, step in enumerate(plan.steps, 1)
+    ]
+    return [
+        clean(f"{plan.service} {plan.version} {arrow} {plan.environment}"),
+        f"{plan.strategy}, {time} without human waits, plan {plan.digest}",
+        *(clean(step) for step in steps),
+        *_checks(plan, arrow),
+        *(clean(f"Warning: {warning}") for warning in plan.warnings),
+    ]
+
+
+def _step(step: Step, style: Style) -> str:
+    match step:
+        case Prepare():
+            return f"start the new version without traffic, ready within {span(step.timeout)}"
+        case SetWeight():
+            return f"{bar(step.percent, style)} of the traffic"
+        case Switch():
+            return f"{bar(100, style)} of the traffic at once"
+        case Soak():
+            return f"watch for {span(step.duration)}, at least {step.min_requests:,} requests"
+        case Approve():
+            return _approve(step)
+        case Promote():
+            return "make it stable, then traffic goes home"
+        case Retire():
+            return f"keep the old version ready for {span(step.after)}"
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _approve(step: Approve) -> str:
+    people = "person" if step.quorum == 1 else "people"
+    weakened = f"; weakened: {', '.join(step.weakened)}" if step.weakened else ""
+    return (
+        f"ask {step.quorum} {people} of {', '.join(step.groups) or 'nobody'}, "
+        f"within {span(step.expires)}, then {step.on_expiry}{weakened}"
+    )
+
+
+def _checks(plan: Plan, arrow: str) -> list[str]:
+    soaks = [step for step in plan.steps if isinstance(step, Soak)]
+    checks = dict.fromkeys(check for soak in soaks for check in soak.checks)
+    lines = [f"{check.metric} {limit_words(check)} {arrow} {check.then}" for check in checks]
+    if not lines:
+        return ["Checks: none"] if soaks else []
+    return [clean(f"{'Checks:' if not n else '':<7} {line}") for n, line in enumerate(lines)]
+
+
+def rollout_lines(rows: Iterable[Mapping[str, Any]], style: Style) -> list[str]:
+    """Return rollouts as a table, and below it what keeps any of them from going on."""
+    every = list(rows)
+    if not every:
+        return []
+    cells = [_cells(row, style) for row in every]
+    troubles = [
+        clean(f"! {_text(row, 'service')} in {_text(row, 'environment')}: {detail}")
+        for row in every
+        if _text(row, "phase") not in _FINAL and (detail := _trouble(row))
+    ]
+    head, *lines = padded([_HEAD, *cells])
+    for line, row in zip(lines, every, strict=True):
+        _, colour = _PHASES.get(_text(row, "phase"), ("", ""))
+        line[_STATE] = style.paint(line[_STATE], colour)
+    return ["  ".join(line).rstrip() for line in (head, *lines)] + troubles
+
+
+def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the cells of a table, as wide as their columns are."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    return [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+
+
+def _cells(row: Mapping[str, Any], style: Style) -> list[str]:
+    phase = _text(row, "phase")
+    weight = row.get("weight")
+    shown = isinstance(weight, int | float) and phase not in _FINAL
+    arrow = " → " if style.blocks else " -> "
+    return [
+        clean(cell)
+        for cell in (
+            _text(row, "service"),
+            _text(row, "environment"),
+            arrow.join(filter(None, (_text(row, "from_version"), _text(row, "version")))),
+            _PHASES.get(phase, (phase.lower().replace("_", " "), ""))[0],
+            bar(float(weight), style) if shown and weight is not None else "",
+            _text(row, "requester"),
+            _when(_text(row, "ended") or _text(row, "created")),
+            _text(row, "id"),
+        )
+    ]
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _trouble(row: Mapping[str, Any]) -> str:
+    trouble = row.get("trouble")
+    return _text(trouble, "detail") if isinstance(trouble, Mapping) else ""
+
+
+def _when(text: str) -> str:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (at.astimezone(UTC) if at.tzinfo else at).strftime("%Y-%m-%d %H:%M")

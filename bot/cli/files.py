@@ -1,0 +1,135 @@
+"""What needs only a file: `plan` and `config check`. No bot, no Slack, no database; a cluster only for a preflight."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.cli.doors import Finding
+from bot.cli.drawing import plan_lines
+from bot.cli.mistakes import DONE, REFUSED, WRONG, CliError
+from bot.cli.place import Place, Words
+from bot.cli.terminal import Outcome, clean
+from bot.cli.typed import joined, split_flags
+from bot.grammar import Known, parse_line
+from bot.grammar.mistakes import closest, did_you_mean, shown
+from bot.grammar.verbs import ShowPlan
+from bot.planning import plan_for
+from bot.settings import (
+    Config,
+    ConfigError,
+    Problem,
+    format_problem,
+    load_config,
+    read_config,
+)
+from strategies.plan import plan_to_json
+
+_STDIN = "-"
+_MOST = 1 << 20
+"""Bytes that are read of anything; the reader of the file says what is too large."""
+_REQUIRED = frozenset({"slack", "clusters", "metrics", "services"})
+
+
+def show_plan(words: Words, place: Place) -> Outcome:
+    """Compile a plan from the file alone. Raises what is wrong with the words or the file."""
+    flags, line = split_flags(words, {"--config": "sluice.yaml", "--preflight": ""}, strict=False)
+    config = _config(flags.get("--config"), place)
+    known = Known({name: tuple(service.targets) for name, service in config.services.items()})
+    command = parse_line(joined(line), known)
+    assert isinstance(command, ShowPlan)
+    plan = plan_for(command.deploy, config)
+    shown_plan = Outcome(plan_to_json(plan), plan_lines(plan, place.style))
+    if "--preflight" not in flags:
+        return shown_plan
+    return _with_findings(shown_plan, place.doors.preflight(config, command.deploy))
+
+
+def _with_findings(plan: Outcome, findings: Sequence[Finding]) -> Outcome:
+    stop = any(finding.fatal for finding in findings)
+    return replace(
+        plan,
+        json={**plan.json, "preflight": [finding._asdict() for finding in findings]},
+        lines=[*plan.lines, *_finding_lines(findings)],
+        exit_code=REFUSED if stop else DONE,
+    )
+
+
+def _finding_lines(findings: Sequence[Finding]) -> list[str]:
+    if not findings:
+        return ["Preflight: nothing stands in the way."]
+    return [
+        clean(f"Preflight: {'stop' if one.fatal else 'note'}: {one.sentence} [{one.code}]")
+        for one in findings
+    ]
+
+
+def config(words: Words, place: Place) -> Outcome:
+    """Do `config check [FILE|-]`: every mistake of a file, each with its place."""
+    name = _file_to_check(words)
+    try:
+        _config(name, place)
+    except ConfigError as error:
+        errors = [asdict(problem) for problem in error.errors]
+        lines = [clean(format_problem(problem)) for problem in error.errors]
+        return Outcome({"errors": errors}, lines, exit_code=WRONG)
+    return Outcome({"errors": []}, [clean(f"{name or place.local.config_path}: ok")])
+
+
+def _file_to_check(words: Words) -> str | None:
+    _, rest = split_flags(words, {}, strict=True)
+    match rest[1:]:
+        case ("check",):
+            return None
+        case ("check", name) if name.strip():
+            return name
+        case ("check", *names):
+            sentence = "`config check` takes one file. Write `sluice config check FILE`."
+            raise CliError(sentence, code="unknown_word", key=shown(names[-1]))
+        case (word, *_):
+            near = closest(word, ["check"])
+            ask = did_you_mean(near) or " There is `config check`."
+            raise CliError(
+                f"`config {shown(word)}` is nothing I can do.{ask}",
+                code="unknown_word",
+                key=shown(word),
+                suggestion=near or "",
+            )
+        case _:
+            raise CliError("Write `sluice config check`.", code="missing_word", key="config")
+
+
+def _config(name: str | None, place: Place) -> Config:
+    if name is None:
+        return load_config(place.local.config_path)
+    try:
+        return read_config(_read(name, place.stdin), name)
+    except ConfigError as error:
+        raise _told(error, name) from None
+
+
+def _read(name: str, stdin: BinaryIO | None) -> str:
+    try:
+        if name == _STDIN:
+            return stdin.read(_MOST).decode() if stdin is not None else ""
+        with Path(name).open("rb") as stream:
+            return stream.read(_MOST).decode()
+    except OSError as error:
+        why = f"The file cannot be read: {error.strerror}. Check its name."
+    except UnicodeDecodeError:
+        why = "The file is not text in UTF-8. Save it as UTF-8."
+    raise ConfigError((Problem(name, 1, 1, "unreadable_file", "", why),))
+
+
+def _told(error: ConfigError, name: str) -> ConfigError:
+    """Return the mistakes of a file; only one where it is another kind of file: a list of all it lacks helps nobody."""
+    missing = {problem.key for problem in error.errors if problem.code == "missing_key"}
+    foreign = next((p for p in error.errors if p.code == "unknown_key"), None)
+    if not missing >= _REQUIRED or foreign is None:
+        return error
+    sentence = (
+        f"This is not a sluice.yaml: it has {foreign.key}, and none of slack, clusters, metrics and services. "
+        "Give a whole sluice.yaml."
+    )
+    line, column = foreign.line, foreign.column
+    return ConfigError((Problem(name, line, column, "not_a_sluice_yaml", foreign.key, sentence),))

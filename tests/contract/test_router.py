@@ -1,0 +1,409 @@
+"""What every router of traffic keeps, tried on Istio: against the fake API server and, marked `cluster`, a real one."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import pytest
+
+from integrations.base import ConflictError, GoneError, RefusedError, TryAgainError
+from integrations.kube import Cluster
+from integrations.kube.cluster import Timeouts
+from tests.contract.kubernetes_worlds import SERVICE, WORLDS, FakeWorld, World, open_world
+from tests.fakes.kubernetes import frozen
+
+
+@pytest.fixture(params=WORLDS)
+async def world(request, tmp_path) -> AsyncIterator[World]:
+    async with open_world(request.param, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def fake(tmp_path) -> AsyncIterator[FakeWorld]:
+    async with open_world("fake", tmp_path) as opened:
+        assert isinstance(opened, FakeWorld)
+        yield opened
+
+
+async def weights(world: World, http: int = 0) -> list[int | None]:
+    route = (await world.object("virtualservices"))["spec"]["http"][http]["route"]
+    return [entry.get("weight") for entry in route]
+
+
+def patches(fake: FakeWorld) -> int:
+    return sum(method == "PATCH" for method, _ in fake.fake.requests)
+
+
+async def test_a_fresh_route_gives_everything_to_stable_and_has_no_fence(world):
+    split = await world.router().read()
+
+    assert (split.canary, split.fence, split.mark) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("percent", "stored"),
+    [(5, [95, 5]), (100, [0, 100]), (0, [100, 0]), (33.33, [6667, 3333]), (0.5, [995, 5])],
+)
+async def test_what_is_written_is_what_is_read_and_both_destinations_stay(world, percent, stored):
+    router = world.router()
+
+    written = await router.write(percent, token=(await router.read()).token, fence="1.1")
+
+    assert await weights(world) == stored
+    assert await world.router().read() == written
+    assert (written.canary, written.fence) == (percent, "1.1")
+
+
+async def test_a_stale_token_is_refused_and_nothing_is_applied(world):
+    router = world.router()
+    before = await router.read()
+    await world.edit("virtualservices", lambda body: body["metadata"].update(labels={"team": "a"}))
+
+    with pytest.raises(ConflictError):
+        await router.write(50, token=before.token, fence="1.1")
+
+    assert await weights(world) == [100, 0]
+
+
+async def test_a_stale_token_is_refused_by_a_router_that_never_read(world):
+    token = (await world.router().read()).token
+    await world.edit("virtualservices", lambda body: body["metadata"].update(labels={"team": "a"}))
+
+    with pytest.raises(ConflictError):
+        await world.router().write(50, token=token, fence="1.1")
+
+
+async def test_writing_the_same_twice_is_one_change(world):
+    router = world.router()
+    first = await router.write(25, token=(await router.read()).token, fence="1.1")
+
+    second = await router.write(25, token=first.token, fence="1.1")
+
+    assert second == first
+
+
+async def test_a_newer_fence_is_written_even_when_the_weights_are_as_asked(world):
+    router = world.router()
+    first = await router.read()
+
+    second = await router.write(0, token=first.token, fence="1.1")
+
+    assert second.fence == "1.1"
+    assert second.token != first.token
+
+
+@pytest.mark.parametrize("older", ["7.9", "6.10"])
+async def test_an_older_fence_never_overwrites_a_newer_one(world, older):
+    router = world.router()
+    rolled_back = await router.write(0, token=(await router.read()).token, fence="7.10")
+
+    with pytest.raises(RefusedError, match=r"7\.10") as refused:
+        await world.router().write(50, token=rolled_back.token, fence=older)
+
+    assert refused.value.code == "fenced"
+    assert await weights(world) == [100, 0]
+
+
+async def test_a_fence_that_somebody_scribbled_over_does_not_stop_a_rollback(world):
+    router = world.router()
+    await router.write(50, token=(await router.read()).token, fence="1.1")
+    await world.edit(
+        "virtualservices",
+        lambda body: body["metadata"]["annotations"].update({"sluice/fence": "x"}),
+    )
+
+    split = await router.write(0, token=(await router.read()).token, fence="1.2")
+
+    assert (split.canary, split.fence) == (0, "1.2")
+
+
+async def test_somebody_elses_weights_are_read_with_their_name(world):
+    def lower(body):
+        route = body["spec"]["http"][0]["route"]
+        route[0]["weight"], route[1]["weight"] = 90, 10
+
+    await world.edit("virtualservices", lower, manager="argocd")
+
+    split = await world.router().read()
+
+    assert (split.canary, split.changed_by) == (10, "argocd")
+
+
+async def test_everything_else_on_the_object_stays_as_it_was(world):
+    def decorate(body):
+        body["metadata"] |= {"annotations": {"note": "café ~/"}, "labels": {"a": "b"}}
+        main = body["spec"]["http"][0] | {"timeout": "3s", "retries": {"attempts": 2}}
+        mirror = {"name": "by-header", "match": [{"headers": {"x": {"exact": "1"}}}]}
+        body["spec"]["http"] = [mirror | {"route": [main["route"][1] | {"weight": 7}]}, main]
+
+    await world.edit("virtualservices", decorate)
+    before = await world.object("virtualservices")
+    router = world.router()
+
+    await router.write(25, token=(await router.read()).token, fence="1.1")
+
+    after = await world.object("virtualservices")
+    assert await weights(world, http=1) == [75, 25]
+    for body in (before, after):
+        for entry in body["spec"]["http"][1]["route"]:
+            del entry["weight"]
+    assert frozen(before) == frozen(after)
+
+
+async def test_a_mark_of_an_offline_rollback_is_read(world):
+    note = {"sluice/rollback": "kim at noon"}
+    await world.edit("virtualservices", lambda body: body["metadata"].update(annotations=note))
+
+    assert (await world.router().read()).mark == "kim at noon"
+
+
+async def test_a_missing_virtual_service_is_gone(world):
+    await world.delete("virtualservices")
+
+    with pytest.raises(GoneError) as gone:
+        await world.router().read()
+
+    assert gone.value.code == "virtual_service_missing"
+
+
+async def test_a_virtual_service_deleted_after_the_read_is_gone(world):
+    router = world.router()
+    token = (await router.read()).token
+    await world.delete("virtualservices")
+
+    with pytest.raises(GoneError):
+        await router.write(5, token=token, fence="1.1")
+
+
+@pytest.mark.parametrize("percent", [-1, 100.5, math.nan, math.inf])
+async def test_what_is_no_percentage_is_refused_before_anything_is_sent(fake, percent):
+    router = fake.router()
+    token = (await router.read()).token
+
+    with pytest.raises(RefusedError) as refused:
+        await router.write(percent, token=token, fence="1.1")
+
+    assert refused.value.code == "bad_weight"
+    assert patches(fake) == 0
+
+
+@pytest.mark.parametrize("start", [5, 25, 50, 100])
+async def test_a_rollback_works_from_every_weight(world, start):
+    router = world.router()
+    split = await router.write(start, token=(await router.read()).token, fence="1.1")
+
+    await router.write(0, token=split.token, fence="1.2")
+
+    assert await weights(world) == [100, 0]
+
+
+@pytest.mark.parametrize(
+    "name", ["../orion", "a/b?x", "%2e%2e", "UPPER", "ünïcode", "a" * 300, "", "a..b", "-a"]
+)
+@pytest.mark.parametrize("option", ["virtual_service", "namespace"])
+async def test_a_name_that_is_no_name_never_reaches_the_cluster(fake, option, name):
+    await fake.router().read()
+    before = len(fake.fake.requests)
+
+    with pytest.raises(RefusedError) as refused:
+        await fake.router(**{option: name}).read()
+
+    assert refused.value.code == "bad_name"
+    assert len(fake.fake.requests) == before
+
+
+async def test_reading_is_one_get_and_writing_after_it_is_one_patch(fake):
+    router = fake.router()
+    await router.read()
+    fake.fake.requests.clear()
+
+    split = await router.read()
+    await router.write(5, token=split.token, fence="1.1")
+
+    assert [method for method, _ in fake.fake.requests] == ["GET", "PATCH"]
+
+
+async def test_a_write_whose_answer_is_lost_is_unknown_and_read_back(fake):
+    router = fake.router()
+    token = (await router.read()).token
+    fake.fake.drop()
+
+    with pytest.raises(TryAgainError):
+        await router.write(5, token=token, fence="1.1")
+
+    assert ((await router.read()).canary, patches(fake)) == (5, 1)
+
+
+async def test_a_write_that_lands_after_the_rollback_changes_nothing(fake):
+    router = fake.router()
+    token = (await router.read()).token
+    fake.fake.hold()
+    with pytest.raises(TryAgainError):
+        await router.write(25, token=token, fence="3.4")
+    # The weights already are what the rollback wants; only its fence moves the object past the late write.
+    await router.write(0, token=(await router.read()).token, fence="3.5")
+
+    assert await fake.fake.land() == [409]
+    assert await weights(fake) == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error", "code"),
+    [
+        (400, "", RefusedError, "rejected"),
+        (401, "", RefusedError, "unauthorized"),
+        (403, "", RefusedError, "forbidden"),
+        (403, 'admission webhook "gate" denied the request: no', RefusedError, "rejected"),
+        (409, "", ConflictError, "conflict"),
+        (
+            422,
+            "the server rejected our request due to an error in our request",
+            ConflictError,
+            "conflict",
+        ),
+        (422, 'VirtualService "x" is invalid: spec', RefusedError, "rejected"),
+        (500, "", TryAgainError, "unreachable"),
+        (503, "", TryAgainError, "unreachable"),
+        (504, "", TryAgainError, "unreachable"),
+    ],
+)
+async def test_every_refusal_of_the_cluster_belongs_to_a_family(fake, status, message, error, code):
+    router = fake.router()
+    token = (await router.read()).token
+    fake.fake.fail(status, times=2, method="PATCH", message=message)
+
+    with pytest.raises(error) as raised:
+        await router.write(5, token=token, fence="1.1")
+
+    assert raised.value.code == code
+    assert (code == "unreachable") == (type(raised.value) is TryAgainError)
+
+
+async def test_a_forbidden_write_names_the_verb_and_the_resource(fake):
+    router = fake.router()
+    token = (await router.read()).token
+    fake.fake.fail(403, method="PATCH", message="no <!channel> & `rm`")
+
+    with pytest.raises(
+        RefusedError, match=r"patch virtualservices\.networking\.istio\.io"
+    ) as refused:
+        await router.write(5, token=token, fence="1.1")
+
+    assert not set("<>`&") & set(str(refused.value))
+
+
+async def test_a_busy_cluster_says_when_to_come_back(fake):
+    router = fake.router()
+    await router.read()
+    fake.fake.fail(429, retry_after=7)
+
+    with pytest.raises(TryAgainError) as busy:
+        await router.read()
+
+    assert (busy.value.code, busy.value.retry_after) == ("throttled", 7)
+
+
+async def test_expired_credentials_are_read_again_once(fake):
+    router = fake.router()
+    token = (await router.read()).token
+    fake.fake.fail(401, method="PATCH")
+
+    await router.write(5, token=token, fence="1.1")
+
+    assert await weights(fake) == [95, 5]
+
+
+async def test_a_cluster_that_is_down_is_tried_again(fake):
+    router = fake.router()
+    await router.read()
+    await fake.fake.down()
+
+    with pytest.raises(TryAgainError):
+        await router.read()
+
+    await fake.fake.up()
+    assert (await router.read()).canary == 0
+
+
+async def test_a_cluster_that_never_answers_is_given_up_in_time(fake, tmp_path):
+    path = str(fake.fake.kubeconfig(tmp_path))
+    hasty = await Cluster.connect(path, None, Timeouts(read=0.05, write=0.05))
+    fake.fake.hang()
+
+    with pytest.raises(TryAgainError, match="in time"):
+        await hasty.get("/version")
+
+    await hasty.close()
+
+
+async def test_two_writers_with_one_token_change_the_weights_once(world):
+    token = (await world.router().read()).token
+    writers = [world.router() for _ in range(5)]
+
+    done = await asyncio.gather(
+        *(w.write(5 * (n + 1), token=token, fence="1.1") for n, w in enumerate(writers)),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(result).__name__ for result in done) == ["ConflictError"] * 4 + ["Split"]
+
+
+@pytest.mark.parametrize("served", [("v1beta1", "v1alpha3"), ("v1alpha3",)])
+async def test_older_versions_of_the_api_are_spoken_where_v1_is_not(fake, served):
+    for kind in list(fake.fake.kinds):
+        if kind.group == "networking.istio.io":
+            fake.fake.kinds.remove(kind)
+            fake.fake.kinds.append(type(kind)(kind.group, served, kind.plural, kind.kind))
+
+    await fake.router().read()
+
+    assert f"/apis/networking.istio.io/{served[0]}/" in fake.fake.requests[-1][1]
+
+
+async def test_a_cluster_without_istio_is_refused(fake):
+    fake.fake.kinds[:] = [kind for kind in fake.fake.kinds if "istio" not in kind.group]
+
+    with pytest.raises(RefusedError) as refused:
+        await fake.router().read()
+
+    assert refused.value.code == "api_missing"
+
+
+async def test_a_route_that_is_not_there_is_refused_with_the_names_that_are(world):
+    with pytest.raises(RefusedError, match="primary") as refused:
+        await world.router(route="secondary").read()
+
+    assert refused.value.code == "route_missing"
+
+
+async def test_lanes_are_told_by_the_pods_that_a_subset_selects(world):
+    def rename(body):
+        for subset, name in zip(body["spec"]["subsets"], ("v1", "v2"), strict=True):
+            subset["name"] = name
+
+    def point(body):
+        for entry, name in zip(body["spec"]["http"][0]["route"], ("v1", "v2"), strict=True):
+            entry["destination"]["subset"] = name
+
+    await world.edit("destinationrules", rename)
+    await world.edit("virtualservices", point)
+    router = world.router()
+
+    await router.write(25, token=(await router.read()).token, fence="1.1")
+
+    assert await weights(world) == [75, 25]
+
+
+async def test_lanes_are_told_by_the_services_of_the_pair(world):
+    def point(body):
+        for entry, lane in zip(body["spec"]["http"][0]["route"], ("canary", "stable"), strict=True):
+            entry["destination"] = {"host": f"{SERVICE}-{lane}"}
+            entry["weight"] = 0 if lane == "canary" else 100
+
+    await world.edit("virtualservices", point)
+    router = world.router()
+
+    await router.write(25, token=(await router.read()).token, fence="1.1")
+
+    assert await weights(world) == [25, 75]
