@@ -16,9 +16,11 @@ from integrations.base import Alert, AlertSink, IntegrationError, RefusedError
 
 log = logging.getLogger("sluice.outbox")
 
-_IDLE = timedelta(seconds=60)
+_AFTER_FAILURE = timedelta(seconds=10)
 _MARK = -1
 """The pseudo entry that remembers from where on a sink is served: events older than the sink are not its business."""
+_MARK_EVERY = 500
+"""Entries that a restart may have to read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,80 +45,108 @@ class Outbox:
     ) -> None:
         """`links` returns `journal_url` and `slack_permalink` of a rollout; it never raises."""
         self._store = store
-        self._subscriptions = subscriptions
+        self._subscriptions = {s.sink.name: s for s in subscriptions}
         self._now = now
         self._links = links
-        self._bells = {s.sink.name: asyncio.Event() for s in subscriptions}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._again: Callable[[str, datetime], None] | None = None
+        self._dirty: set[str] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._done: dict[str, int] = {}
         """Per sink, the entry up to which everything is closed."""
+        self._marked: dict[str, int] = {}
+        """Per sink, the entry that the database remembers for that; it may lag behind."""
+
+    def use(self, again: Callable[[str, datetime], None]) -> None:
+        """Set who calls `ring` again later, when a delivery is to be tried again."""
+        self._again = again
 
     def touch(self) -> None:
         """Something was journalled."""
-        for bell in self._bells.values():
-            bell.set()
+        for name in self._done:
+            self.ring(name)
+
+    def ring(self, sink: str) -> None:
+        """Deliver what is due to one sink."""
+        self._dirty.add(sink)
+        if sink not in self._tasks:
+            serving = self._serve(self._subscriptions[sink])
+            self._tasks[sink] = asyncio.create_task(serving, name=f"deliver to {sink}")
 
     async def start(self) -> None:
         """Begin to deliver, one worker per sink."""
-        for subscription in self._subscriptions:
-            await self._mark(subscription.sink.name)
-            self._tasks.append(asyncio.create_task(self._serve(subscription)))
+        for name in self._subscriptions:
+            self._done[name] = self._marked[name] = await self._find_mark(name)
+        self.touch()
+
+    async def settled(self) -> None:
+        """Wait until nothing is being delivered; what is tried again later is not waited for."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
 
     async def stop(self) -> None:
         """Stop; what is open is delivered after the next start."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        self._tasks.clear()
+        if tasks:
+            await asyncio.wait(tasks)
+        for subscription in self._subscriptions.values():
+            closing = getattr(subscription.sink, "close", None)
+            if closing is not None:
+                await closing()
 
-    async def _mark(self, sink: str) -> None:
-        if await self._store.deliveries(sink):
-            return
+    async def _find_mark(self, sink: str) -> int:
+        """Return the entry behind which a sink is served; a new sink is served from now on."""
         newest = await self._store.newest_entry()
+        known = await self._store.deliveries(sink, newest)
+        if _MARK in known:
+            return known[_MARK][1]
+        await self._mark(sink, newest)
+        return newest
+
+    async def _mark(self, sink: str, entry: int) -> None:
         async with self._store.writing() as writing:
             await writing.put_delivery(
-                _MARK, sink, attempts=newest, due=None, state="mark", problem=""
+                _MARK, sink, attempts=entry, due=None, state="mark", problem=""
             )
+        self._marked[sink] = entry
 
     async def _serve(self, subscription: Subscription) -> None:
-        bell = self._bells[subscription.sink.name]
-        while True:
-            bell.clear()
-            try:
-                due = await self.drain(subscription)
-            except Exception:
-                log.exception("delivering to %s failed; it is tried again", subscription.sink.name)
-                due = self._now() + timedelta(seconds=10)
-            wait = _IDLE if due is None else max(timedelta(0), due - self._now())
-            try:
-                async with asyncio.timeout(min(wait, _IDLE).total_seconds()):
-                    await bell.wait()
-            except TimeoutError:
-                continue
+        name = subscription.sink.name
+        due = None
+        try:
+            while name in self._dirty:
+                self._dirty.discard(name)
+                try:
+                    due = await self.drain(subscription)
+                except Exception:
+                    log.exception("delivering to %s failed; it is tried again", name)
+                    due = self._now() + _AFTER_FAILURE
+        finally:
+            # In the same step as the last look at `_dirty`: what is touched from here on starts a new worker.
+            del self._tasks[name]
+        if due is not None and self._again is not None:
+            self._again(name, due)
 
     async def drain(self, subscription: Subscription) -> datetime | None:
         """Send what is due to one sink, in order per rollout; return when the next attempt is due."""
         name = subscription.sink.name
-        known = await self._store.deliveries(name)
-        start = self._done.get(name) or known.get(_MARK, ("mark", 0, None))[1]
-        closed = {e for e, (state, _, _) in known.items() if state in {"delivered", "dead"}}
+        start = self._done.get(name, 0)
+        known = await self._store.deliveries(name, start)
         blocked: set[str] = set()
         times: list[datetime] = []
         async for row in self._events(start):
-            if row.entry.event not in subscription.events or row.id in closed:
-                if not times:
-                    self._done[name] = row.id
-                continue
-            _, attempts, due = known.get(row.id, ("open", 0, None))
-            if row.rollout in blocked or (due is not None and due > self._now()):
-                blocked.add(row.rollout)
-                times += [due] if due else []
-                continue
-            again = await self._attempt(subscription, row, attempts)
-            if again is not None:
-                blocked.add(row.rollout)
-                times.append(again)
+            state, attempts, due = known.get(row.id, ("open", 0, None))
+            if row.entry.event in subscription.events and state == "open":
+                if row.rollout not in blocked and (due is None or due <= self._now()):
+                    due = await self._attempt(subscription, row, attempts)
+                if due is not None:
+                    times.append(due)
+                    blocked.add(row.rollout)
+            if not times:
+                self._done[name] = row.id
+        if self._done.get(name, 0) - self._marked.get(name, 0) >= _MARK_EVERY:
+            await self._mark(name, self._done[name])
         return min(times) if times else None
 
     async def _events(self, start: int) -> AsyncIterator[JournalRow]:
@@ -139,7 +169,7 @@ class Outbox:
             delay = subscription.retry_delay(attempts + 1)
             asked = getattr(error, "retry_after", None)
             state = "dead" if delay is None else "open"
-            due = None if delay is None else self._now() + timedelta(seconds=max(delay, asked or 0))
+            due = None if delay is None else self._now() + _spread(row.id, max(delay, asked or 0))
         if problem:
             log.warning("alert %s to %s: %s", alert.id, subscription.sink.name, problem)
         async with self._store.writing() as writing:
@@ -157,9 +187,14 @@ class Outbox:
         try:
             r = await self._store.get(row.rollout)
             data = {**alert_data(r, row), **await self._links(r)}
-        except PoisonedRowError:
+        except (PoisonedRowError, KeyError):
             data = {"id": row.rollout, "reason": row.entry.text, "reason_code": row.entry.code}
         return Alert(id=f"{row.rollout}-{row.id}", type=row.entry.event, at=row.at, data=data)
+
+
+def _spread(entry: int, seconds: float) -> timedelta:
+    """Return a wait up to a tenth longer, so that alerts that failed together do not come back together."""
+    return timedelta(seconds=seconds * (1 + entry % 10 / 100))
 
 
 def alert_data(r: Rollout, row: JournalRow) -> dict[str, Any]:

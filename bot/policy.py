@@ -121,14 +121,14 @@ def _may_promote(actor: Actor, r: Rollout, gate: Gate, membership: Membership) -
         return Decision(
             False, "already_counted", "Your approval has already been counted on this gate."
         )
+    if not gate.groups and r.rules.approvals == 0:
+        return YES
     if not r.rules.self_approval and r.requester in actor.ids:
         return Decision(
             False,
             "self_approval",
             f"You requested this rollout, so somebody else has to approve it: {_names(gate)}.",
         )
-    if not gate.groups and r.rules.approvals == 0:
-        return YES
     if not gate.groups:
         return Decision(
             False,

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from bot.observing import Target, observe, trouble_of
 from bot.rollout import advance
@@ -26,7 +27,9 @@ log = logging.getLogger("sluice.reconciler")
 _TURNS = 40
 """Turns without a rest; a row that keeps changing longer than this rests until its next timer."""
 _CONFLICTS = 5
-_AFTER_BUG = timedelta(seconds=30)
+_AFTER_FAILURE = timedelta(seconds=1)
+"""Before a turn that failed by itself (a locked database, a bug) is tried again; doubled up to `_SLOWEST`."""
+_SLOWEST = timedelta(seconds=30)
 
 
 class Reconciler:
@@ -47,7 +50,9 @@ class Reconciler:
         self._timers: Timers | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._looked: dict[str, datetime] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._failures: dict[str, int] = {}
+        # A lock lives as long as a turn holds it or waits for it.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def use(self, timers: Timers) -> None:
         """Set who rings when a rollout is due."""
@@ -56,15 +61,19 @@ class Reconciler:
     def ring(self, rollout: str) -> None:
         """Take a turn because a timer is due, unless one is being taken."""
         if rollout not in self._tasks:
-            self._begin(rollout, None)
+            self._begin(rollout)
 
     def wake(self, rollout: str) -> None:
         """Begin a new turn because a command changed the row, in place of the one that is running."""
         self._touched(rollout)
-        self._begin(rollout, self._tasks.get(rollout))
+        running = self._tasks.get(rollout)
+        if running is not None:
+            # At once, and not by the next turn: that one may itself be interrupted before it has begun.
+            running.cancel()
+        self._begin(rollout)
 
-    def _begin(self, rollout: str, before: asyncio.Task[None] | None) -> None:
-        task = asyncio.create_task(self._run(rollout, before), name=f"reconcile {rollout}")
+    def _begin(self, rollout: str) -> None:
+        task = asyncio.create_task(self._run(rollout), name=f"reconcile {rollout}")
         self._tasks[rollout] = task
         task.add_done_callback(lambda done: self._ended(rollout, done))
 
@@ -72,22 +81,37 @@ class Reconciler:
         if self._tasks.get(rollout) is task:
             del self._tasks[rollout]
 
-    async def _run(self, rollout: str, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            before.cancel()
+    async def _run(self, rollout: str) -> None:
+        lock = self._locks.setdefault(rollout, asyncio.Lock())
         try:
             # Single flight: the interrupted turn must be over before the next one begins.
-            async with self._locks.setdefault(rollout, asyncio.Lock()):
-                r = await self.reconcile(rollout)
-        except PoisonedRowError:
-            log.exception("rollout %s cannot be read; it needs a person, the others go on", rollout)
-        except KeyError:
-            log.warning("rollout %s is not there", rollout)
+            async with lock:
+                await self._turn(rollout)
         except Exception:
             log.exception("rollout %s: the turn failed; it is tried again", rollout)
-            self._again(rollout, self._now() + _AFTER_BUG)
+            tries = self._failures.get(rollout, 0)
+            self._failures[rollout] = tries + 1
+            pause = min(_SLOWEST, _AFTER_FAILURE * (1 << min(tries, 5)))
+            self._again(rollout, self._now() + pause)
+
+    async def _turn(self, rollout: str) -> None:
+        try:
+            r = await self.reconcile(rollout)
+        except PoisonedRowError:
+            await self._set_aside(rollout)
+        except KeyError:
+            log.warning("rollout %s is not there", rollout)
         else:
+            self._failures.pop(rollout, None)
             self._again(rollout, wake_at(r, self._now(), self._looked.get(rollout)))
+
+    async def _set_aside(self, rollout: str) -> None:
+        """Page once for a row that cannot be read; the others go on."""
+        async with self._store.writing() as writing:
+            first = await writing.poison(rollout, self._now())
+        if first:
+            log.exception("rollout %s cannot be read; it needs a person", rollout)
+            self._touched(rollout)
 
     def _again(self, rollout: str, at: datetime | None) -> None:
         if self._timers is None:
@@ -95,7 +119,6 @@ class Reconciler:
         if at is None:
             self._timers.drop(rollout)
             self._looked.pop(rollout, None)
-            self._locks.pop(rollout, None)
         else:
             self._timers.wake(rollout, at)
 
@@ -138,6 +161,8 @@ class Reconciler:
             except StaleError:
                 r, trouble = await self._store.get(rollout), None
                 continue
+            if seen.look is not None:
+                self._looked[r.id] = seen.now
             if seen.trouble is not None:
                 break
             wrote, trouble = await self._apply(r, seen)
@@ -168,8 +193,6 @@ class Reconciler:
         except IntegrationError as error:
             return Seen(now=now, trouble=trouble_of(error, now))
         seen = await observe(r, target, wanted, now)
-        if seen.look is not None:
-            self._looked[r.id] = now
         # Reading took time: deadlines are held against the moment after it.
         return replace(seen, now=max(now, self._now()))
 

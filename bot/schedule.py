@@ -51,9 +51,14 @@ class Wheel:
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
-    def start(self, sweep: Callable[[], Awaitable[None]]) -> None:
+    def start(self, sweep: Callable[[], Awaitable[None]], every: timedelta = SWEEP) -> None:
         """Begin to ring, and sweep for lost timers from time to time."""
-        self._scheduler.add_job(sweep, IntervalTrigger(seconds=int(SWEEP.total_seconds())))
+
+        # A coroutine function, whatever `sweep` is: APScheduler would call a lambda in a thread and drop its coroutine.
+        async def run() -> None:
+            await sweep()
+
+        self._scheduler.add_job(run, IntervalTrigger(seconds=every.total_seconds()))
         self._scheduler.start()
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ calls below. The sandbox is left out: its codes are those of the Slack and the K
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +13,33 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_PLACES = {"Trouble": 0, "Turned": 1, "hold": 2, "_give_up": 2, "_wrong": 1, "Problem": 3}
+_PLACES = {
+    "Trouble": 0, "Turned": 1, "hold": 2, "_give_up": 2, "_wrong": 1, "Problem": 3, "problem": 1,
+}  # fmt: skip
 """Where the code stands in calls whose sentence is not written beside it."""
-_NO_CODES = {"Entry", "Health", "Phrase", "Answer", "put_delivery", "log", "get", "Key", "getattr"}
+_KEYED = {"report"}
+"""Calls in which the key may stand between the code and its sentence."""
+_NO_CODES = {"Entry", "Health", "Phrase", "Key"}
 """Calls in which a word before a sentence is something else."""
 
 
 def source_files() -> list[Path]:
     """Return every module of the bot but the sandbox."""
-    files = [path for top in ("bot", "strategies", "integrations") for path in (ROOT / top).rglob("*.py")]
+    files = [
+        path for top in ("bot", "strategies", "integrations") for path in (ROOT / top).rglob("*.py")
+    ]
     return [path for path in files if "sandbox" not in path.parts]
 
 
 def codes_in_source() -> set[str]:
     """Return every code that a person or a program may be given."""
     return {code for path in source_files() for code in codes_of(path.read_text("utf-8"))}
+
+
+def prefixes_in_source() -> set[str]:
+    """Return the beginnings of codes that end with the name of what they are about, such as `unknown_`."""
+    texts = (path.read_text("utf-8") for path in source_files())
+    return {found[1] for text in texts for found in re.finditer(r'f"([a-z]+_)\{[a-z]+\}"', text)}
 
 
 def codes_of(text: str) -> set[str]:
@@ -42,6 +55,9 @@ def _codes(node: ast.AST) -> Iterator[str]:
             for keyword in keywords:
                 if keyword.arg == "code":
                     yield from _said(keyword.value)
+            if name in _KEYED:
+                yield from (word for part in args[:2] for word in _said(part))
+                return
             place = _PLACES.get(name)
             if place is not None and place < len(args):
                 yield from _said(args[place])
@@ -70,8 +86,12 @@ def _said(node: ast.expr) -> Iterator[str]:
 
 
 def _before_sentence(parts: list[ast.expr]) -> Iterator[str]:
-    for word, sentence in zip(parts, parts[1:], strict=False):
-        if isinstance(word, ast.Constant) and isinstance(word.value, str) and _is_sentence(sentence):
+    for word, sentence in itertools.pairwise(parts):
+        if (
+            isinstance(word, ast.Constant)
+            and isinstance(word.value, str)
+            and _is_sentence(sentence)
+        ):
             yield word.value
 
 
@@ -80,8 +100,9 @@ def _is_sentence(node: ast.expr) -> bool:
         case ast.BinOp(left=left):
             return _is_sentence(left)
         case ast.JoinedStr(values=values):
-            return any(_is_sentence(value) for value in values)
+            words = " ".join(str(v.value) for v in values if isinstance(v, ast.Constant))
+            return len(re.findall("[A-Za-z]{2,}", words)) > 2
         case ast.Constant(value=str(text)):
-            return " " in text
+            return len(text.split()) > 2
         case _:
             return isinstance(node, ast.Name) and node.id in {"sentence", "why"}

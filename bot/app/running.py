@@ -23,13 +23,17 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.inbox import Inbox
 from bot.slack.listeners import SlackDoor
 from bot.slack.speaking import web_client
-from bot.store import Store
+from bot.store import Inbound, Store
 from integrations.base import IntegrationError
 
 log = logging.getLogger("sluice")
 
 _SLACK = "slack:"
 """Prefix of timers that ring for the announcer."""
+_SINK = "sink:"
+"""Prefix of timers that ring for the outbox."""
+_CLICK = "click:"
+"""Prefix of timers that ring for the inbox."""
 _GREETING_PAUSE = 15.0
 
 
@@ -65,7 +69,7 @@ class Bot:
             token=settings.slack_bot_token.reveal(),
             signing_secret=settings.slack_signing_secret.reveal(),
         )
-        self.door.inbox = Inbox(store, self.commands, self.door.later)
+        self.inbox = self.door.inbox = Inbox(store, self.commands, clock.now, self.door.later)
         self.wheel: Wheel | None = None
         self._runner: web.AppRunner | None = None
         self._greeting: asyncio.Task[None] | None = None
@@ -86,7 +90,7 @@ class Bot:
         bot.use(wheel)
         await bot.listen()
         await bot.take_up()
-        wheel.start(lambda: bot.reconciler.sweep(wheel.has))
+        wheel.start(bot.sweep)
         bot.wheel = wheel
         return bot
 
@@ -94,11 +98,22 @@ class Bot:
         """Set who rings."""
         self.reconciler.use(timers)
         self.announcer.use(lambda rollout, at: timers.wake(_SLACK + rollout, at))
+        self.outbox.use(lambda sink, at: timers.wake(_SINK + sink, at))
+        self.inbox.use(lambda key, at: timers.wake(_CLICK + key, at))
+
+    async def sweep(self) -> None:
+        """Ring for rollouts whose timer was lost."""
+        if self.wheel is not None:
+            await self.reconciler.sweep(self.wheel.has)
 
     def ring(self, name: str) -> None:
         """Pass a timer on to whom it is for."""
         if name.startswith(_SLACK):
             self.announcer.touch(name.removeprefix(_SLACK))
+        elif name.startswith(_SINK):
+            self.outbox.ring(name.removeprefix(_SINK))
+        elif name.startswith(_CLICK):
+            self.inbox.ring(name.removeprefix(_CLICK))
         else:
             self.reconciler.ring(name)
 
@@ -121,16 +136,16 @@ class Bot:
     async def take_up(self) -> None:
         """Go on where the last process stopped."""
         await self.outbox.start()
-        self._greeting = asyncio.create_task(self._greet())
-        assert self.door.inbox is not None
-        await self.door.inbox.boot()
-        for rollout in await self.store.live_ids():
-            self.announcer.touch(rollout)
+        self._greeting = asyncio.create_task(self._greet(await self.inbox.left_over()))
+        await self.announcer.boot()
         count = await self.reconciler.boot()
         log.info("took up %d rollouts", count)
 
-    async def _greet(self) -> None:
-        """Learn which workspace is ours; Slack being down must not keep rollouts from going on."""
+    async def _greet(self, clicks: Sequence[Inbound]) -> None:
+        """Learn which workspace is ours, then carry out the clicks of the last process: only Slack knows who may.
+
+        Slack being down must not keep rollouts from going on.
+        """
         while True:
             try:
                 await self.door.greet()
@@ -140,7 +155,9 @@ class Bot:
                 log.warning("Slack does not answer yet: %s", type(error).__name__)
                 await asyncio.sleep(_GREETING_PAUSE)
             else:
-                return
+                break
+        for click in clicks:
+            self.inbox.resume(click)
 
     async def greeted(self) -> None:
         """Wait until Slack has told which workspace this is."""
@@ -157,6 +174,7 @@ class Bot:
             self._greeting.cancel()
             await asyncio.wait([self._greeting])
         await self.door.disconnect()
+        await self.inbox.stop()
         await self.door.settled()
         await self.reconciler.stop()
         await self.announcer.stop()
@@ -170,6 +188,7 @@ class Bot:
         await self.door.settled()
         await self.reconciler.settled()
         await self.announcer.settled()
+        await self.outbox.settled()
 
     def _touched(self, rollout: str) -> None:
         self.announcer.touch(rollout)

@@ -40,7 +40,8 @@ _STATE = _HEAD.index("STATE")
 
 def bar(weight: float, style: Style) -> str:
     """Return a weight in percent as a picture with its number."""
-    full = max(0, min(10, round(weight / 10)))
+    # The smallest share is still a share: 5 % of the traffic must not look like none.
+    full = max(1 if weight > 0 else 0, min(10, round(weight / 10)))
     on, off = ("▓", "░") if style.blocks else ("#", ".")
     return f"{on * full}{off * (10 - full)} {weight:g} %"
 

@@ -38,7 +38,7 @@ def say(settings: ClientSettings, text: str) -> Reply:
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if settings.api_token is not None:
         headers["Authorization"] = f"Bearer {_sendable(settings.api_token)}"
-    url = urlsplit(settings.url)
+    url = _parts(settings)
     connection = _connected(url)
     try:
         connection.request(
@@ -57,7 +57,14 @@ def say(settings: ClientSettings, text: str) -> Reply:
 
 def shown_url(settings: ClientSettings) -> str:
     """Return the address of the bot as a message may show it: without a password."""
-    return _address(urlsplit(settings.url))
+    return _address(_parts(settings))
+
+
+def _parts(settings: ClientSettings) -> SplitResult:
+    try:
+        return urlsplit(settings.url)
+    except ValueError as error:
+        raise _bad_url() from error
 
 
 def _sendable(token: Secret) -> str:

@@ -35,7 +35,9 @@ class Typed:
 
 def wants_json(argv: Sequence[str]) -> bool:
     """Say whether exactly one JSON value is wanted on standard output."""
-    return argv[-1:] == [_JSON] or any(plain(word) == _JSON for word in argv[: _reason_at(argv)])
+    return list(argv[-1:]) == [_JSON] or any(
+        plain(word) == _JSON for word in argv[: _reason_at(argv)]
+    )
 
 
 def read(argv: Sequence[str]) -> Typed:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from bot import policy
 from bot.commands.answers import Answer, Offer, Refusal
-from bot.commands.starting import check, create, new_rollout, repeated
+from bot.commands.starting import busy, check, create, new_rollout, repeated
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Rollback
 from bot.planning import rollback_plan
@@ -49,6 +49,10 @@ async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receip
                 for r in flying
             ],
         )
+    if len(flying) == 1 and command.to == flying[0].from_version:
+        return await abort(world, flying[0].id, actor, receipt, command.reason, force=command.now)
+    if flying:
+        raise await busy(world.store, flying[0].id)
     return await _afterwards(world, command, actor, receipt)
 
 
@@ -198,6 +202,11 @@ def _version_to(command: Rollback, environment: str, past: Sequence[Rollout], no
                 + (f"; it was {', '.join(reversed(stack[-5:]))} before." if stack else ".")
                 + " Use `/deploy` for a new version.",
                 code="not_a_past_version",
+            )
+        if stack and command.to == stack[-1]:
+            raise Refusal(
+                f"{command.to} is what is live on {command.service} in {environment}. Nothing was changed.",
+                code="already_live",
             )
         return command.to
     newest = newest_finished(past)

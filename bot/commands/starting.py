@@ -87,8 +87,8 @@ async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None
                 if not await writing.receive(answered):
                     return await repeated(world, receipt.key)
             r = await writing.create(r)
-    except BusyError as busy:
-        raise await _busy(world.store, busy.rollout) from busy
+    except BusyError as error:
+        raise await busy(world.store, error.rollout) from error
     world.wake(r.id)
     return Answer(_sentence(r), rollout=r, plan=r.plan, created=True)
 
@@ -110,7 +110,8 @@ async def repeated(world: World, key: str) -> Answer:
     return Answer("Already recorded.", code="already_recorded", rollout=found)
 
 
-async def _busy(store: Store, rollout: str) -> Refusal:
+async def busy(store: Store, rollout: str) -> Refusal:
+    """Return the refusal of a target that has a rollout in flight."""
     r = await store.get(rollout)
     where = "paused" if r.phase is Phase.PAUSED else f"at {r.weight:g} %"
     return Refusal(

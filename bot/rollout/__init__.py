@@ -9,23 +9,33 @@ from datetime import timedelta
 
 from bot.rollout import gates
 from bot.rollout.back import roll_back
-from bot.rollout.forward import arm, cancel, drifted, hold, walk
-from bot.rollout.intents import intent_state, same_weight
+from bot.rollout.drift import foreign_edit, offline_mark, reapplied
+from bot.rollout.forward import landed, walk
+from bot.rollout.intents import intent_state
 from bot.rollout.judging import look_at, recovered, start_back
+from bot.rollout.outages import PATIENCE, answers_again, troubled
+from bot.rollout.pace import reminder_at
 from bot.rollout.seen import Seen
+from bot.rollout.starting import arm
 from bot.rollout.values import Back, Entry, Phase, PutWeight, Rollout, Trouble
-from integrations.base import Lane, LaneState
-from strategies.plan import Prepare, Soak
+from integrations.base import Lane
+from strategies.plan import Soak
 
-PATIENCE = timedelta(minutes=5)
-"""How long a target may be out of reach on the way up before the rollout holds and pages."""
+__all__ = ["PATIENCE", "SICKNESS", "advance"]
+
+SICKNESS = timedelta(seconds=60)
+"""How long a canary with traffic may be without a single ready pod before the rollout goes back."""
+
+_CRASHING = {"crash_loop", "image_pull", "container_config"}
 
 
 def advance(r: Rollout, seen: Seen) -> Rollout:
     """Return the row as it should be next."""
     match r.phase:
-        case Phase.SUCCEEDED | Phase.CANCELLED | Phase.SCHEDULED | Phase.NEEDS_ATTENTION:
+        case Phase.SUCCEEDED | Phase.CANCELLED | Phase.SCHEDULED:
             return r
+        case Phase.NEEDS_ATTENTION:
+            return _reminded(r, seen)
         case Phase.ROLLED_BACK:
             return _recheck(r, seen)
         case Phase.ROLLING_BACK:
@@ -35,155 +45,113 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
 
 
 def _forward(r: Rollout, seen: Seen) -> Rollout:
-    if seen.split is not None and seen.split.mark:
-        return _offline(r, seen)
+    mark = offline_mark(r, seen.split)
+    if mark:
+        return _offline(r, seen, mark)
+    judged, _ = look_at(r, seen)
+    if judged.phase is Phase.ROLLING_BACK:
+        return judged
     if seen.trouble is not None:
-        return _troubled(r, seen, seen.trouble)
-    if r.trouble is not None and _sighted(seen):
-        r = replace(r, trouble=None)
+        return troubled(r, seen, seen.trouble)
     if r.armed is None:
-        return arm(r, seen) if r.phase is Phase.RUNNING else r
-    foreign = _foreign_edit(r, seen)
+        return arm(r, seen) if r.phase is Phase.RUNNING else answers_again(r, seen)
+    # A running soak judges the look itself: how often a check failed must not be counted twice.
+    watching = r.phase is Phase.RUNNING and isinstance(r.step, Soak)
+    return _armed(answers_again(r if watching else judged, seen), seen)
+
+
+def _armed(r: Rollout, seen: Seen) -> Rollout:
+    foreign = foreign_edit(r, seen)
     if foreign is not None:
         return foreign
-    if r.phase is Phase.RUNNING:
-        return _reapplied(r, seen) or _sick(r, seen) or _judged_walk(r, seen)
-    judged, judgement = look_at(r, seen)
-    if judgement is not None and judged.phase is Phase.ROLLING_BACK:
-        return judged
-    sick = _sick(judged, seen)
-    if sick is not None:
-        return sick
-    if r.phase is Phase.WAITING and r.gate is not None and seen.now >= r.gate.expires:
-        return _expired(judged, seen)
-    return judged
+    r = _sick(r, seen)
+    match r.phase:
+        case Phase.RUNNING:
+            return reapplied(r, seen) or walk(r, seen)
+        case Phase.WAITING if r.gate is not None and seen.now >= r.gate.expires:
+            return _expired(r, seen)
+        case Phase.PAUSED:
+            return _reminded(_landed_while_paused(r, seen), seen)
+        case _:
+            return r
 
 
-def _judged_walk(r: Rollout, seen: Seen) -> Rollout:
-    """Walk on; between two soaks (pods for the next weight are starting) the checks of the last one keep judging."""
-    if isinstance(r.step, Soak):
-        return walk(r, seen)
-    judged, _ = look_at(r, seen)
-    return judged if judged.phase is Phase.ROLLING_BACK else walk(judged, seen)
+def _landed_while_paused(r: Rollout, seen: Seen) -> Rollout:
+    """Take note of a weight that was on its way when somebody paused: the card must not name another."""
+    on_its_way = isinstance(r.intent, PutWeight) and not r.stable_touched
+    if on_its_way and r.code != "drift" and intent_state(r, seen) == "applied":
+        return landed(r, seen)
+    return r
 
 
-def _sighted(seen: Seen) -> bool:
-    return seen.split is not None or seen.lanes is not None
-
-
-def _offline(r: Rollout, seen: Seen) -> Rollout:
-    mark = seen.split.mark if seen.split else ""
+def _offline(r: Rollout, seen: Seen, mark: str) -> Rollout:
     reason = f"the target carries an offline mark ({mark})"
     back = Back("offline", reason, "offline", seen.now, automatic=False, weight=r.weight)
     return start_back(r, back)
 
 
-def _troubled(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
-    known = r.trouble is not None and r.trouble.code == trouble.code
-    since = r.trouble.since if known and r.trouble else trouble.since
-    tries = r.trouble.tries + 1 if known and r.trouble else 1
-    now = replace(trouble, since=since, tries=tries)
-    waited_out = seen.now - since > PATIENCE
-    if r.armed is None and (trouble.final or waited_out):
-        return cancel(r, seen.now, trouble.code, trouble.sentence)
-    if trouble.final and r.phase is not Phase.NEEDS_ATTENTION:
-        return _needs_attention(r, now)
-    if waited_out and r.phase is Phase.RUNNING:
-        return hold(replace(r, trouble=now), seen.now, trouble.code, trouble.sentence)
-    if known:
-        return replace(r, trouble=now)
-    entry = Entry("trouble", "sluice", trouble.sentence, code=trouble.code)
-    return replace(r, trouble=now).tell(entry)
-
-
-def _needs_attention(r: Rollout, trouble: Trouble) -> Rollout:
-    text = f"{trouble.sentence} Nothing more is written until somebody decides."
-    r = gates.close_gate(r, f"Closed: {trouble.sentence}")
-    return replace(
-        r, phase=Phase.NEEDS_ATTENTION, code=trouble.code, trouble=trouble, resume_to=r.phase
-    ).tell(
-        Entry(
-            "needs_attention",
-            "sluice",
-            text,
-            code=trouble.code,
-            event="rollout.needs_attention",
-            tell="broadcast",
-        )
-    )
-
-
-def _foreign_edit(r: Rollout, seen: Seen) -> Rollout | None:
-    """Notice an edit of what is ours. While a weight of ours is on its way its own step decides."""
-    if r.code == "drift":
-        return None
-    if (
-        seen.split is not None
-        and not isinstance(r.intent, PutWeight)
-        and not same_weight(seen.split.canary, r.weight)
-    ):
-        return drifted(r, seen)
-    if seen.lanes is None or r.armed is None:
-        return None
-    return _foreign_image(r, seen, seen.lanes[Lane.STABLE], seen.lanes[Lane.CANARY])
-
-
-def _foreign_image(r: Rollout, seen: Seen, stable: LaneState, canary: LaneState) -> Rollout | None:
-    if r.armed is None:
-        return None
-    if not r.stable_touched and stable.image != r.armed.stable.image:
-        return hold(
-            r, seen.now, "drift",
-            f"Stable now runs {stable.image} instead of {r.armed.stable.image}; this rollout did not do that. "
-            "`rollback` or `resume`.",
-        )  # fmt: skip
-    started = not isinstance(r.step, Prepare)
-    if started and r.intent is None and canary.image != r.image and not r.stable_touched:
-        return hold(
-            r, seen.now, "drift",
-            f"The canary now runs {canary.image} instead of {r.image}; this rollout did not do that. "
-            "`rollback` goes home.",
-        )  # fmt: skip
-    return None
-
-
-def _reapplied(r: Rollout, seen: Seen) -> Rollout | None:
-    """Settle the weight that a person asked to write again after a drift, outside its own step."""
-    if not isinstance(r.intent, PutWeight) or r.intent.percent != r.weight or r.weight_at is None:
-        return None
-    if r.stable_touched or seen.split is None:
-        return None
-    if intent_state(r, seen) == "applied":
-        return replace(r, intent=None)
-    return None
-
-
-def _sick(r: Rollout, seen: Seen) -> Rollout | None:
-    """Roll back when the canary's pods crash while they carry traffic."""
+def _sick(r: Rollout, seen: Seen) -> Rollout:
+    """Roll back when the canary's pods crash, or stay unready, while they carry traffic."""
     if seen.lanes is None or r.weight <= 0 or r.stable_touched:
-        return None
+        return r
     canary = seen.lanes[Lane.CANARY]
-    if canary.problem not in {"crash_loop", "image_pull"}:
-        return None
-    back = Back(
-        canary.problem, (canary.detail or canary.problem).rstrip("."), "sluice", seen.now,
-        automatic=True, weight=r.weight, judgement=r.judgement,
-    )  # fmt: skip
-    return start_back(r, back)
+    if canary.problem in _CRASHING:
+        return _ill(r, seen, canary.problem, (canary.detail or canary.problem).rstrip("."))
+    known = r.trouble is not None and r.trouble.code == "canary_not_ready"
+    if canary.ready > 0:
+        return replace(r, trouble=None) if known else r
+    if not known:
+        text = f"The canary has no ready pod while it gets {r.weight:g} % of the traffic."
+        trouble = Trouble("canary_not_ready", text, seen.now, tries=0)
+        return replace(r, trouble=trouble).tell(Entry("sick", "sluice", text, code=trouble.code))
+    if r.trouble is not None and seen.now - r.trouble.since >= SICKNESS:
+        span = int(SICKNESS.total_seconds())
+        return _ill(r, seen, "canary_not_ready", f"the canary had no ready pod for {span} s")
+    return r
+
+
+def _ill(r: Rollout, seen: Seen, code: str, reason: str) -> Rollout:
+    return start_back(
+        r,
+        Back(
+            code=code,
+            reason=reason,
+            actor="sluice",
+            at=seen.now,
+            automatic=True,
+            weight=r.weight,
+            judgement=r.judgement,
+        ),
+    )
 
 
 def _expired(r: Rollout, seen: Seen) -> Rollout:
     if gates.on_expiry(r) == "hold":
-        return gates.expire(r)
-    back = Back(
-        "gate_expired", "nobody decided in time", "sluice", seen.now,
-        automatic=True, weight=r.weight, judgement=r.judgement,
-    )  # fmt: skip
-    return start_back(r, back)
+        return gates.expire(r, seen.now)
+    return _ill(r, seen, "gate_expired", "nobody decided in time")
+
+
+def _reminded(r: Rollout, seen: Seen) -> Rollout:
+    """Say once a day that a rollout which holds by itself still needs somebody."""
+    due = reminder_at(r)
+    if due is None or seen.now < due:
+        return r
+    text = (
+        f"{r.service} {r.version} still holds at {r.weight:g} % ({r.code.replace('_', ' ')}) and needs a person: "
+        "`resume` or `rollback`."
+    )
+    event = "rollout.paused" if r.phase is Phase.PAUSED else "rollout.needs_attention"
+    entry = Entry("reminded", "sluice", text, code=r.code, event=event, tell="broadcast")
+    return replace(r, reminded=seen.now).tell(entry)
 
 
 def _recheck(r: Rollout, seen: Seen) -> Rollout:
-    if r.recheck_at is None or seen.look is None or seen.now < r.recheck_at:
+    if r.recheck_at is None or seen.now < r.recheck_at:
         return r
-    text = recovered(r, seen.look)
+    if seen.trouble is not None:
+        text = f"Whether the numbers recovered could not be looked up: {seen.trouble.sentence}"
+    elif seen.look is not None:
+        text = recovered(r, seen.look)
+    else:
+        return r
     return replace(r, recheck_at=None).tell(Entry("rechecked", "sluice", text))

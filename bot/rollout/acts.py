@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.rollout import gates
-from bot.rollout.forward import stopped
+from bot.rollout.holding import stopped
 from bot.rollout.intents import ANYTHING
 from bot.rollout.judging import start_back
-from bot.rollout.values import Back, Entry, Phase, PutWeight, Rollout
+from bot.rollout.values import Back, Entry, Intent, Phase, PutLane, PutWeight, Rollout
 from strategies.plan import SetWeight, Soak, Switch
 
 
@@ -35,7 +35,8 @@ def pause(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
     why = f" ({reason})" if reason else ""
     text = f"Paused at {r.weight:g} % by {actor}{why}."
     r = gates.close_gate(r, text, (actor,))
-    return replace(r, phase=Phase.PAUSED, code="paused", progress=stopped(r.progress, now)).tell(
+    progress = stopped(r.progress, now)
+    return replace(r, phase=Phase.PAUSED, code="paused", progress=progress, reminded=None).tell(
         Entry("paused", actor, text, event="rollout.paused")
     )
 
@@ -47,17 +48,32 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
     entry = Entry("resumed", actor, f"Resumed at {r.weight:g} % by {actor}.")
     if r.back is not None:
         return replace(
-            r, phase=Phase.ROLLING_BACK, code=r.back.code, trouble=None, resume_to=None
+            r,
+            phase=Phase.ROLLING_BACK,
+            code=r.back.code,
+            trouble=None,
+            resume_to=None,
+            reminded=None,
         ).tell(entry)
     running = isinstance(r.step, Soak)
     progress = replace(r.progress, since=now if running else r.progress.since, began=now)
-    intent = r.intent
+    return replace(
+        r,
+        phase=Phase.RUNNING,
+        code="",
+        intent=_again(r, now),
+        progress=progress,
+        trouble=None,
+        reminded=None,
+    ).tell(entry)
+
+
+def _again(r: Rollout, now: datetime) -> Intent | None:
+    """Return the intent to go on with: pods get their whole time anew, a foreign weight is written over."""
     if r.code == "drift":
         percent = r.intent.percent if isinstance(r.intent, PutWeight) else r.weight
-        intent = PutWeight(percent, before=ANYTHING, since=r.revision + 1)
-    return replace(
-        r, phase=Phase.RUNNING, code="", intent=intent, progress=progress, trouble=None
-    ).tell(entry)
+        return PutWeight(percent, before=ANYTHING, since=r.revision + 1)
+    return replace(r.intent, at=now) if isinstance(r.intent, PutLane) else r.intent
 
 
 def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:

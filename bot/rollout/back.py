@@ -7,7 +7,7 @@ takes the traffic to a stable lane without ready pods, and never writes over an 
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.intents import ANYTHING, intent_state
+from bot.rollout.intents import ANYTHING, intent_state, same_weight
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.seen import Seen
 from bot.rollout.values import Armed, Entry, Phase, PutLane, PutWeight, Rollout, Trouble
@@ -23,18 +23,34 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
     if armed is None:
         return _nothing_written(r, seen)
     if seen.trouble is not None:
-        return _keep_trying(r, seen.trouble)
+        return _blind(_keep_trying(r, seen.trouble), seen, armed)
     if seen.lanes is None or seen.split is None:
         return r
     if r.trouble is not None and r.trouble.code != "stable_unhealthy":
         r = replace(r, trouble=None)
     if r.back is not None and r.back.home is not None:
-        return _workloads(r, seen, armed)
+        if same_weight(seen.split.canary, armed.canary_weight):
+            return _workloads(r, seen, armed)
+        r = replace(r, back=replace(r.back, home=None), intent=None, weight=seen.split.canary)
     if r.stable_touched:
         waiting = _stable_image_home(r, seen, armed)
         if waiting is not None:
             return waiting
-    return _traffic(r, seen)
+    return _traffic(r, seen, armed)
+
+
+def _blind(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
+    """Bring the traffic home although the workloads cannot be read, once waiting for sight of them makes no sense.
+
+    A deleted canary, a missing right: stable's health is then unknown, but the router is ours to write.
+    """
+    lasting = r.trouble is not None and (r.trouble.final or r.trouble.tries >= _LASTING)
+    force = r.back is not None and r.back.force
+    if seen.split is None or seen.lanes is not None or r.stable_touched or not (lasting or force):
+        return r
+    if r.back is None or r.back.home is not None:
+        return r
+    return _homeward(r, seen, armed)
 
 
 def _keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
@@ -126,17 +142,24 @@ def _unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
     )
 
 
-def _traffic(r: Rollout, seen: Seen) -> Rollout:
+def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     assert seen.lanes is not None
-    assert r.armed is not None
+    assert seen.split is not None
     stable = seen.lanes[Lane.STABLE]
     force = r.back is not None and r.back.force
-    if stable.ready < 1 and not force:
+    moves = not same_weight(seen.split.canary, armed.canary_weight)
+    if stable.ready < 1 and moves and not force:
         known = r.trouble is not None and r.trouble.code == "stable_unhealthy"
         return r if known else _unhealthy(r, seen, stable)
+    return _homeward(replace(r, trouble=None), seen, armed)
+
+
+def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
+    """Write the armed split and read it back. The fence is written even where the weights are right already."""
     if not isinstance(r.intent, PutWeight):
-        intent = PutWeight(r.armed.canary_weight, before=ANYTHING, since=r.revision + 1)
-        return replace(r, intent=intent, trouble=None)
+        return replace(
+            r, intent=PutWeight(armed.canary_weight, before=ANYTHING, since=r.revision + 1)
+        )
     if intent_state(r, seen) != "applied":
         return r
     text = f"All traffic is back on {r.from_version}, read back."
@@ -199,5 +222,10 @@ def _ask(r: Rollout, seen: Seen, code: str, text: str) -> Rollout:
     )
     trouble = Trouble(code, text, seen.now, final=True)
     return replace(
-        r, phase=Phase.NEEDS_ATTENTION, code=code, trouble=trouble, resume_to=Phase.ROLLING_BACK
+        r,
+        phase=Phase.NEEDS_ATTENTION,
+        code=code,
+        trouble=trouble,
+        resume_to=Phase.ROLLING_BACK,
+        reminded=seen.now,
     ).tell(entry)

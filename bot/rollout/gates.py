@@ -27,8 +27,7 @@ def next_weight(r: Rollout) -> float | None:
 def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask"]) -> Rollout:
     """Open the gate of the current step, with the newest numbers on it."""
     attempt = r.progress.attempt + 1
-    step = r.step
-    approve = step if isinstance(step, Approve) else None
+    approve = _approve_of(r)
     expires = approve.expires if approve else r.rules.gate_expires
     gate = Gate(
         id=f"{r.id}.{r.cursor}.{attempt}",
@@ -39,9 +38,10 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask"]) -> Rol
         groups=approve.groups if approve else r.rules.approvers,
         look=r.look,
         judgement=r.judgement,
-        weakened=approve.weakened if approve else (),
+        weakened=approve.weakened if approve and kind == "approve" else (),
     )
     kept = replace(r.progress, attempt=attempt)
+    blind = kind == "ask" and r.judgement is not None and not r.judgement.asks
     return replace(r, phase=Phase.WAITING, gate=gate, progress=kept).tell(
         Entry(
             "gate_opened",
@@ -49,9 +49,16 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask"]) -> Rol
             _question(r, kind),
             event="rollout.waiting",
             data={"gate": gate.id},
-            tell="",
+            # Numbers that are missing at the end of the longest soak need people, not only approvers.
+            tell="broadcast" if blind else "",
         )
     )
+
+
+def _approve_of(r: Rollout) -> Approve | None:
+    """Return the step that says who may decide here: the current one, or the gate that stands behind the soak."""
+    ahead = r.plan.steps[r.cursor : r.cursor + 2]
+    return next((step for step in ahead if isinstance(step, Approve)), None)
 
 
 def _question(r: Rollout, kind: str) -> str:
@@ -85,7 +92,7 @@ def vote(r: Rollout, actor: str, now: datetime) -> Rollout:
     waited = _words(now - gate.opened)
     people = tuple(v.actor for v in gate.votes)
     text = f"Promoted {goal} by {', '.join(people)} after {waited}."
-    r = close_gate(replace(r, gate=gate), text, people)
+    r = _past_twin(close_gate(replace(r, gate=gate), text, people))
     entry = Entry(
         "promoted",
         actor,
@@ -95,11 +102,18 @@ def vote(r: Rollout, actor: str, now: datetime) -> Rollout:
     return replace(r, phase=Phase.RUNNING, code="").to_next(now).tell(entry)
 
 
-def expire(r: Rollout) -> Rollout:
+def _past_twin(r: Rollout) -> Rollout:
+    """Skip the gate behind a soak that has just been decided by people: the same question is not asked twice."""
+    following = r.plan.steps[r.cursor + 1 : r.cursor + 2]
+    asked = isinstance(r.step, Soak) and bool(following) and isinstance(following[0], Approve)
+    return replace(r, cursor=r.cursor + 1) if asked else r
+
+
+def expire(r: Rollout, now: datetime) -> Rollout:
     """Close a gate that nobody answered in time: the safe default, and a page."""
     text = f"Nobody decided in time; holding at {r.weight:g} %. `resume` opens a fresh gate."
     r = close_gate(r, text)
-    return replace(r, phase=Phase.PAUSED, code="gate_expired").tell(
+    return replace(r, phase=Phase.PAUSED, code="gate_expired", reminded=now).tell(
         Entry(
             "gate_expired",
             "sluice",

@@ -31,7 +31,8 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
         kept = replace(r, look=seen.look, judgement=judgement)
         return fall_back(kept, judgement, seen), judgement
     new_warnings = _new_warnings(r.judgement, judgement)
-    if _pattern(judgement) != _pattern(r.judgement) or fails != r.progress.fails or _old(r, seen):
+    news = _pattern(judgement, seen.look) != _pattern(r.judgement, r.look)
+    if news or fails != r.progress.fails or _old(r, seen):
         r = replace(
             r, look=seen.look, judgement=judgement, progress=replace(r.progress, fails=fails)
         )
@@ -69,6 +70,7 @@ def start_back(r: Rollout, back: Back) -> Rollout:
         intent=None,
         gate=None,
         trouble=None,
+        reminded=None,
     ).tell(
         Entry(
             "rollback_started",
@@ -118,10 +120,11 @@ def _still_bad(result: Result, look: Look) -> bool:
     return abs(value - result.canary) < abs(value - baseline)
 
 
-def _pattern(judgement: Judgement | None) -> object:
+def _pattern(judgement: Judgement | None, look: Look | None) -> object:
     if judgement is None:
         return None
     return (
+        look is not None and bool(look.problem),
         judgement.verdict,
         judgement.asks,
         tuple((r.metric, r.verdict) for r in judgement.results),

@@ -15,10 +15,16 @@ POLL = timedelta(seconds=2)
 LOOK = timedelta(seconds=15)
 """Between two looks at the metrics of a running soak or an open gate: one usual scrape interval."""
 PAUSED_LOOK = timedelta(minutes=1)
+STARTING = 600
+"""Seconds that more pods for a weight, or stable's new ones, may take."""
 DRAIN = timedelta(seconds=5)
 """From the read-back of the traffic to the scale-down, so that proxies that lag still find their pods."""
 RECHECK = timedelta(minutes=5)
 """After a rollback, when the numbers are looked at once more."""
+FRESH = timedelta(seconds=10)
+"""How old the numbers on a gate may be when it opens."""
+REMIND = timedelta(days=1)
+"""Between two reminders of a rollout that holds by itself."""
 SLOWEST = timedelta(minutes=1)
 """The longest wait between two tries while something is in the way."""
 
@@ -45,6 +51,9 @@ def look_due(r: Rollout, now: datetime, looked: datetime | None) -> bool:
     """Whether the metrics are to be looked at in this turn."""
     if not judged(r):
         return False
+    if isinstance(r.step, Approve) and r.phase is Phase.RUNNING:
+        # A gate opens on fresh numbers: after a pause those of the soak are old.
+        return r.look is None or now - r.look.at > FRESH
     last = looked or r.weight_at
     if last is None or now - last >= cadence(r):
         return True
@@ -83,7 +92,7 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
         return Need()
     if r.armed is None:
         return Need(split=True, lanes=True, inspect=r.phase is Phase.RUNNING)
-    wanted = _step_need(r) if r.phase is Phase.RUNNING else Need()
+    wanted = _step_need(r) if r.phase is Phase.RUNNING else _resting_need(r)
     if look_due(r, now, looked):
         return replace(wanted, split=True, lanes=True, window=window(r, now))
     return wanted
@@ -95,6 +104,18 @@ def _step_need(r: Rollout) -> Need:
     return Need(split=not resting, lanes=not resting, inspect=entering, canary_pods=entering)
 
 
+def _resting_need(r: Rollout) -> Need:
+    """Look at the target while nothing moves only where something is to be learnt from it."""
+    unclear = isinstance(r.intent, PutWeight) or r.trouble is not None
+    return Need(split=unclear, lanes=unclear)
+
+
+def reminder_at(r: Rollout) -> datetime | None:
+    """Return when people are to be told again that this rollout holds and needs them."""
+    holding = r.phase in {Phase.PAUSED, Phase.NEEDS_ATTENTION}
+    return r.reminded + REMIND if holding and r.reminded is not None else None
+
+
 def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | None:
     """Return when the next turn is due; `None` when only a person (or nothing) moves this row.
 
@@ -102,6 +123,8 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
     """
     if r.phase.final:
         return r.recheck_at
+    if r.phase is Phase.NEEDS_ATTENTION:
+        return reminder_at(r) or now + REMIND
     if r.trouble is not None:
         return now + min(SLOWEST, POLL * (1 << min(r.trouble.tries, 5)))
     times = [t for t in _times(r, now, looked) if t is not None]
@@ -111,8 +134,6 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
 def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime | None]:
     if r.phase is Phase.ROLLING_BACK:
         return [now + POLL]
-    if r.phase is Phase.NEEDS_ATTENTION:
-        return [None]
     times: list[datetime | None] = []
     if judged(r):
         times.append(max(now, (looked or r.weight_at or now) + cadence(r)))
@@ -130,6 +151,7 @@ def _step_time(r: Rollout, now: datetime) -> datetime:
         case Soak():
             return max(now, soak_end(r) or now)
         case Retire(after=after) if r.progress.since is not None:
-            return max(now, r.progress.since + timedelta(seconds=after))
+            left = after - r.progress.observed
+            return max(now, r.progress.since + timedelta(seconds=left))
         case _:
             return now + (POLL / 4 if isinstance(r.intent, PutWeight) else POLL)

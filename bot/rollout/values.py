@@ -80,6 +80,8 @@ class Armed:
     stable: LaneMemo
     canary: LaneMemo
     at: datetime
+    mark: str = ""
+    """The offline mark that the router carried already: left by an earlier rollback, no wish about this rollout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,11 @@ class Trouble:
     sentence: str
     since: datetime
     tries: int = 1
+    """Failed looks or writes; 0 for what was seen clearly and is in the way (pods that are not ready)."""
     final: bool = False
     """Trying again will not help."""
+    paged: bool = False
+    """People have been called about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +240,8 @@ class Rollout:
     back: Back | None = None
     trouble: Trouble | None = None
     resume_to: Phase | None = None
+    reminded: datetime | None = None
+    """When people were last told that this rollout holds by itself and needs them; `None` while it does not."""
     rollback_of: str = ""
     recheck_at: datetime | None = None
     ended: datetime | None = None

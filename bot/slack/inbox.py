@@ -6,6 +6,7 @@ A click was committed before Slack was told so; what was recorded when the proce
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from bot.commands import Commands, Refusal
 from bot.slack.message import Message
@@ -17,42 +18,85 @@ log = logging.getLogger("sluice.inbox")
 Reply = Callable[[Message], Awaitable[None]]
 """How to answer the person who clicked."""
 
+_AFTER_FAILURE = timedelta(seconds=5)
+
 
 class Inbox:
     """Works off what was recorded."""
 
     def __init__(
-        self, store: Store, commands: Commands, reply_later: Callable[[Inbound], Reply]
+        self,
+        store: Store,
+        commands: Commands,
+        now: Callable[[], datetime],
+        reply_later: Callable[[Inbound], Reply],
     ) -> None:
         """`reply_later` returns how to reach a person whose click is from before the last start."""
         self._store = store
         self._commands = commands
+        self._now = now
         self._reply_later = reply_later
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._again: Callable[[str, datetime], None] | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._replies: dict[str, Reply] = {}
+
+    def use(self, again: Callable[[str, datetime], None]) -> None:
+        """Set who calls `ring` again later, when a click could not be carried out."""
+        self._again = again
 
     def settle(self, key: str, reply: Reply) -> None:
         """Carry out a click that was just recorded."""
-        task = asyncio.create_task(self._settle(key, reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._replies[key] = reply
+        self.ring(key)
 
-    async def boot(self) -> None:
-        """Carry out what was recorded before the last stop, oldest first."""
-        for inbound in await self._store.unsettled():
-            await self._settle(inbound.key, self._reply_later(inbound))
+    def resume(self, inbound: Inbound) -> None:
+        """Carry out a click that was recorded before the last stop."""
+        if inbound.key not in self._replies:
+            self.settle(inbound.key, self._reply_later(inbound))
+
+    def ring(self, key: str) -> None:
+        """Carry out a click, unless that is being done: one click is one vote."""
+        if key not in self._tasks and key in self._replies:
+            task = asyncio.create_task(self._settle(key), name=f"settle {key}")
+            self._tasks[key] = task
+
+    async def left_over(self) -> list[Inbound]:
+        """Return what was recorded and not carried out, oldest first."""
+        return await self._store.unsettled()
 
     async def settled(self) -> None:
         """Wait until nothing is being carried out."""
         while self._tasks:
-            await asyncio.wait(list(self._tasks))
+            await asyncio.wait(list(self._tasks.values()))
 
-    async def _settle(self, key: str, reply: Reply) -> None:
+    async def stop(self) -> None:
+        """Stop; what is recorded is carried out after the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _settle(self, key: str) -> None:
+        try:
+            refusal = await self._carry_out(key)
+        except Exception:
+            log.exception("a recorded click could not be carried out; it is tried again")
+            if self._again is not None:
+                self._again(key, self._now() + _AFTER_FAILURE)
+        else:
+            reply = self._replies.pop(key)
+            if refusal is not None:
+                await reply(refusal_message(refusal))
+        finally:
+            del self._tasks[key]
+
+    async def _carry_out(self, key: str) -> Refusal | None:
         inbound = await self._store.inbound(key)
         if inbound is None or inbound.answer is not None:
-            return
+            return None
         try:
             await self._commands.settle(inbound)
         except Refusal as refusal:
-            await reply(refusal_message(refusal))
-        except Exception:
-            log.exception("a recorded click on %s could not be carried out", inbound.rollout)
+            return refusal
+        return None

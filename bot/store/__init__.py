@@ -4,18 +4,15 @@ Everything that must be true together is one transaction of `Store.writing()`. A
 from; whoever comes second gets `StaleError` and reads again.
 """
 
-import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Integer, and_, cast, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.rollout.values import Entry, Phase, Rollout
+from bot.rollout.values import Phase, Rollout
 from bot.store.engine import migrate, open_engines
 from bot.store.rows import (
     Inbound,
@@ -24,22 +21,15 @@ from bot.store.rows import (
     Post,
     Token,
     as_json,
-    dump,
     epoch,
     in_flight,
+    inbound_row,
+    journal_row,
     load,
     moment,
 )
-from bot.store.tables import (
-    DELIVERIES,
-    IN_FLIGHT,
-    INBOX,
-    JOURNAL,
-    POSTS,
-    ROLLOUTS,
-    TARGETS,
-    TOKENS,
-)
+from bot.store.tables import DELIVERIES, IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TOKENS
+from bot.store.writing import BusyError, StaleError, Writing, get
 
 __all__ = [
     "BusyError",
@@ -54,175 +44,6 @@ __all__ = [
     "as_json",
     "in_flight",
 ]
-
-
-class StaleError(Exception):
-    """Somebody saved the row in between; read it again."""
-
-
-class BusyError(Exception):
-    """The target already has a rollout in flight; `rollout` is its id."""
-
-    def __init__(self, rollout: str) -> None:
-        """Keep the id of the rollout that was first."""
-        super().__init__(rollout)
-        self.rollout = rollout
-
-
-class Writing:
-    """One transaction. Everything done through it is committed together, or not at all."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        """Work on an open transaction."""
-        self._db = connection
-
-    async def next_counter(self, service: str, environment: str) -> int:
-        """Return the next fence counter of a target; it only ever grows."""
-        key = and_(TARGETS.c.service == service, TARGETS.c.environment == environment)
-        changed = await self._db.execute(
-            update(TARGETS).where(key).values(counter=TARGETS.c.counter + 1)
-        )
-        if changed.rowcount == 0:
-            await self._db.execute(
-                insert(TARGETS).values(service=service, environment=environment, counter=1)
-            )
-        found = await self._db.execute(select(TARGETS.c.counter).where(key))
-        return int(found.scalar_one())
-
-    async def create(self, r: Rollout) -> Rollout:
-        """Insert a new rollout with the next fence counter of its target. Raises `BusyError`."""
-        held = await self._db.execute(
-            select(ROLLOUTS.c.id).where(
-                ROLLOUTS.c.service == r.service,
-                ROLLOUTS.c.environment == r.environment,
-                IN_FLIGHT,
-            )
-        )
-        busy = held.scalar_one_or_none()
-        if busy is not None:
-            raise BusyError(busy)
-        r = replace(r, counter=await self.next_counter(r.service, r.environment))
-        await self._db.execute(insert(ROLLOUTS).values(**_columns(r)))
-        return await self._note(r)
-
-    async def save(self, r: Rollout, now: datetime) -> Rollout:
-        """Replace the row that `r` was made from, and write its news. Raises `StaleError`."""
-        base = r.revision
-        r = replace(r, revision=base + 1)
-        changed = await self._db.execute(
-            update(ROLLOUTS)
-            .where(ROLLOUTS.c.id == r.id, ROLLOUTS.c.revision == base)
-            .values(**_columns(r))
-        )
-        if changed.rowcount != 1:
-            raise StaleError(r.id)
-        await self._raise_counter(r)
-        return await self._note(r, now)
-
-    async def _raise_counter(self, r: Rollout) -> None:
-        await self._db.execute(
-            update(TARGETS)
-            .where(
-                TARGETS.c.service == r.service,
-                TARGETS.c.environment == r.environment,
-                TARGETS.c.counter < r.counter,
-            )
-            .values(counter=r.counter)
-        )
-
-    async def _note(self, r: Rollout, now: datetime | None = None) -> Rollout:
-        at = epoch(now or r.created)
-        rows = [_journal_columns(r, n, entry, at) for n, entry in enumerate(r.news)]
-        if rows:
-            await self._db.execute(insert(JOURNAL), rows)
-        return replace(r, news=())
-
-    async def load(self, rollout: str) -> Rollout:
-        """Read one row inside the transaction. Raises `KeyError`."""
-        return await _get(self._db, rollout)
-
-    async def receive(self, inbound: Inbound) -> bool:
-        """Keep a command or a click; False when it has been received before (a retry, a second delivery)."""
-        known = await self._db.execute(select(INBOX.c.key).where(INBOX.c.key == inbound.key))
-        if known.scalar_one_or_none() is not None:
-            return False
-        await self._db.execute(
-            insert(INBOX).values(
-                key=inbound.key,
-                at=epoch(inbound.at),
-                door=inbound.door,
-                actor=inbound.actor,
-                body=json.dumps(dict(inbound.body)),
-                rollout=inbound.rollout,
-                answer=None if inbound.answer is None else json.dumps(dict(inbound.answer)),
-            )
-        )
-        return True
-
-    async def settle(self, key: str, answer: Mapping[str, Any]) -> None:
-        """Record what became of something received."""
-        await self._db.execute(
-            update(INBOX).where(INBOX.c.key == key).values(answer=json.dumps(dict(answer)))
-        )
-
-    async def put_post(self, post: Post) -> None:
-        """Record a message, or that it is about to be sent (`ts` empty)."""
-        key = and_(POSTS.c.rollout == post.rollout, POSTS.c.key == post.key)
-        values = {
-            "channel": post.channel,
-            "ts": post.ts,
-            "digest": post.digest,
-            "at": epoch(post.at),
-        }
-        changed = await self._db.execute(update(POSTS).where(key).values(**values))
-        if changed.rowcount == 0:
-            await self._db.execute(
-                insert(POSTS).values(rollout=post.rollout, key=post.key, **values)
-            )
-
-    async def forget_post(self, rollout: str, key: str) -> None:
-        """Forget a message that is no longer there."""
-        await self._db.execute(delete(POSTS).where(POSTS.c.rollout == rollout, POSTS.c.key == key))
-
-    async def put_delivery(
-        self,
-        entry: int,
-        sink: str,
-        *,
-        attempts: int,
-        due: datetime | None,
-        state: str,
-        problem: str,
-    ) -> None:
-        """Record how the delivery of one journal entry to one sink stands."""
-        key = and_(DELIVERIES.c.entry == entry, DELIVERIES.c.sink == sink)
-        values = {
-            "attempts": attempts,
-            "due": epoch(due) if due else None,
-            "state": state,
-            "problem": problem,
-        }
-        changed = await self._db.execute(update(DELIVERIES).where(key).values(**values))
-        if changed.rowcount == 0:
-            await self._db.execute(insert(DELIVERIES).values(entry=entry, sink=sink, **values))
-
-    async def put_token(self, name: str, digest: str, owner: str, now: datetime) -> None:
-        """Keep a new token. Raises `KeyError` when the name is taken."""
-        try:
-            await self._db.execute(
-                insert(TOKENS).values(name=name, digest=digest, owner=owner, created=epoch(now))
-            )
-        except IntegrityError as error:
-            raise KeyError(name) from error
-
-    async def revoke_token(self, name: str, now: datetime) -> bool:
-        """Revoke a token, effective at once; False when there is none of that name."""
-        changed = await self._db.execute(
-            update(TOKENS)
-            .where(TOKENS.c.name == name, TOKENS.c.revoked.is_(None))
-            .values(revoked=epoch(now))
-        )
-        return changed.rowcount == 1
 
 
 class Store:
@@ -259,17 +80,44 @@ class Store:
     async def get(self, rollout: str) -> Rollout:
         """Return one rollout. Raises `KeyError`, `PoisonedRowError`."""
         async with self._reader.connect() as connection:
-            return await _get(connection, rollout)
+            return await get(connection, rollout)
 
     async def live_ids(self) -> list[str]:
         """Return the ids of all rollouts that may still have something to do."""
         async with self._reader.connect() as connection:
             rows = await connection.execute(
                 select(ROLLOUTS.c.id).where(
-                    or_(IN_FLIGHT, ROLLOUTS.c.body.contains('"recheck_at":"'))
+                    or_(
+                        IN_FLIGHT,
+                        and_(
+                            ROLLOUTS.c.phase == Phase.ROLLED_BACK.value,
+                            ROLLOUTS.c.body.contains('"recheck_at":"'),
+                        ),
+                    )
                 )
             )
             return [row.id for row in rows]
+
+    async def untold_ids(self) -> list[str]:
+        """Return the ids of rollouts whose journal has lines that Slack does not show yet, ended ones as well."""
+        told = (
+            select(
+                POSTS.c.rollout,
+                # A key reads `line:<entry>`: the newest entry that the message tells.
+                func.max(cast(func.substr(POSTS.c.key, 6), Integer)).label("entry"),
+            )
+            .where(POSTS.c.key.like("line:%"), POSTS.c.ts != "")
+            .group_by(POSTS.c.rollout)
+            .subquery()
+        )
+        untold = (
+            select(JOURNAL.c.rollout)
+            .outerjoin(told, told.c.rollout == JOURNAL.c.rollout)
+            .where(JOURNAL.c.tell != "", JOURNAL.c.id > func.coalesce(told.c.entry, 0))
+            .distinct()
+        )
+        async with self._reader.connect() as connection:
+            return [row.rollout for row in await connection.execute(untold)]
 
     async def in_flight(
         self, service: str | None = None, environment: str | None = None
@@ -303,22 +151,13 @@ class Store:
             )
             return _readable(row.body for row in rows)
 
-    async def poison(self, rollout: str, now: datetime) -> None:
-        """Take a row that cannot be read out of the machine's way: it needs a person."""
-        async with self._writer.begin() as connection:
-            await connection.execute(
-                update(ROLLOUTS)
-                .where(ROLLOUTS.c.id == rollout)
-                .values(phase=Phase.NEEDS_ATTENTION.value, ended=epoch(now))
-            )
-
     async def journal(self, rollout: str) -> list[JournalRow]:
         """Return what happened to one rollout, in order."""
         async with self._reader.connect() as connection:
             rows = await connection.execute(
                 select(JOURNAL).where(JOURNAL.c.rollout == rollout).order_by(JOURNAL.c.id)
             )
-            return [_journal_row(row) for row in rows]
+            return [journal_row(row) for row in rows]
 
     async def events_since(self, last: int, limit: int = 200) -> list[JournalRow]:
         """Return the journal entries behind `last` that are events for sinks, oldest first."""
@@ -329,7 +168,7 @@ class Store:
                 .order_by(JOURNAL.c.id)
                 .limit(limit)
             )
-            return [_journal_row(row) for row in rows]
+            return [journal_row(row) for row in rows]
 
     async def newest_entry(self) -> int:
         """Return the id of the newest journal entry, 0 when there is none."""
@@ -337,10 +176,18 @@ class Store:
             found = await connection.execute(select(func.max(JOURNAL.c.id)))
             return int(found.scalar_one() or 0)
 
-    async def deliveries(self, sink: str) -> dict[int, tuple[str, int, datetime | None]]:
-        """Return how deliveries to one sink stand: entry -> (state, attempts, due)."""
+    async def deliveries(
+        self, sink: str, since: int = 0
+    ) -> dict[int, tuple[str, int, datetime | None]]:
+        """Return how deliveries to one sink stand: entry -> (state, attempts, due).
+
+        Entries up to `since` are left out; negative ones, which are the sink's own marks, never are.
+        """
+        wanted = or_(DELIVERIES.c.entry > since, DELIVERIES.c.entry < 0)
         async with self._reader.connect() as connection:
-            rows = await connection.execute(select(DELIVERIES).where(DELIVERIES.c.sink == sink))
+            rows = await connection.execute(
+                select(DELIVERIES).where(DELIVERIES.c.sink == sink, wanted)
+            )
             return {
                 row.entry: (row.state, row.attempts, moment(row.due) if row.due else None)
                 for row in rows
@@ -360,7 +207,7 @@ class Store:
         async with self._reader.connect() as connection:
             found = await connection.execute(select(INBOX).where(INBOX.c.key == key))
             row = found.one_or_none()
-            return None if row is None else _inbound(row)
+            return None if row is None else inbound_row(row)
 
     async def unsettled(self) -> list[Inbound]:
         """Return what was received and has no answer yet, oldest first."""
@@ -368,7 +215,7 @@ class Store:
             rows = await connection.execute(
                 select(INBOX).where(INBOX.c.answer.is_(None)).order_by(INBOX.c.at)
             )
-            return [_inbound(row) for row in rows]
+            return [inbound_row(row) for row in rows]
 
     async def token(self, digest: str) -> Token | None:
         """Return the token with this digest, also when it is revoked."""
@@ -410,55 +257,3 @@ def _of(service: str | None, environment: str | None) -> list[Any]:
     if environment is not None:
         where.append(ROLLOUTS.c.environment == environment)
     return where
-
-
-async def _get(connection: AsyncConnection, rollout: str) -> Rollout:
-    found = await connection.execute(select(ROLLOUTS.c.body).where(ROLLOUTS.c.id == rollout))
-    body = found.scalar_one_or_none()
-    if body is None:
-        raise KeyError(rollout)
-    return load(body)
-
-
-def _columns(r: Rollout) -> dict[str, Any]:
-    return {
-        "id": r.id,
-        "service": r.service,
-        "environment": r.environment,
-        "version": r.version,
-        "phase": r.phase.value,
-        "revision": r.revision,
-        "created": epoch(r.created),
-        "ended": epoch(r.ended) if r.ended else None,
-        "body": dump(r),
-    }
-
-
-def _journal_columns(r: Rollout, n: int, entry: Entry, at: float) -> dict[str, Any]:
-    return {
-        "rollout": r.id,
-        "revision": r.revision,
-        "n": n,
-        "at": at,
-        "verb": entry.verb,
-        "actor": entry.actor,
-        "code": entry.code,
-        "text": entry.text,
-        "event": entry.event,
-        "tell": entry.tell,
-        "data": json.dumps(dict(entry.data)),
-    }
-
-
-def _journal_row(row: Any) -> JournalRow:
-    entry = Entry(
-        row.verb, row.actor, row.text, row.code, row.event, row.tell, json.loads(row.data)
-    )
-    return JournalRow(row.id, row.rollout, row.revision, moment(row.at), entry)
-
-
-def _inbound(row: Any) -> Inbound:
-    answer = None if row.answer is None else json.loads(row.answer)
-    return Inbound(
-        row.key, row.door, row.actor, json.loads(row.body), moment(row.at), row.rollout, answer
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import plan_to_json
@@ -88,7 +88,7 @@ def load(text: str) -> Rollout:
         for derived in ("digest", "estimate_s"):
             body["plan"].pop(derived, None)
         return _ROLLOUT.validate_python(body)
-    except (ValueError, ValidationError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PoisonedRowError(f"the stored row cannot be read: {type(error).__name__}") from error
 
 
@@ -130,3 +130,26 @@ def as_json(r: Rollout) -> dict[str, Any]:
 def in_flight(r: Rollout) -> bool:
     """Whether the row still holds its target."""
     return r.phase not in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.CANCELLED}
+
+
+def journal_row(row: Any) -> JournalRow:
+    """Return one line of the journal; its sentence counts, details that cannot be read are left off."""
+    data = _object(row.data)
+    entry = Entry(row.verb, row.actor, row.text, row.code, row.event, row.tell, data)
+    return JournalRow(row.id, row.rollout, row.revision, moment(row.at), entry)
+
+
+def inbound_row(row: Any) -> Inbound:
+    """Return something received; a body that cannot be read names no gate, so that it is refused like a stale one."""
+    answer = None if row.answer is None else _object(row.answer)
+    body = _object(row.body)
+    return Inbound(row.key, row.door, row.actor, body, moment(row.at), row.rollout, answer)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Read a JSON object; one bad row must not keep the others from being served."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -25,6 +26,8 @@ _FIELD_MANAGER = "sluice"
 _JSON_PATCH = "application/json-patch+json"
 _UNAUTHORIZED = 401
 _OK = range(200, 300)
+# What the client trips over when a kubeconfig is YAML but not the expected shape.
+_MISSHAPEN = (ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ async def _load_credentials(configuration: Configuration, source: Source) -> Non
             client_configuration=configuration,
             persist_config=False,
         )
-    except (config.ConfigException, OSError, ValueError, TypeError, KeyError) as error:
+    except (config.ConfigException, yaml.YAMLError, OSError, *_MISSHAPEN) as error:
         raise _no_credentials(source) from error
 
 

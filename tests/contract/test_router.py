@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.sandbox.objects import Key
 from integrations.base import ConflictError, GoneError, RefusedError, TryAgainError
 from integrations.kube import Cluster
 from integrations.kube.cluster import Timeouts
@@ -326,6 +327,7 @@ async def test_a_cluster_that_is_down_is_tried_again(fake):
     assert (await router.read()).canary == 0
 
 
+@pytest.mark.timeout(10)
 async def test_a_cluster_that_never_answers_is_given_up_in_time(fake, tmp_path):
     path = str(fake.fake.kubeconfig(tmp_path))
     hasty = await Cluster.connect(path, None, Timeouts(read=0.05, write=0.05))
@@ -335,6 +337,16 @@ async def test_a_cluster_that_never_answers_is_given_up_in_time(fake, tmp_path):
         await hasty.get("/version")
 
     await hasty.close()
+
+
+async def test_an_answer_about_another_object_is_refused(fake):
+    stored = fake.fake._objects.bodies[Key("virtualservices", "orion", SERVICE)]
+    stored["metadata"]["name"] = "payments"
+
+    with pytest.raises(RefusedError) as refused:
+        await fake.router().read()
+
+    assert refused.value.code == "wrong_object"
 
 
 async def test_two_writers_with_one_token_change_the_weights_once(world):
@@ -393,6 +405,24 @@ async def test_lanes_are_told_by_the_pods_that_a_subset_selects(world):
     await router.write(25, token=(await router.read()).token, fence="1.1")
 
     assert await weights(world) == [75, 25]
+
+
+async def test_a_subset_that_selects_the_pods_of_both_lanes_is_neither(world):
+    def blur(body):
+        for subset, name in zip(body["spec"]["subsets"], ("v1", "v2"), strict=True):
+            subset |= {"name": name, "labels": {"app": SERVICE}}
+
+    def point(body):
+        for entry, name in zip(body["spec"]["http"][0]["route"], ("v1", "v2"), strict=True):
+            entry["destination"]["subset"] = name
+
+    await world.edit("destinationrules", blur)
+    await world.edit("virtualservices", point)
+
+    with pytest.raises(RefusedError) as refused:
+        await world.router().read()
+
+    assert refused.value.code == "route_missing"
 
 
 async def test_lanes_are_told_by_the_services_of_the_pair(world):

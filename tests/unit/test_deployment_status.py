@@ -16,11 +16,11 @@ REPO = "registry:5000/orion/auth"
 DIGEST = "sha256:" + "a" * 64
 
 
-def deployment(*, replicas: int = 3, seen: int = 2, conditions: tuple = (), **counts: int) -> dict:
+def deployment(*, wanted: int = 3, seen: int = 2, conditions: tuple = (), **counts: int) -> dict:
     status = {"observedGeneration": seen, "conditions": list(conditions), **counts}
     return {
         "metadata": {"name": "auth", "generation": 2, "uid": "u1"},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "auth"}}},
+        "spec": {"replicas": wanted, "selector": {"matchLabels": {"app": "auth"}}},
         "status": status,
     }
 
@@ -35,15 +35,15 @@ DONE = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
     [
         (deployment(**DONE), True, 3, ""),
         (deployment(**DONE, seen=1), False, 0, ""),
-        (deployment(replicas=3, **DONE | {"updatedReplicas": 2}), False, 2, ""),
-        (deployment(replicas=3, **DONE | {"replicas": 5, "availableReplicas": 5}), False, 3, ""),
-        (deployment(replicas=3, **DONE | {"replicas": 5}), False, 1, ""),
+        (deployment(**DONE | {"updatedReplicas": 2}), False, 2, ""),
+        (deployment(**DONE | {"replicas": 5, "availableReplicas": 5}), False, 3, ""),
+        (deployment(**DONE | {"replicas": 5}), False, 1, ""),
         (deployment(**DONE | {"availableReplicas": 2}), False, 2, ""),
         (deployment(**DONE, conditions=(LATE,)), False, 3, "deadline"),
         (deployment(**DONE, conditions=(LATE,), seen=1), False, 0, ""),
-        (deployment(replicas=3, conditions=(NO_QUOTA,)), False, 0, "quota"),
+        (deployment(wanted=3, conditions=(NO_QUOTA,)), False, 0, "quota"),
         (deployment(**DONE, conditions=(NO_QUOTA,)), True, 3, ""),
-        (deployment(replicas=0), True, 0, ""),
+        (deployment(wanted=0), True, 0, ""),
     ],
 )
 def test_a_rollout_is_judged_as_kubectl_does(body, settled, ready, problem):
@@ -53,7 +53,7 @@ def test_a_rollout_is_judged_as_kubectl_does(body, settled, ready, problem):
 
 
 def test_a_paused_deployment_that_waits_says_so():
-    body = deployment(replicas=3)
+    body = deployment(wanted=3)
     body["spec"]["paused"] = True
 
     assert progress_of(body).problem == "paused"

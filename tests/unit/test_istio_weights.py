@@ -1,7 +1,7 @@
 """Weights are whole numbers, relative to their sum; what is asked for is written exactly or refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.base import RefusedError
@@ -47,6 +47,7 @@ def test_what_cannot_be_written_exactly_is_refused(found, others, percent):
     assert refused.value.code == "inexact_weight"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1), st.integers(0, 10_000))
 def test_hundredths_of_a_percent_are_always_exact_and_never_all_zero(stable, canary, hundredths):
     percent = hundredths / 100

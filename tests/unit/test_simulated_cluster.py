@@ -200,8 +200,8 @@ def test_an_earlier_template_makes_its_replica_set_the_newest_again(cluster):
     sets = list(cluster._objects.select("replicasets", "orion", "track=stable"))
 
     assert body["status"]["updatedReplicas"] == 4
-    assert len(sets) == 2
-    assert body["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
+    assert len(sets) == 3
+    assert body["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "4"
 
 
 @pytest.mark.skipif(not has_schemas, reason="the Istio CRDs are not beside the checkout")

@@ -116,7 +116,7 @@ def destination_of(entry: Mapping[str, Any], namespace: str) -> Destination:
 
 
 def _can_split(route: Mapping[str, Any]) -> bool:
-    return len(route.get("route") or []) >= 2 and not any(key in route for key in _NOT_SPLIT)
+    return len(route.get("route") or []) >= 2 and all(route.get(key) is None for key in _NOT_SPLIT)
 
 
 def _fork(

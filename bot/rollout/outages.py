@@ -1,0 +1,85 @@
+"""When the target cannot be read or written on the way up: wait, hold, call people once, go on when it answers. Pure.
+
+Nothing goes forward that was not read back. What time cannot mend (a refusal, a missing object) needs a person at once.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.rollout import gates
+from bot.rollout.holding import hold
+from bot.rollout.seen import Seen
+from bot.rollout.starting import cancel
+from bot.rollout.values import Entry, Phase, Rollout, Trouble
+from strategies.plan import Soak
+
+PATIENCE = timedelta(minutes=5)
+"""How long a target may be out of reach on the way up before the rollout holds and pages."""
+
+
+def troubled(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
+    """Count one more failed try; give up, hold or ask when it has lasted, or cannot pass by itself."""
+    before = r.trouble if r.trouble is not None and r.trouble.tries > 0 else None
+    if before is not None:
+        since, tries, paged = before.since, before.tries + 1, before.paged
+        trouble = replace(trouble, since=since, tries=tries, paged=paged)
+    waited_out = seen.now - trouble.since > PATIENCE
+    if r.armed is None and (trouble.final or waited_out):
+        return cancel(r, seen.now, trouble.code, trouble.sentence)
+    if trouble.final:
+        return _needs_attention(r, seen, trouble)
+    if waited_out and not trouble.paged:
+        return _page(replace(r, trouble=replace(trouble, paged=True)), seen, trouble)
+    if before is not None:
+        return replace(r, trouble=trouble)
+    entry = Entry("trouble", "sluice", trouble.sentence, code=trouble.code)
+    return replace(r, trouble=trouble).tell(entry)
+
+
+def _page(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
+    if r.phase is Phase.RUNNING:
+        return hold(r, seen.now, trouble.code, trouble.sentence)
+    event = "rollout.needs_attention"
+    return r.tell(
+        Entry("held", "sluice", trouble.sentence, code=trouble.code, event=event, tell="broadcast")
+    )
+
+
+def _needs_attention(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
+    text = f"{trouble.sentence} Nothing more is written until somebody decides."
+    r = gates.close_gate(r, f"Closed: {trouble.sentence}")
+    entry = Entry(
+        "needs_attention",
+        "sluice",
+        text,
+        code=trouble.code,
+        event="rollout.needs_attention",
+        tell="broadcast",
+    )
+    return replace(
+        r,
+        phase=Phase.NEEDS_ATTENTION,
+        code=trouble.code,
+        trouble=trouble,
+        resume_to=r.phase,
+        reminded=seen.now,
+    ).tell(entry)
+
+
+def answers_again(r: Rollout, seen: Seen) -> Rollout:
+    """Forget a trouble that is over; what it alone had held goes on, because everything is read back first."""
+    over = r.trouble is not None and r.trouble.tries > 0
+    if not over or r.trouble is None or (seen.split is None and seen.lanes is None):
+        return r
+    held = r.phase is Phase.PAUSED and r.code == r.trouble.code
+    paged, r = r.trouble.paged, replace(r, trouble=None)
+    if not paged:
+        return r
+    if not held:
+        return r.tell(Entry("answers_again", "sluice", "The target answers again."))
+    text = f"The target answers again; going on at {r.weight:g} %."
+    since = seen.now if isinstance(r.step, Soak) else r.progress.since
+    progress = replace(r.progress, since=since, began=seen.now)
+    return replace(r, phase=Phase.RUNNING, code="", progress=progress, reminded=None).tell(
+        Entry("resumed", "sluice", text)
+    )

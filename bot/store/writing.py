@@ -1,0 +1,256 @@
+"""One transaction: everything that must be true together is done through one `Writing`.
+
+A save names the revision it was made from; whoever comes second gets `StaleError` and reads again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.rollout.values import Entry, Phase, Rollout
+from bot.store.rows import Inbound, Post, dump, epoch, load
+from bot.store.tables import DELIVERIES, IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TARGETS, TOKENS
+
+
+class StaleError(Exception):
+    """Somebody saved the row in between; read it again."""
+
+
+class BusyError(Exception):
+    """The target already has a rollout in flight; `rollout` is its id."""
+
+    def __init__(self, rollout: str) -> None:
+        """Keep the id of the rollout that was first."""
+        super().__init__(rollout)
+        self.rollout = rollout
+
+
+class Writing:
+    """One transaction. Everything done through it is committed together, or not at all."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Work on an open transaction."""
+        self._db = connection
+
+    async def next_counter(self, service: str, environment: str) -> int:
+        """Return the next fence counter of a target; it only ever grows."""
+        key = and_(TARGETS.c.service == service, TARGETS.c.environment == environment)
+        changed = await self._db.execute(
+            update(TARGETS).where(key).values(counter=TARGETS.c.counter + 1)
+        )
+        if changed.rowcount == 0:
+            await self._db.execute(
+                insert(TARGETS).values(service=service, environment=environment, counter=1)
+            )
+        found = await self._db.execute(select(TARGETS.c.counter).where(key))
+        return int(found.scalar_one())
+
+    async def create(self, r: Rollout) -> Rollout:
+        """Insert a new rollout with the next fence counter of its target. Raises `BusyError`."""
+        held = await self._db.execute(
+            select(ROLLOUTS.c.id).where(
+                ROLLOUTS.c.service == r.service,
+                ROLLOUTS.c.environment == r.environment,
+                IN_FLIGHT,
+            )
+        )
+        busy = held.scalar_one_or_none()
+        if busy is not None:
+            raise BusyError(busy)
+        r = replace(r, counter=await self.next_counter(r.service, r.environment))
+        await self._db.execute(insert(ROLLOUTS).values(**_columns(r)))
+        return await self._note(r)
+
+    async def save(self, r: Rollout, now: datetime) -> Rollout:
+        """Replace the row that `r` was made from, and write its news. Raises `StaleError`."""
+        base = r.revision
+        r = replace(r, revision=base + 1)
+        changed = await self._db.execute(
+            update(ROLLOUTS)
+            .where(ROLLOUTS.c.id == r.id, ROLLOUTS.c.revision == base)
+            .values(**_columns(r))
+        )
+        if changed.rowcount != 1:
+            raise StaleError(r.id)
+        await self._raise_counter(r)
+        return await self._note(r, now)
+
+    async def _raise_counter(self, r: Rollout) -> None:
+        await self._db.execute(
+            update(TARGETS)
+            .where(
+                TARGETS.c.service == r.service,
+                TARGETS.c.environment == r.environment,
+                TARGETS.c.counter < r.counter,
+            )
+            .values(counter=r.counter)
+        )
+
+    async def _note(self, r: Rollout, now: datetime | None = None) -> Rollout:
+        at = epoch(now or r.created)
+        rows = [_journal_columns(r.id, r.revision, n, entry, at) for n, entry in enumerate(r.news)]
+        if rows:
+            await self._db.execute(insert(JOURNAL), rows)
+        return replace(r, news=())
+
+    async def poison(self, rollout: str, now: datetime) -> bool:
+        """Take a row that cannot be read out of the machine's way; False when that was done before."""
+        waiting = Phase.NEEDS_ATTENTION.value
+        found = await self._db.execute(
+            update(ROLLOUTS)
+            .where(ROLLOUTS.c.id == rollout, ROLLOUTS.c.phase != waiting)
+            .values(phase=waiting)
+            .returning(ROLLOUTS)
+        )
+        row = found.one_or_none()
+        if row is None:
+            return False
+        text = (
+            f"The stored row of {row.service} {row.version} in {row.environment} ({rollout}) cannot be read, so "
+            "this rollout stands still and its target is held. Look at the traffic by hand; the log says more."
+        )
+        entry = Entry(
+            "needs_attention",
+            "sluice",
+            text,
+            code="poisoned_row",
+            event="rollout.needs_attention",
+            tell="broadcast",
+        )
+        line = _journal_columns(rollout, row.revision, -1, entry, epoch(now))
+        await self._db.execute(insert(JOURNAL), line)
+        return True
+
+    async def load(self, rollout: str) -> Rollout:
+        """Read one row inside the transaction. Raises `KeyError`."""
+        return await get(self._db, rollout)
+
+    async def receive(self, inbound: Inbound) -> bool:
+        """Keep a command or a click; False when it has been received before (a retry, a second delivery)."""
+        known = await self._db.execute(select(INBOX.c.key).where(INBOX.c.key == inbound.key))
+        if known.scalar_one_or_none() is not None:
+            return False
+        await self._db.execute(
+            insert(INBOX).values(
+                key=inbound.key,
+                at=epoch(inbound.at),
+                door=inbound.door,
+                actor=inbound.actor,
+                body=json.dumps(dict(inbound.body)),
+                rollout=inbound.rollout,
+                answer=None if inbound.answer is None else json.dumps(dict(inbound.answer)),
+            )
+        )
+        return True
+
+    async def settle(self, key: str, answer: Mapping[str, Any]) -> None:
+        """Record what became of something received."""
+        await self._db.execute(
+            update(INBOX).where(INBOX.c.key == key).values(answer=json.dumps(dict(answer)))
+        )
+
+    async def put_post(self, post: Post) -> None:
+        """Record a message, or that it is about to be sent (`ts` empty)."""
+        key = and_(POSTS.c.rollout == post.rollout, POSTS.c.key == post.key)
+        values = {
+            "channel": post.channel,
+            "ts": post.ts,
+            "digest": post.digest,
+            "at": epoch(post.at),
+        }
+        changed = await self._db.execute(update(POSTS).where(key).values(**values))
+        if changed.rowcount == 0:
+            await self._db.execute(
+                insert(POSTS).values(rollout=post.rollout, key=post.key, **values)
+            )
+
+    async def forget_post(self, rollout: str, key: str) -> None:
+        """Forget a message that is no longer there."""
+        await self._db.execute(delete(POSTS).where(POSTS.c.rollout == rollout, POSTS.c.key == key))
+
+    async def put_delivery(
+        self,
+        entry: int,
+        sink: str,
+        *,
+        attempts: int,
+        due: datetime | None,
+        state: str,
+        problem: str,
+    ) -> None:
+        """Record how the delivery of one journal entry to one sink stands."""
+        key = and_(DELIVERIES.c.entry == entry, DELIVERIES.c.sink == sink)
+        values = {
+            "attempts": attempts,
+            "due": epoch(due) if due else None,
+            "state": state,
+            "problem": problem,
+        }
+        changed = await self._db.execute(update(DELIVERIES).where(key).values(**values))
+        if changed.rowcount == 0:
+            await self._db.execute(insert(DELIVERIES).values(entry=entry, sink=sink, **values))
+
+    async def put_token(self, name: str, digest: str, owner: str, now: datetime) -> None:
+        """Keep a new token. Raises `KeyError` when the name is taken."""
+        try:
+            await self._db.execute(
+                insert(TOKENS).values(name=name, digest=digest, owner=owner, created=epoch(now))
+            )
+        except IntegrityError as error:
+            raise KeyError(name) from error
+
+    async def revoke_token(self, name: str, now: datetime) -> bool:
+        """Revoke a token, effective at once; False when there is none of that name."""
+        changed = await self._db.execute(
+            update(TOKENS)
+            .where(TOKENS.c.name == name, TOKENS.c.revoked.is_(None))
+            .values(revoked=epoch(now))
+        )
+        return changed.rowcount == 1
+
+
+async def get(connection: AsyncConnection, rollout: str) -> Rollout:
+    """Read one row. Raises `KeyError`, `PoisonedRowError`."""
+    found = await connection.execute(select(ROLLOUTS.c.body).where(ROLLOUTS.c.id == rollout))
+    body = found.scalar_one_or_none()
+    if body is None:
+        raise KeyError(rollout)
+    return load(body)
+
+
+def _columns(r: Rollout) -> dict[str, Any]:
+    return {
+        "id": r.id,
+        "service": r.service,
+        "environment": r.environment,
+        "version": r.version,
+        "phase": r.phase.value,
+        "revision": r.revision,
+        "created": epoch(r.created),
+        "ended": epoch(r.ended) if r.ended else None,
+        "body": dump(r),
+    }
+
+
+def _journal_columns(
+    rollout: str, revision: int, n: int, entry: Entry, at: float
+) -> dict[str, Any]:
+    return {
+        "rollout": rollout,
+        "revision": revision,
+        "n": n,
+        "at": at,
+        "verb": entry.verb,
+        "actor": entry.actor,
+        "code": entry.code,
+        "text": entry.text,
+        "event": entry.event,
+        "tell": entry.tell,
+        "data": json.dumps(dict(entry.data)),
+    }
