@@ -36,6 +36,12 @@ from bot.store import Inbound
 log = logging.getLogger("sluice.slack")
 
 _PRESSES = {"promote", "pause", "resume", "rollback", "force"}
+_BUDGET = 2.2
+"""Seconds for the commit: Slack gives up at 3, and a silent success after that would be clicked again."""
+
+_LATE = Message(
+    "Not recorded: the database did not answer in time. Try again; the REST door works, too. [not_recorded]"
+)
 _BROKEN = Message(
     "Something went wrong here; nothing may have been done. Try again, or use `sluice`."
 )
@@ -150,7 +156,14 @@ class SlackDoor:
     # ---- commands -------------------------------------------------------------------------------------------------
 
     async def _on_command(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
-        message, after = await self._command(body)
+        try:
+            async with asyncio.timeout(_BUDGET):
+                message, after = await self._command(body)
+        except TimeoutError:
+            message, after = _LATE, None
+        except Exception:
+            log.exception("the command %s failed", body.get("command"))
+            message, after = _BROKEN, None
         await ack(response_type="ephemeral", **message.payload())
         if after is not None:
             after()
@@ -180,15 +193,27 @@ class SlackDoor:
 
     async def _on_action(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
         reply = self._reply_to(body)
-        try:
-            after = await self._action(body, reply)
-        except (WordsError, Refusal) as refusal:
-            await ack()
-            self._soon(reply(refusal_message(refusal)))
-            return
+        after, trouble = await self._tried(body, reply)
         await ack()
+        if trouble is not None:
+            self._soon(reply(trouble))
         if after is not None:
             after()
+
+    async def _tried(
+        self, body: Payload, reply: Reply
+    ) -> tuple[Callable[[], None] | None, Message | None]:
+        """Do what a press asks; return what follows, and what the person has to be told."""
+        try:
+            async with asyncio.timeout(_BUDGET):
+                return await self._action(body, reply), None
+        except (WordsError, Refusal) as refusal:
+            return None, refusal_message(refusal)
+        except TimeoutError:
+            return None, _LATE
+        except Exception:
+            log.exception("a press failed")
+            return None, _BROKEN
 
     async def _action(self, body: Payload, reply: Reply) -> Callable[[], None] | None:
         action = (body.get("actions") or [{}])[0]
