@@ -5,23 +5,19 @@ Everything that a command changes is committed before `ack`: Slack never repeats
 """
 
 import asyncio
-import hashlib
 import html
-import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientError, web
+from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.grammar import Known, WordsError, parse, parse_line
@@ -29,7 +25,15 @@ from bot.policy import Actor
 from bot.slack.gatekeeping import trusted_headers, turned_away
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
+from bot.slack.payloads import (
+    Payload,
+    command_fingerprint,
+    press_fingerprint,
+    routing,
+    where,
+)
 from bot.slack.replies import answer_message, refusal_message
+from bot.slack.replying import Replies
 from bot.slack.speaking import nameless
 from bot.store import Inbound
 
@@ -45,8 +49,6 @@ _LATE = Message(
 _BROKEN = Message(
     "Something went wrong here; nothing may have been done. Try again, or use `sluice`."
 )
-
-Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class SlackDoor:
         self._client = client
         self._token = token
         self._known = Known(commands.known())
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._replies = Replies(client)
         self.inbox: Inbox | None = None
         self._socket: AsyncSocketModeHandler | None = None
         self._app = AsyncApp(
@@ -150,8 +152,7 @@ class SlackDoor:
         """Wait until all answers have been sent."""
         if self.inbox is not None:
             await self.inbox.settled()
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
+        await self._replies.settled()
 
     # ---- commands -------------------------------------------------------------------------------------------------
 
@@ -171,9 +172,7 @@ class SlackDoor:
     async def _command(self, body: Payload) -> tuple[Message, Callable[[], None] | None]:
         actor = self._actor(str(body.get("user_id", "")), str(body.get("team_id", "")), body)
         text = html.unescape(str(body.get("text") or ""))
-        receipt = Receipt(
-            f"cmd:{_fingerprint(body)}", _where(body, str(body.get("channel_id", "")))
-        )
+        receipt = Receipt(f"cmd:{command_fingerprint(body)}", where(body))
         name = str(body.get("command", ""))
         try:
             undo = name.endswith("rollback")
@@ -181,7 +180,7 @@ class SlackDoor:
             answer = await self._commands.handle(command, actor, receipt)
         except (WordsError, Refusal) as refusal:
             return refusal_message(refusal), None
-        return answer_message(answer), self._after(answer, receipt, self._reply_to(body))
+        return answer_message(answer), self._after(answer, receipt, self._replies.on(body))
 
     def _after(self, answer: Answer, receipt: Receipt, reply: Reply) -> Callable[[], None] | None:
         inbox = self.inbox
@@ -192,11 +191,11 @@ class SlackDoor:
     # ---- buttons --------------------------------------------------------------------------------------------------
 
     async def _on_action(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
-        reply = self._reply_to(body)
+        reply = self._replies.on(body)
         after, trouble = await self._tried(body, reply)
         await ack()
         if trouble is not None:
-            self._soon(reply(trouble))
+            self._replies.soon(reply(trouble))
         if after is not None:
             after()
 
@@ -220,13 +219,13 @@ class SlackDoor:
         name, value = str(action.get("action_id", "")), str(action.get("value") or "")
         user = body.get("user") or {}
         actor = self._actor(str(user.get("id", "")), str(user.get("team_id", "")), body)
-        channel = str((body.get("channel") or {}).get("id", ""))
-        receipt = Receipt(f"act:{_press_fingerprint(body, action)}", _where(body, channel))
+        receipt = Receipt(f"act:{press_fingerprint(body, action)}", where(body))
+        instead = self._replies.in_place_of(body)
         if name == "dismiss":
-            return lambda: self._soon(self._replace(body, Message("Nothing was changed.")))
+            return lambda: self._replies.soon(instead(Message("Nothing was changed.")))
         if name.startswith("say:"):
             answer = await self._commands.handle(parse_line(value, self._known), actor, receipt)
-            return lambda: self._soon(self._replace(body, answer_message(answer)))
+            return lambda: self._replies.soon(instead(answer_message(answer)))
         if name not in _PRESSES:
             raise Refusal(
                 "This button is from another version of the bot; nothing was changed. "
@@ -238,7 +237,7 @@ class SlackDoor:
     async def _press(
         self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply
     ) -> Callable[[], None] | None:
-        rollout, gate = _routing(value)
+        rollout, gate = routing(value)
         r = await self._commands.find(rollout)
         if name == "rollback" and r.phase.final:
             # What succeeded is undone by a new rollout, asked for once more by the server.
@@ -264,14 +263,14 @@ class SlackDoor:
         channel = str(event.get("channel", ""))
         thread = str(event.get("thread_ts") or "") or None
         receipt = Receipt(f"evt:{body.get('event_id', '')}", {"channel": channel, "user": actor.id})
-        reply = self._ephemeral(channel, actor.id, thread)
+        reply = self._replies.to(channel, actor.id, thread)
         try:
             command = parse_line(html.unescape(text), self._known)
             answer = await self._commands.handle(command, actor, receipt)
         except (WordsError, Refusal) as refusal:
-            self._soon(reply(refusal_message(refusal)))
+            self._replies.soon(reply(refusal_message(refusal)))
             return
-        self._soon(reply(answer_message(answer)))
+        self._replies.soon(reply(answer_message(answer)))
         after = self._after(answer, receipt, reply)
         if after is not None:
             after()
@@ -292,98 +291,6 @@ class SlackDoor:
         known = not ours or team in ours or (bool(enterprise) and enterprise in ours)
         return Actor(user, "slack", team_ok=known)
 
-    def _reply_to(self, body: Payload) -> Reply:
-        url = str(body.get("response_url") or "")
-        channel = str(body.get("channel_id") or (body.get("channel") or {}).get("id", ""))
-        user = str(body.get("user_id") or (body.get("user") or {}).get("id", ""))
-        fallback = self._ephemeral(channel, user, None)
-
-        async def reply(message: Message) -> None:
-            sent = bool(url) and await self._respond(url, message, replace=False)
-            if not sent:
-                await fallback(message)
-
-        return reply
-
     def later(self, inbound: Inbound) -> Reply:
         """Return how to reach somebody whose response_url is gone with the last process."""
-        return self._ephemeral(str(inbound.body.get("channel", "")), inbound.actor, None)
-
-    def _ephemeral(self, channel: str, user: str, thread: str | None) -> Reply:
-        async def reply(message: Message) -> None:
-            extra: dict[str, Any] = {"thread_ts": thread} if thread else {}
-            try:
-                await self._client.chat_postEphemeral(
-                    channel=channel, user=user, **message.payload(), **extra
-                )
-            except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-                log.warning("an answer did not reach %s: %s", user, type(error).__name__)
-
-        return reply
-
-    async def whisper(self, channel: str, user: str, message: Message) -> None:
-        """Tell one person something in a channel; best effort."""
-        await self._ephemeral(channel, user, None)(message)
-
-    async def _replace(self, body: Payload, message: Message) -> None:
-        url = str(body.get("response_url") or "")
-        if not (url and await self._respond(url, message, replace=True)):
-            await self._reply_to({**body, "response_url": ""})(message)
-
-    async def _respond(self, url: str, message: Message, *, replace: bool) -> bool:
-        # The response_url is a bearer capability: it lives in memory only, and is never logged.
-        webhook = AsyncWebhookClient(url, session=self._client.session)
-        try:
-            answer = await webhook.send(
-                text=message.payload()["text"],
-                blocks=list(message.blocks) or None,
-                response_type="ephemeral",
-                replace_original=replace,
-            )
-        except (ClientError, TimeoutError, OSError):
-            return False
-        return answer.status_code == 200
-
-    def _soon(self, work: Awaitable[None]) -> None:
-        async def run() -> None:
-            await work
-
-        task = asyncio.create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def _routing(value: str) -> tuple[str, str | None]:
-    """Return the rollout and the gate on a button. Raises `Refusal` for rubbish."""
-    try:
-        body = json.loads(value)
-        return str(body["r"]), (str(body["g"]) if "g" in body else None)
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refusal(
-            "This button carries nothing that I understand; nothing was changed.",
-            code="unknown_button",
-        ) from error
-
-
-def _where(body: Payload, channel: str) -> dict[str, Any]:
-    return {"channel": channel, "user": str(body.get("user_id") or "")}
-
-
-def _fingerprint(body: Payload) -> str:
-    """Return what is the same in every delivery of one command; `trigger_id` is unique to it."""
-    trigger = str(body.get("trigger_id") or "")
-    text = trigger or json.dumps({k: str(body[k]) for k in sorted(body)}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:40]
-
-
-def _press_fingerprint(body: Payload, action: Payload) -> str:
-    """Return what is the same in every delivery of one press."""
-    container = body.get("container") or {}
-    parts = [
-        str((body.get("user") or {}).get("id", "")),
-        str(container.get("message_ts", "")),
-        str(action.get("action_id", "")),
-        str(action.get("action_ts") or body.get("trigger_id") or ""),
-        str(action.get("value", "")),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
+        return self._replies.to(str(inbound.body.get("channel", "")), inbound.actor)

@@ -118,6 +118,19 @@ async def test_pods_of_the_version_before_are_not_blamed_on_the_new_one(world):
     assert (canary.version, canary.problem, canary.settled) == ("v3", "", True)
 
 
+async def test_before_the_controller_has_seen_a_change_nothing_is_known_about_it(fake):
+    pair = fake.pair()
+    await start(fake, "v2")
+    await fake.roll_out(CANARY, "crash_loop")
+    token = (await pair.read())[Lane.CANARY].token
+    fake.fake.stalled = True
+
+    await pair.write(Lane.CANARY, image=pair.image_for("v3"), token=token, fence="1.2")
+
+    canary = (await pair.read())[Lane.CANARY]
+    assert (canary.settled, canary.ready, canary.problem, canary.digest) == (False, 0, "", "")
+
+
 async def test_a_passed_deadline_is_a_problem(fake):
     await start(fake)
     await fake.roll_out(CANARY, "never_ready")

@@ -66,6 +66,7 @@ class FakeCluster(SimulatedCluster):
     ) -> None:
         super().__init__(clock=clock or Clock(), pod_start=pod_start)
         self.requests: list[tuple[str, str]] = []
+        self.stalled = False  # the controllers do nothing, as if their process were down
         self._faults: list[Fault] = []
         self._held: list[Call] = []
         self._validate = validate
@@ -123,6 +124,11 @@ class FakeCluster(SimulatedCluster):
         kind = next(kind for kind in self.kinds if kind.plural == plural)
         self._objects.update(kind, Key(plural, namespace, name), body, manager)
 
+    def mend_image(self, image: str) -> None:
+        """Let the pods of an image be well again."""
+        self._controller.mishaps.pop(image, None)
+        self._controller.wake()
+
     def remove(self, plural: str, namespace: str, name: str) -> None:
         """Delete an object as somebody else."""
         self._objects.delete(Key(plural, namespace, name))
@@ -132,6 +138,10 @@ class FakeCluster(SimulatedCluster):
             return ""
         first = next(iter(schema_of(kind.plural).iter_errors(dict(body))), None)
         return f"{'.'.join(map(str, first.absolute_path))}: {first.message}" if first else ""
+
+    def _advance(self, plural: str, namespace: str, name: str = "") -> None:
+        if not self.stalled:
+            super()._advance(plural, namespace, name)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = await call_of(request)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from integrations.base import Finding, Lane
+from integrations.base import Finding, Lane, RefusedError
 from integrations.kube import Cluster, path_to
 from integrations.routers.istio.lanes import (
     destination_rules,
@@ -80,8 +80,12 @@ class Preflight:
         if labels is None:
             return [_subset_missing(destination)]
         selector = selector_of(service)
-        if not selector or await self._ready(destination, {**selector, **labels}):
-            return []
+        try:
+            if not selector or await self._ready(destination, {**selector, **labels}):
+                return []
+        except RefusedError as error:
+            # Not being allowed to list pods is no proof that there are none; the Deployment's own status still counts.
+            return [_not_checked(destination, error)]
         return [_no_pods(destination)]
 
     async def _ready(self, destination: Destination, labels: Mapping[str, str]) -> bool:
@@ -174,6 +178,14 @@ def _subset_missing(destination: Destination) -> Finding:
         "subset_missing",
         f"No DestinationRule defines subset {destination.subset} of {destination.host}; "
         "traffic sent there fails. Define it.",
+    )
+
+
+def _not_checked(destination: Destination, error: RefusedError) -> Finding:
+    return Finding(
+        "pods_not_checked",
+        f"Whether pods stand behind {destination.host} could not be checked: {error}",
+        fatal=False,
     )
 
 
