@@ -31,6 +31,9 @@ MAX_BODY = 1 << 20
 OPEN = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/slack/events"}
 """Paths that need no token; Slack's are signed."""
 
+ACTOR = web.RequestKey("actor", Actor)
+"""Who asks, as the guard established it."""
+
 _ACTIONS = ("promote", "pause", "resume", "rollback", "approve", "extend")
 _ACTION_KEYS = {"winningVersion", "reason", "gate", "by"}
 
@@ -55,7 +58,7 @@ class Doors:
 
 def api(doors: Doors, slack_events: Handler | None) -> web.Application:
     """Return the one web application of a bot."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_guard(doors), _errors])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_errors, _guard(doors)])
     routes = _Routes(doors)
     if slack_events is not None:
         app.router.add_post("/slack/events", slack_events)
@@ -80,7 +83,7 @@ def _guard(doors: Doors) -> Any:
                 401, "not_authenticated",
                 "This needs a token: Authorization: Bearer …. `sluice token create NAME` makes one.",
             )  # fmt: skip
-        request["actor"] = actor
+        request[ACTOR] = actor
         return await handler(request)
 
     return guard
@@ -155,10 +158,10 @@ class _Routes:
         body = await _json(request)
         command = deploy_from(body, Known(self._commands.known()))
         if request.query.get("dry_run", "").lower() in {"true", "1"} or command.options.dry_run:
-            return web.json_response(await self._dry_run(command, request["actor"]))
+            return web.json_response(await self._dry_run(command, request[ACTOR]))
         key = request.headers.get("Idempotency-Key", "")
-        receipt = await self._receipt(key, request["actor"], body)
-        answer = await self._commands.handle(command, request["actor"], receipt)
+        receipt = await self._receipt(key, request[ACTOR], body)
+        answer = await self._commands.handle(command, request[ACTOR], receipt)
         if answer.code == "already_recorded" and receipt is not None:
             await self._same_body(receipt)
         if answer.rollout is None:
@@ -250,7 +253,7 @@ class _Routes:
         answer = await self._commands.press(
             request.match_info["verb"],
             request.match_info["id"],
-            request["actor"],
+            request[ACTOR],
             gate=_string(body, "gate") or None,
             reason=_string(body, "reason"),
             seconds=_seconds(_string(body, "by")),
@@ -264,7 +267,7 @@ class _Routes:
                 'Send {"text": "status checkout"}.', code="bad_body", status=422, key="text"
             )
         command = parse_line(body["text"], Known(self._commands.known()))
-        answer = await self._commands.handle(command, request["actor"])
+        answer = await self._commands.handle(command, request[ACTOR])
         return web.json_response(answered(answer), status=201 if answer.created else 200)
 
     async def openapi(self, _: web.Request) -> web.Response:
