@@ -180,6 +180,15 @@ def _approvals(options: Options, environment: EnvironmentBlock) -> int:
     return options.approvals
 
 
+def _shorter(request: Request, target: TargetBlock) -> bool:
+    """Whether a stage is watched for less time than configured; other stages than configured count by the longest."""
+    configured = target.canary.soak
+    if request.steps != target.canary.steps or len(configured) not in {1, len(request.soak)}:
+        return min(request.soak) < max(configured)
+    every = configured * len(request.soak) if len(configured) == 1 else configured
+    return any(asked < given for asked, given in zip(request.soak, every, strict=True))
+
+
 def _weakened(
     request: Request, options: Options, target: TargetBlock, environment: EnvironmentBlock
 ) -> Iterator[str]:
@@ -189,8 +198,8 @@ def _weakened(
     configured = target.strategy or environment.strategy or "canary"
     if request.strategy in {"direct", "recreate"} and request.strategy != configured:
         yield f"{request.strategy} instead of {configured}"
-    if options.soak is not None and min(request.soak) < min(target.canary.soak):
-        yield f"soak {min(request.soak)} s instead of {min(target.canary.soak)} s"
+    if options.soak is not None and _shorter(request, target):
+        yield f"soak {min(request.soak)} s instead of {max(target.canary.soak)} s"
     if request.steps == (100.0,) and len(target.canary.steps) > 1:
         yield "all traffic in one step"
     for before, after in zip(target.checks, request.checks, strict=False):

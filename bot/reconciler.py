@@ -110,7 +110,7 @@ class Reconciler:
         async with self._store.writing() as writing:
             first = await writing.poison(rollout, self._now())
         if first:
-            log.exception("rollout %s cannot be read; it needs a person", rollout)
+            log.error("rollout %s cannot be read; it needs a person", rollout)
             self._touched(rollout)
 
     def _again(self, rollout: str, at: datetime | None) -> None:
@@ -163,9 +163,12 @@ class Reconciler:
                 continue
             if seen.look is not None:
                 self._looked[r.id] = seen.now
-            if seen.trouble is not None:
+            if seen.trouble is not None and r.phase is not Phase.ROLLING_BACK:
                 break
             wrote, trouble = await self._apply(r, seen)
+            if seen.trouble is not None and not wrote:
+                # Going home goes as far as can be seen: the weights are written even where the pods cannot be read.
+                break
             if trouble is not None and trouble.code == "conflict":
                 conflicts += 1
                 trouble = None if conflicts <= _CONFLICTS else trouble

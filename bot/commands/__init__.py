@@ -10,11 +10,11 @@ from typing import assert_never
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.going_back import go_back
 from bot.commands.reading import history, status
-from bot.commands.starting import show_plan, start
+from bot.commands.starting import check, show_plan, start
 from bot.commands.steering import find, press, settle_promote, steer
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
-from bot.policy import Actor
+from bot.policy import Actor, allow
 from bot.rollout.values import Rollout
 from bot.store import Inbound
 
@@ -33,6 +33,7 @@ class Commands:
     ) -> Answer:
         """Do what was asked, or raise `Refusal`."""
         world = self._world
+        check(allow(actor, "read"))
         match command:
             case verbs.Deploy():
                 return await start(world, command, actor, receipt)
@@ -72,6 +73,7 @@ class Commands:
         force: bool = False,
     ) -> Answer:
         """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
+        check(allow(actor, "read"))
         return await press(
             self._world,
             verb,

@@ -7,7 +7,7 @@ takes the traffic to a stable lane without ready pods, and never writes over an 
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.intents import ANYTHING, intent_state, same_weight
+from bot.rollout.intents import ANYTHING, intent_state, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.seen import Seen
 from bot.rollout.values import Armed, Entry, Phase, PutLane, PutWeight, Rollout, Trouble
@@ -26,7 +26,7 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
         return _blind(_keep_trying(r, seen.trouble), seen, armed)
     if seen.lanes is None or seen.split is None:
         return r
-    if r.trouble is not None and r.trouble.code != "stable_unhealthy":
+    if r.trouble is not None and r.trouble.code != "stable_unhealthy" and not unwritten(r, seen):
         r = replace(r, trouble=None)
     if r.back is not None and r.back.home is not None:
         if same_weight(seen.split.canary, armed.canary_weight):
@@ -151,7 +151,9 @@ def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if stable.ready < 1 and moves and not force:
         known = r.trouble is not None and r.trouble.code == "stable_unhealthy"
         return r if known else _unhealthy(r, seen, stable)
-    return _homeward(replace(r, trouble=None), seen, armed)
+    if r.trouble is not None and r.trouble.code == "stable_unhealthy":
+        r = replace(r, trouble=None)
+    return _homeward(r, seen, armed)
 
 
 def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:

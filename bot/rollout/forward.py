@@ -115,7 +115,7 @@ def _weigh(r: Rollout, seen: Seen, percent: float) -> Rollout:
         return r
     canary = seen.lanes[Lane.CANARY]
     pods = pods_for(r, percent)
-    if isinstance(r.intent, PutLane):
+    if isinstance(r.intent, PutLane) and canary.ready < pods:
         failure = _not_ready(r, seen, canary, STARTING)
         if failure:
             return failure

@@ -8,7 +8,6 @@ from bot.rollout.judging import start_back
 from bot.rollout.seen import Seen
 from bot.rollout.values import Back, Entry, Phase, Progress, PutWeight, Rollout
 
-
 PASSING = {"unschedulable", "quota"}
 """What a cluster may still mend by itself (a new node, a pod that leaves): only the deadline ends the hope."""
 

@@ -6,7 +6,7 @@ An intent is saved before it is written (G1). Whether it has landed is only ever
 from typing import Literal
 
 from bot.rollout.seen import Seen
-from bot.rollout.values import PutLane, PutWeight, Rollout
+from bot.rollout.values import Phase, PutLane, PutWeight, Rollout
 from integrations.base import LaneState, Split
 
 State = Literal["applied", "pending", "drift"]
@@ -54,3 +54,9 @@ def intent_state(r: Rollout, seen: Seen) -> State:
             return lane_state(intent, seen.lanes[intent.lane])
         case _:
             return "pending"
+
+
+def unwritten(r: Rollout, seen: Seen) -> bool:
+    """Whether a write of ours is still to land: what stood in its way is not over because reading works again."""
+    writing = r.phase in {Phase.RUNNING, Phase.ROLLING_BACK} and r.intent is not None
+    return writing and intent_state(r, seen) == "pending"

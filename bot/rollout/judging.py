@@ -9,6 +9,7 @@ from datetime import timedelta
 from bot.rollout.gates import close_gate
 from bot.rollout.seen import Seen
 from bot.rollout.values import Back, Entry, Phase, Rollout
+from strategies.plan import Approve
 from strategies.verdict import Judgement, Look, Result, Verdict, judge, number
 
 _REFRESH = timedelta(minutes=1)
@@ -32,7 +33,8 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
         return fall_back(kept, judgement, seen), judgement
     new_warnings = _new_warnings(r.judgement, judgement)
     news = _pattern(judgement, seen.look) != _pattern(r.judgement, r.look)
-    if news or fails != r.progress.fails or _old(r, seen):
+    opening = r.phase is Phase.RUNNING and isinstance(r.step, Approve)
+    if news or opening or fails != r.progress.fails or _old(r, seen):
         r = replace(
             r, look=seen.look, judgement=judgement, progress=replace(r.progress, fails=fails)
         )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.rollout import gates
 from bot.rollout.holding import hold
+from bot.rollout.intents import unwritten
 from bot.rollout.seen import Seen
 from bot.rollout.starting import cancel
 from bot.rollout.values import Entry, Phase, Rollout, Trouble
@@ -68,18 +69,22 @@ def _needs_attention(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
 
 def answers_again(r: Rollout, seen: Seen) -> Rollout:
     """Forget a trouble that is over; what it alone had held goes on, because everything is read back first."""
-    over = r.trouble is not None and r.trouble.tries > 0
+    over = r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen)
     if not over or r.trouble is None or (seen.split is None and seen.lanes is None):
         return r
-    held = r.phase is Phase.PAUSED and r.code == r.trouble.code
+    if r.phase is Phase.PAUSED and r.code == r.trouble.code:
+        return _going_on(r, seen)
     paged, r = r.trouble.paged, replace(r, trouble=None)
-    if not paged:
-        return r
-    if not held:
-        return r.tell(Entry("answers_again", "sluice", "The target answers again."))
-    text = f"The target answers again; going on at {r.weight:g} %."
+    entry = Entry("answers_again", "sluice", "The target answers again.")
+    return r.tell(entry) if paged else r
+
+
+def _going_on(r: Rollout, seen: Seen) -> Rollout:
     since = seen.now if isinstance(r.step, Soak) else r.progress.since
     progress = replace(r.progress, since=since, began=seen.now)
-    return replace(r, phase=Phase.RUNNING, code="", progress=progress, reminded=None).tell(
+    text = f"The target answers again; going on at {r.weight:g} %."
+    running = replace(r, phase=Phase.RUNNING, code="", progress=progress, reminded=None).tell(
         Entry("resumed", "sluice", text)
     )
+    # A write that has still to land may fail as before: that people were called about it is remembered.
+    return running if unwritten(running, seen) else replace(running, trouble=None)

@@ -142,14 +142,16 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
     elif r.phase is Phase.PAUSED:
         times.append(now + PAUSED_LOOK)
     else:
-        times.append(_step_time(r, now))
+        times.append(_step_time(r, now, looked))
     return times
 
 
-def _step_time(r: Rollout, now: datetime) -> datetime:
+def _step_time(r: Rollout, now: datetime, looked: datetime | None) -> datetime:
     match r.step:
         case Soak():
-            return max(now, soak_end(r) or now)
+            end = soak_end(r) or now
+            # Behind its end a soak is decided by a look; between two looks there is nothing to do.
+            return end if end > now or looked is None else max(now, looked + cadence(r))
         case Retire(after=after) if r.progress.since is not None:
             left = after - r.progress.observed
             return max(now, r.progress.since + timedelta(seconds=left))

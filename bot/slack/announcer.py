@@ -1,48 +1,44 @@
 """Make Slack match the row: one card, one message per gate, one thread, broadcasts only where people must look.
 
 Level-triggered like the reconciler: it compares what should be there with what was posted, and sends the difference.
-Unchanged content is never sent. A message is recorded as on its way before it is sent; after a crash in between it is
-looked for by its metadata, and only where Slack does not let us look it may appear twice.
+Unchanged content is never sent, and a card is edited every few seconds at most unless its phase has changed.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.rollout.values import Entry, Rollout
+from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack import cards
-from bot.slack.limits import problems
-from bot.slack.message import Message
-from bot.store import JournalRow, PoisonedRowError, Post, Store
+from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted, refused_with, retry_after
+from bot.slack.wording import told
+from bot.store import JournalRow, PoisonedRowError, Store
 
 log = logging.getLogger("sluice.announcer")
 
-EVENT_TYPE = "sluice_rollout"
-_GONE = {"message_not_found", "edit_window_closed", "cant_update_message", "is_inactive"}
-_REFUSED_BLOCKS = {"invalid_blocks", "msg_too_long", "invalid_blocks_format"}
-_LONGEST = 60.0
+CALM = timedelta(seconds=3)
+"""Between two edits of one card that shows the same phase."""
+_LONGEST = timedelta(minutes=1)
+_LONGEST_REFUSED = timedelta(minutes=15)
+"""Before something that Slack refuses (an archived channel) is tried again; a person has to act."""
+_SIDE_BY_SIDE = 8
+"""Rollouts that are shown at the same time, so that a restart is no burst."""
+_SECTION = 2800
+"""Characters of one thread message; a section takes 3,000."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One message that should be there."""
+class _Scene:
+    """What there is to show, and what is shown."""
 
-    key: str
-    channel: str
-    message: Message
-    in_thread: bool = False
-    also_in_channel: bool = False
-    """Show a thread reply in the channel too."""
-    editable: bool = True
-    whisper: tuple[str, ...] = ()
-    """Sentences that the requester is told besides, for them alone."""
+    r: Rollout
+    posts: Posts
+    journal: list[JournalRow]
 
 
 class Announcer:
@@ -57,13 +53,17 @@ class Announcer:
     ) -> None:
         """Speak through `client`; `now` stamps what was posted."""
         self._store = store
-        self._client = client
+        self._poster = Poster(store, client, now)
         self._now = now
         self._alert_channel = alert_channel
         self._again: Callable[[str, datetime], None] | None = None
         self._dirty: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
+        self._edited: dict[str, tuple[datetime, Phase]] = {}
+        self._places = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._quiet: datetime | None = None
+        """Until when Slack asked to be left alone."""
 
     def use(self, again: Callable[[str, datetime], None]) -> None:
         """Set who calls `touch` again later, when Slack could not be reached."""
@@ -75,13 +75,16 @@ class Announcer:
         if rollout not in self._tasks:
             task = asyncio.create_task(self._serve(rollout), name=f"announce {rollout}")
             self._tasks[rollout] = task
-            task.add_done_callback(lambda _: self._tasks.pop(rollout, None))
+
+    async def boot(self) -> None:
+        """Show what may have changed, or was not told, when the last process stopped."""
+        for rollout in {*await self._store.live_ids(), *await self._store.untold_ids()}:
+            self.touch(rollout)
 
     async def settled(self) -> None:
         """Wait until nothing is being sent."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
-            await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Stop sending; the rows remember what is missing."""
@@ -92,235 +95,187 @@ class Announcer:
             await asyncio.wait(tasks)
 
     async def _serve(self, rollout: str) -> None:
-        while rollout in self._dirty:
-            self._dirty.discard(rollout)
-            try:
-                await self.show(rollout)
-            except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-                self._later(rollout, error)
-            except (KeyError, PoisonedRowError):
-                log.warning("rollout %s cannot be shown", rollout)
-            except Exception:
-                log.exception("showing rollout %s failed", rollout)
-                self._later(rollout, None)
-            else:
-                self._failures.pop(rollout, None)
+        try:
+            async with self._places:
+                while rollout in self._dirty:
+                    self._dirty.discard(rollout)
+                    await self._show_safely(rollout)
+        finally:
+            # In the same step as the last look at `_dirty`: what is touched from here on starts a new task.
+            del self._tasks[rollout]
 
-    def _later(self, rollout: str, error: Exception | None) -> None:
+    async def _show_safely(self, rollout: str) -> None:
+        if self._quiet is not None and self._now() < self._quiet:
+            self._ring(rollout, self._quiet)
+            return
+        try:
+            await self.show(rollout)
+        except SlackApiError as error:
+            self._refused(rollout, error)
+        except UNREACHABLE as error:
+            log.warning("Slack cannot be reached: %s", type(error).__name__)
+            self._later(rollout, _LONGEST)
+        except KeyError:
+            log.warning("rollout %s is not there", rollout)
+        except Exception:
+            log.exception("showing rollout %s failed", rollout)
+            self._later(rollout, _LONGEST)
+        else:
+            self._failures.pop(rollout, None)
+
+    def _refused(self, rollout: str, error: SlackApiError) -> None:
+        code, asked = refused_with(error), retry_after(error)
+        log.warning("Slack refused: %s", code or "no clear answer")
+        if asked:
+            self._quiet = self._now() + timedelta(seconds=asked)
+            self._ring(rollout, self._quiet)
+        else:
+            self._later(rollout, _LONGEST_REFUSED if code else _LONGEST)
+
+    def _later(self, rollout: str, longest: timedelta) -> None:
         tries = self._failures.get(rollout, 0) + 1
         self._failures[rollout] = tries
-        delay = min(_LONGEST, 2.0**tries)
-        if isinstance(error, SlackApiError):
-            asked = error.response.headers.get("Retry-After")
-            delay = max(delay, float(asked)) if asked else delay
-            log.warning("Slack refused: %s", error.response.get("error"))
-        elif error is not None:
-            log.warning("Slack cannot be reached: %s", type(error).__name__)
+        self._ring(rollout, self._now() + min(longest, timedelta(seconds=1 << min(tries, 12))))
+
+    def _ring(self, rollout: str, at: datetime) -> None:
         if self._again is not None:
-            self._again(rollout, self._now() + timedelta(seconds=delay))
+            self._again(rollout, at)
 
     async def permalink(self, r: Rollout) -> str:
         """Return the link to a rollout's card, `""` when there is none to be had. Never raises."""
-        post = (await self._store.posts(r.id)).get("card")
-        if post is None or not post.ts:
-            return ""
-        try:
-            answer = await self._client.chat_getPermalink(channel=post.channel, message_ts=post.ts)
-        except (SlackApiError, ClientError, TimeoutError, OSError):
-            return ""
-        return str(answer.get("permalink") or "")
+        return await self._poster.permalink((await self._store.posts(r.id)).get("card"))
 
     async def show(self, rollout: str) -> None:
-        """Send what is missing or has changed."""
-        r = await self._store.get(rollout)
-        posts = await self._store.posts(rollout)
-        await self._put(r, Wanted("card", r.channel, cards.card(r)), posts)
-        for wanted in _gates(r, posts):
-            await self._put(r, wanted, posts)
-        await self._find_lost_lines(posts)
-        journal = await self._store.journal(rollout)
-        for wanted in self._story(r, journal, posts):
-            await self._put(r, wanted, posts)
+        """Send what is missing or has changed; what Slack refuses does not keep the rest from being said."""
+        posts, journal = await self._store.posts(rollout), await self._store.journal(rollout)
+        try:
+            r = await self._store.get(rollout)
+        except PoisonedRowError:
+            await self._raise_alarm(journal, posts)
+            return
+        scene = _Scene(r, posts, journal)
+        refusals: list[SlackApiError] = []
+        parts: list[Callable[[_Scene], Awaitable[None]]] = [
+            self._alerts,
+            self._card,
+            self._gates,
+            self._thread,
+        ]
+        for part in parts:
+            try:
+                await part(scene)
+            except SlackApiError as error:
+                if not refused_with(error) or retry_after(error):
+                    raise
+                refusals.append(error)
+        if refusals:
+            raise refusals[0]
 
-    def _story(self, r: Rollout, journal: list[JournalRow], posts: dict[str, Post]) -> list[Wanted]:
-        """Return the thread's missing lines; neighbours become one message, a broadcast stands alone."""
-        told = _told_up_to(posts)
-        wanted: list[Wanted] = []
-        stretch: list[JournalRow] = []
-        for row in journal:
-            if row.entry.tell == "" or row.id <= told:
-                continue
+    async def _alerts(self, scene: _Scene) -> None:
+        """Tell the alert channel, whatever has become of the rollout's own."""
+        if self._alert_channel == scene.r.channel:
+            return
+        for row in scene.journal:
             if row.entry.tell == "broadcast":
-                wanted += _lines(r, stretch)
-                stretch = []
-                wanted += self._loud(r, row)
-            else:
-                stretch.append(row)
-        return wanted + _lines(r, stretch)
+                message = cards.broadcast(scene.r, row.entry)
+                aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
+                await self._poster.put(scene.r.id, aloud, scene.posts)
 
-    def _loud(self, r: Rollout, row: JournalRow) -> list[Wanted]:
-        message = cards.broadcast(r, row.entry)
-        aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
-        here = Wanted(
-            f"line:{row.id}",
-            r.channel,
-            message,
-            in_thread=True,
-            also_in_channel=True,
-            editable=False,
-        )
-        return [here] if self._alert_channel == r.channel else [aloud, here]
+    async def _raise_alarm(self, journal: list[JournalRow], posts: Posts) -> None:
+        """Say in the alert channel what a row that cannot be read was last known to need."""
+        for row in journal:
+            if row.entry.tell == "broadcast":
+                message = cards.thread_lines([row.entry])
+                aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
+                await self._poster.put(row.rollout, aloud, posts)
 
-    async def _put(self, r: Rollout, wanted: Wanted, posts: dict[str, Post]) -> None:
-        post = posts.get(wanted.key)
-        if post is not None and not post.ts:
-            post = await self._recover(post, posts, in_thread=wanted.in_thread)
-        if post is not None and (post.digest == wanted.message.digest or not wanted.editable):
+    async def _card(self, scene: _Scene) -> None:
+        r, now = scene.r, self._now()
+        wanted = Wanted("card", r.channel, cards.card(r))
+        post = scene.posts.get("card")
+        if post is not None and post.ts and post.digest == wanted.message.digest:
             return
-        if post is None or not await self._edit(wanted, post):
-            post = await self._post(r, wanted, posts)
+        edited, phase = self._edited.get(r.id, (None, None))
+        if post is not None and edited is not None and phase is r.phase and now - edited < CALM:
+            self._ring(r.id, edited + CALM)
+            return
+        await self._poster.put(r.id, wanted, scene.posts)
+        self._edited[r.id] = (now, r.phase)
+        if r.phase.final:
+            del self._edited[r.id]
+
+    async def _gates(self, scene: _Scene) -> None:
+        r = scene.r
+        for closed in r.closed:
+            if f"gate:{closed.id}" in scene.posts:
+                record = cards.closed_gate(r, closed)
+                wanted = Wanted(f"gate:{closed.id}", r.channel, record)
+                await self._poster.put(r.id, wanted, scene.posts)
+        if r.gate is not None:
+            wanted = Wanted(f"gate:{r.gate.id}", r.channel, cards.gate_card(r, r.gate))
+            await self._poster.put(r.id, wanted, scene.posts)
+
+    async def _thread(self, scene: _Scene) -> None:
+        r, posts = scene.r, scene.posts
+        if "card" not in posts or not posts["card"].ts:
+            return
+        await self._poster.find_lost_lines(posts)
+        for wanted in _story(r, scene.journal, _told_up_to(posts)):
+            if await self._poster.put(r.id, wanted, posts):
+                for sentence in wanted.whisper:
+                    await self._poster.whisper(r.channel, r.requester, cards.whisper(sentence))
+
+
+def _story(r: Rollout, journal: list[JournalRow], told_up_to: int) -> list[Wanted]:
+    """Return the thread's missing lines; neighbours become one message, a broadcast stands alone."""
+    wanted: list[Wanted] = []
+    stretch: list[JournalRow] = []
+    for row in journal:
+        if row.entry.tell == "" or row.id <= told_up_to:
+            continue
+        aloud = row.entry.tell == "broadcast"
+        if stretch and (aloud or _length([*stretch, row]) > _SECTION):
+            wanted.append(_lines(r, stretch))
+            stretch = []
+        if aloud:
+            wanted.append(_broadcast(r, row))
         else:
-            post = replace(post, digest=wanted.message.digest)
-            await self._record(post)
-        posts[wanted.key] = post
-
-    async def _record(self, post: Post) -> None:
-        async with self._store.writing() as writing:
-            await writing.put_post(post)
-
-    async def _post(self, r: Rollout, wanted: Wanted, posts: dict[str, Post]) -> Post:
-        digest = wanted.message.digest
-        post = Post(r.id, wanted.key, wanted.channel, "", digest, self._now())
-        await self._record(post)
-        extra: dict[str, Any] = {
-            "metadata": {
-                "event_type": EVENT_TYPE,
-                "event_payload": {"id": r.id, "key": wanted.key},
-            },
-            "unfurl_links": False,
-            "unfurl_media": False,
-        }
-        card = posts.get("card")
-        if wanted.in_thread and card is not None:
-            extra |= {"thread_ts": card.ts, "reply_broadcast": wanted.also_in_channel}
-        try:
-            answer = await self._send(wanted, extra)
-        except SlackApiError:
-            # Slack said no: it is certainly not there, so nothing has to be looked for.
-            async with self._store.writing() as writing:
-                await writing.forget_post(r.id, wanted.key)
-            raise
-        post = replace(
-            post, channel=str(answer.get("channel") or wanted.channel), ts=str(answer["ts"])
-        )
-        await self._record(post)
-        for sentence in wanted.whisper:
-            await self._whisper(r, sentence)
-        return post
-
-    async def _whisper(self, r: Rollout, sentence: str) -> None:
-        """Tell the requester; an ephemeral message is best effort, the thread has it too."""
-        if not r.requester.startswith(("U", "W")):
-            return
-        message = cards.whisper(sentence)
-        try:
-            await self._client.chat_postEphemeral(
-                channel=r.channel, user=r.requester, **message.payload()
-            )
-        except (SlackApiError, ClientError, TimeoutError, OSError):
-            log.warning("the requester of %s was not reached", r.id)
-
-    async def _send(self, wanted: Wanted, extra: dict[str, Any]) -> Any:
-        body = wanted.message.payload()
-        faults = problems({**body, **extra})
-        if faults:
-            log.error("a message breaks Slack's limits, sent as text: %s", "; ".join(faults))
-            body = wanted.message.bare()
-        try:
-            return await self._client.chat_postMessage(channel=wanted.channel, **body, **extra)
-        except SlackApiError as error:
-            if error.response.get("error") not in _REFUSED_BLOCKS:
-                raise
-            log.exception("Slack refused the blocks, sent as text")
-            return await self._client.chat_postMessage(
-                channel=wanted.channel, **wanted.message.bare(), **extra
-            )
-
-    async def _edit(self, wanted: Wanted, post: Post) -> bool:
-        """Edit a message; False when it can no longer be edited and has to be posted anew."""
-        body = wanted.message.payload()
-        if problems(body):
-            body = wanted.message.bare()
-        try:
-            await self._client.chat_update(channel=post.channel, ts=post.ts, **body)
-        except SlackApiError as error:
-            if error.response.get("error") not in _GONE:
-                raise
-            return False
-        return True
-
-    async def _find_lost_lines(self, posts: dict[str, Post]) -> None:
-        """Settle thread messages that were on their way, before the stretch they belong to is cut anew."""
-        lost = [p for p in posts.values() if p.key.startswith("line:") and not p.ts]
-        for post in lost:
-            if await self._recover(post, posts, in_thread=True) is None:
-                posts.pop(post.key)
-                async with self._store.writing() as writing:
-                    await writing.forget_post(post.rollout, post.key)
-
-    async def _recover(self, post: Post, posts: dict[str, Post], *, in_thread: bool) -> Post | None:
-        """Look for a message that was on its way when the process died; None means: send it (again)."""
-        card = posts.get("card")
-        try:
-            if in_thread and card is not None and card.ts:
-                answer = await self._client.conversations_replies(
-                    channel=post.channel, ts=card.ts, include_all_metadata=True, limit=200
-                )
-            else:
-                answer = await self._client.conversations_history(
-                    channel=post.channel, include_all_metadata=True, limit=100
-                )
-        except SlackApiError:
-            return None
-        for message in answer.get("messages") or ():
-            payload = (message.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("id") == post.rollout and payload.get("key") == post.key:
-                # What it shows is unknown: an empty digest makes the next comparison edit it.
-                found = replace(post, ts=str(message["ts"]), digest="")
-                await self._record(found)
-                posts[post.key] = found
-                return found
-        return None
+            stretch.append(row)
+    return [*wanted, _lines(r, stretch)] if stretch else wanted
 
 
-def _gates(r: Rollout, posts: dict[str, Post]) -> list[Wanted]:
-    wanted = [
-        Wanted(f"gate:{gate.id}", r.channel, cards.closed_gate(r, gate))
-        for gate in r.closed
-        if f"gate:{gate.id}" in posts
-    ]
-    if r.gate is not None:
-        wanted.append(Wanted(f"gate:{r.gate.id}", r.channel, cards.gate_card(r, r.gate)))
-    return wanted
+def _length(stretch: list[JournalRow]) -> int:
+    return sum(len(told(row.entry)) + 1 for row in stretch)
 
 
-def _lines(r: Rollout, stretch: list[JournalRow]) -> list[Wanted]:
-    if not stretch:
-        return []
+def _broadcast(r: Rollout, row: JournalRow) -> Wanted:
+    return Wanted(
+        f"line:{row.id}",
+        r.channel,
+        cards.broadcast(r, row.entry),
+        in_thread=True,
+        also_in_channel=True,
+        editable=False,
+    )
+
+
+def _lines(r: Rollout, stretch: list[JournalRow]) -> Wanted:
     entries: list[Entry] = [row.entry for row in stretch]
-    whisper = tuple(e.text for e in entries if e.tell == "requester")
-    key = f"line:{stretch[-1].id}"
-    message = cards.thread_lines(entries)
-    return [
-        Wanted(key, r.channel, message, in_thread=True, editable=False, whisper=whisper),
-    ]
+    return Wanted(
+        f"line:{stretch[-1].id}",
+        r.channel,
+        cards.thread_lines(entries),
+        in_thread=True,
+        editable=False,
+        whisper=tuple(e.text for e in entries if e.tell == "requester"),
+    )
 
 
-def _told_up_to(posts: dict[str, Post]) -> int:
+def _told_up_to(posts: Posts) -> int:
     """Return the journal entry up to which the thread has been told."""
-    told = [
+    told_lines = [
         int(key.partition(":")[2])
         for key, post in posts.items()
         if key.startswith("line:") and post.ts
     ]
-    return max(told, default=0)
+    return max(told_lines, default=0)

@@ -65,7 +65,9 @@ def _ended(r: Rollout) -> str:
         return f"live at 100 %, before it {escape(r.from_version)}"
     if r.phase is Phase.ROLLED_BACK:
         return f"{escape(r.from_version)} has all traffic again"
-    return escape(r.code or "cancelled")
+    if r.back is not None and r.armed is None:
+        return "cancelled before anything was written"
+    return escape((r.code or "cancelled").replace("_", " "))
 
 
 def _lines(r: Rollout) -> list[str]:

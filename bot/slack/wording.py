@@ -25,6 +25,8 @@ _SIGNS = {
 
 def sign(r: Rollout) -> str:
     """Return the emoji and the word of a phase; the word comes with every emoji."""
+    if r.phase is Phase.CANCELLED and r.armed is not None:
+        return "⚪ ended by hand"
     emoji, word = _SIGNS[r.phase]
     return f"{emoji} {word}"
 

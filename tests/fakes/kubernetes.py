@@ -96,6 +96,10 @@ class FakeCluster(SimulatedCluster):
         """Never answer."""
         self._faults.append(Fault("hang", method, path, times))
 
+    def heal(self) -> None:
+        """Forget all faults that are still queued."""
+        self._faults.clear()
+
     async def land(self) -> list[int]:
         """Let every held request arrive now; return how each was answered (to nobody)."""
         held, self._held = self._held, []

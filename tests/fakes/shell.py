@@ -1,6 +1,7 @@
 """A shell that types `sluice …` in this process: its own environment, streams that can be read afterwards, and doors
 that note what they were asked for."""
 
+import contextlib
 import io
 import json
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ class Shell:
     def sluice(self, *argv: str) -> Said:
         out, err = self.out(), io.StringIO()
         terminal = Terminal(out, err, io.BytesIO(self.stdin))
-        code = run(argv, self._doors(), environ=self.environ, terminal=terminal)
+        # What a door prints lands where the process would print it.
+        with contextlib.redirect_stdout(out):
+            code = run(argv, self._doors(), environ=self.environ, terminal=terminal)
         return Said(code, out.getvalue(), err.getvalue())
 
     def _doors(self) -> Doors:

@@ -26,6 +26,8 @@ class Sink:
     def __init__(self, key: bytes) -> None:
         self.deliveries: list[Delivery] = []
         self.answers: list[int | tuple[int, dict[str, str]]] = []
+        self.arrived = asyncio.Event()
+        """Set by every delivery; whoever waits clears it."""
         self.elsewhere = 0
         self.hanging = False
         self.dropping = False
@@ -59,6 +61,7 @@ class Sink:
             "webhook-signature"
         ].split(" ")
         self.deliveries.append(Delivery(id_, int(stamp), json.loads(raw), raw, genuine))
+        self.arrived.set()
         if self.hanging:
             await self._let_go.wait()
         if self.dropping:

@@ -3,6 +3,7 @@
 Everything is real but the time: HTTP on loopback, the real clients, the real database file.
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,14 +14,14 @@ from typing import Any
 from aiohttp import ClientSession
 
 from bot.app.running import Bot
-from bot.rollout.values import Rollout
+from bot.rollout.values import Phase, Rollout
 from bot.sandbox.chat import Message
 from bot.sandbox.cluster import orion
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.settings.environment import Settings, read_settings
 from integrations.base import Lane
-from bot.sandbox.cluster import SimulatedCluster as FakeCluster
+from tests.fakes.kubernetes import FakeCluster
 from tests.fakes.sink import Sink
 from tests.fakes.slack import FakeSlack
 from tests.fakes.wheel import VirtualClock, VirtualWheel
@@ -40,7 +41,8 @@ alerts:
   - {{kind: webhook, url: "{sink}", secret: "{sink_secret}",
      events: [rollout.rolled_back, rollout.paused, rollout.needs_attention]}}
 environments:
-  production: {{approvers: [S0SRE], approvals: {approvals}, self_approval: false, gate_expires: {expires}}}
+  production: {{approvers: [S0SRE], approvals: {approvals}, self_approval: false, gate_expires: {expires},
+               on_expiry: {on_expiry}, freeze: {freeze}}}
   staging: {{approvals: 0}}
 services:
   auth-service:
@@ -52,14 +54,24 @@ services:
                  container: auth-service, image: ghcr.io/orion/auth}}
       traffic: {{kind: istio, virtual_service: auth-service, route: primary}}
       metrics: {{source: main, template: istio}}
-      canary: {{steps: [5, 25, 50, 100], soak: {soak}, auto_promote: false}}
+      canary: {{steps: {steps}, soak: {soak}, auto_promote: false, retention: {retention}}}
       checks:
         - {{metric: error_rate, above: 5, then: rollback}}
-        - {{metric: latency_p95, above: 500, then: warn}}
+        - {{metric: latency_p95, above: 500, then: {slow}}}
       min_requests: {min_requests}
 """
 
-DEFAULTS = {"approvals": 1, "expires": "24h", "soak": "1m", "min_requests": 50}
+DEFAULTS = {
+    "approvals": 1,
+    "expires": "24h",
+    "on_expiry": "hold",
+    "freeze": "[]",
+    "steps": "[5, 25, 50, 100]",
+    "soak": "1m",
+    "retention": "0s",
+    "slow": "warn",
+    "min_requests": 50,
+}
 
 
 class Stage:
@@ -75,6 +87,11 @@ class Stage:
     wheel: VirtualWheel
     http: ClientSession
 
+    cluster_type = FakeCluster
+    slack_type = FakeSlack
+    sink_type = Sink
+    prometheus_type = SimulatedPrometheus
+
     @classmethod
     @asynccontextmanager
     async def opened(cls, folder: Path, **overrides: Any) -> AsyncIterator["Stage"]:
@@ -88,7 +105,7 @@ class Stage:
 
     async def raise_world(self, folder: Path, overrides: dict[str, Any]) -> None:
         self.clock = VirtualClock()
-        self.cluster = FakeCluster(clock=self.clock, pod_start=10)
+        self.cluster = self.cluster_type(clock=self.clock, pod_start=10)
         orion(self.cluster)
         self.cluster.object("deployments", "orion", "auth-service-stable")
         await self.cluster.start()
@@ -96,11 +113,11 @@ class Stage:
         self.traffic = SimulatedTraffic(
             self.cluster, self.clock, service="auth-service", namespace="orion"
         )
-        self.prometheus = SimulatedPrometheus(self.traffic, self.clock)
+        self.prometheus = self.prometheus_type(self.traffic, self.clock)
         prometheus = await self.prometheus.start()
-        self.sink = Sink(SINK_KEY)
+        self.sink = self.sink_type(SINK_KEY)
         sink = await self.sink.start()
-        self.slack = FakeSlack("http://127.0.0.1:9", SECRET, "xoxb-test-token")
+        self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
         await self.slack.start()
         await self.slack.populate()
         values = {
@@ -181,6 +198,35 @@ class Stage:
         """Let time pass."""
         await self.wheel.turn(seconds, self.settled)
 
+    async def deploy(self, version: str = "v2.0.0", options: str = "steps=50,100") -> None:
+        """Start a rollout and let it reach its first weight: 50 % after 15 seconds."""
+        await self.say(f"/deploy auth-service {version} to production {options}")
+        await self.wait(15)
+
+    async def deploy_to_gate(self, version: str = "v2.0.0") -> None:
+        """Start a rollout and let it come to its first gate, at 50 %."""
+        await self.deploy(version)
+        await self.wait(75)
+
+    async def deploy_to_promote(self) -> None:
+        """Bring v2.0.0 to 100 % and approve the last gate: Promote begins."""
+        await self.deploy_to_gate()
+        await self.press("Promote to 100 %")
+        await self.wait(90)
+        await self.press("Promote to stable")
+
+    async def ship(self, version: str) -> None:
+        """Bring a version to the end."""
+        await self.deploy_to_gate(version)
+        await self.press("Promote to 100 %")
+        await self.wait(90)
+        await self.press("Promote to stable")
+        await self.wait(60)
+
+    def mend(self, version: str) -> None:
+        """Let the pods of a version be well again."""
+        self.cluster.mend_image(f"ghcr.io/orion/auth:{version}")
+
     # ---- what can be seen -------------------------------------------------------------------------------------------
 
     @property
@@ -210,6 +256,38 @@ class Stage:
     def story(self) -> str:
         card = self.slack.card(DEPLOYS)
         return "\n".join(self.slack.text_of(m) for m in self.slack.thread(card.ts))
+
+    def heard(self, person: str = DANA) -> str:
+        """What the bot last told this person alone."""
+        return self.slack.text_of(self.slack.ephemerals(person)[-1])
+
+    async def alerts(self, kind: str) -> list[dict[str, Any]]:
+        """The data of all alerts of one type that have reached the sink; waits for the first one."""
+        async with asyncio.timeout(5):
+            while not (found := [d for d in self.sink.deliveries if d.body["type"] == kind]):
+                self.sink.arrived.clear()
+                await self.sink.arrived.wait()
+        assert all(delivery.genuine for delivery in found)
+        return [delivery.body["data"] for delivery in found]
+
+    @property
+    def as_armed(self) -> bool:
+        """Whether the world is what it was before: v1.0.0 with all traffic, its four pods, no canary pods."""
+        return (
+            self.weights == (100, 0)
+            and self.image(Lane.STABLE) == self.image(Lane.CANARY) == "ghcr.io/orion/auth:v1.0.0"
+            and (self.pods(Lane.STABLE), self.pods(Lane.CANARY)) == (4, 0)
+        )
+
+    async def phase(self) -> tuple[Phase, str]:
+        """Phase and code of the newest rollout."""
+        row = await self.row()
+        return row.phase, row.code
+
+    async def told(self) -> list[str]:
+        """The journal of the newest rollout: `verb` or `verb:code`, in order."""
+        lines = await self.bot.store.journal((await self.row()).id)
+        return [f"{x.entry.verb}:{x.entry.code}".rstrip(":") for x in lines]
 
     def channel(self, name: str = DEPLOYS) -> list[str]:
         return [self.slack.text_of(m) for m in self.slack.messages(name)]

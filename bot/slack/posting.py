@@ -1,0 +1,236 @@
+"""One message in Slack: post it once, edit it while Slack allows it, find it again when the answer was lost.
+
+A message is recorded as on its way before it is sent; after a crash in between it is looked for by its metadata, and
+only where Slack does not let us look it may appear twice.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from aiohttp import ClientError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.limits import problems
+from bot.slack.message import Message
+from bot.store import Post, Store
+
+log = logging.getLogger("sluice.posting")
+
+EVENT_TYPE = "sluice_rollout"
+UNREACHABLE = (ClientError, TimeoutError, OSError)
+"""What the client raises when there was no answer at all."""
+
+_GONE = {"message_not_found", "edit_window_closed", "cant_update_message", "is_inactive"}
+_NO_THREAD = {"thread_not_found", "message_not_found"}
+_REFUSED_BLOCKS = {"invalid_blocks", "msg_too_long", "invalid_blocks_format"}
+_UNSURE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+"""Refusals after which Slack itself does not know whether it was done."""
+_PAGE = 200
+
+Posts = dict[str, Post]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One message that should be there."""
+
+    key: str
+    channel: str
+    message: Message
+    in_thread: bool = False
+    also_in_channel: bool = False
+    """Show a thread reply in the channel too."""
+    editable: bool = True
+    whisper: tuple[str, ...] = ()
+    """Sentences that the requester is told besides, for them alone."""
+
+
+def refused_with(error: SlackApiError) -> str:
+    """Return the code of a clear no; `""` when the answer was none (5xx, a page of HTML) and anything may be true."""
+    data = getattr(error.response, "data", None)
+    code = str(data.get("error") or "") if isinstance(data, dict) else ""
+    return "" if code in _UNSURE else code
+
+
+def retry_after(error: SlackApiError) -> float:
+    """Return the seconds that Slack asks to be left alone, 0 when it does not."""
+    asked = str((getattr(error.response, "headers", None) or {}).get("Retry-After", ""))
+    return float(asked) if asked.isdecimal() else 0.0
+
+
+class Poster:
+    """Puts messages of rollouts where they should be."""
+
+    def __init__(self, store: Store, client: AsyncWebClient, now: Callable[[], datetime]) -> None:
+        """Speak through `client`; `now` stamps what was posted."""
+        self._store = store
+        self._client = client
+        self._now = now
+
+    async def put(self, rollout: str, wanted: Wanted, posts: Posts) -> bool:
+        """Post or edit one message, if it is not there or looks different; returns whether it was posted anew.
+
+        Raises `SlackApiError` and `UNREACHABLE`. `posts` is brought up to date.
+        """
+        post = posts.get(wanted.key)
+        if post is not None and not post.ts:
+            post = await self._recover(post, posts, in_thread=wanted.in_thread)
+        if post is not None and (post.digest == wanted.message.digest or not wanted.editable):
+            return False
+        gone = "" if post is None else await self._edit(wanted, post)
+        if post is not None and not gone:
+            await self._record(replace(post, digest=wanted.message.digest), posts)
+            return False
+        fresh = await self._post(rollout, wanted, posts)
+        if post is not None and gone != "message_not_found":
+            await self._lead_on(post, fresh)
+        return True
+
+    async def find_lost_lines(self, posts: Posts) -> None:
+        """Settle thread messages that were on their way, before the stretch they belong to is cut anew."""
+        for post in [p for p in posts.values() if p.key.startswith("line:") and not p.ts]:
+            if await self._recover(post, posts, in_thread=True) is None:
+                await self._forget(post.rollout, post.key, posts)
+
+    async def whisper(self, channel: str, user: str, message: Message) -> None:
+        """Tell one person; an ephemeral message is best effort, the thread has it too."""
+        if not user.startswith(("U", "W")):
+            return
+        try:
+            await self._client.chat_postEphemeral(channel=channel, user=user, **message.payload())
+        except (SlackApiError, *UNREACHABLE):
+            log.warning("an answer did not reach %s", user)
+
+    async def permalink(self, post: Post | None) -> str:
+        """Return the link to a message, `""` when there is none to be had. Never raises."""
+        if post is None or not post.ts:
+            return ""
+        try:
+            answer = await self._client.chat_getPermalink(channel=post.channel, message_ts=post.ts)
+        except (SlackApiError, *UNREACHABLE):
+            return ""
+        return str(answer.get("permalink") or "")
+
+    async def _post(self, rollout: str, wanted: Wanted, posts: Posts) -> Post:
+        extra: dict[str, Any] = {
+            "metadata": {
+                "event_type": EVENT_TYPE,
+                "event_payload": {"id": rollout, "key": wanted.key},
+            },
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        if wanted.in_thread:
+            extra |= {"thread_ts": posts["card"].ts, "reply_broadcast": wanted.also_in_channel}
+        digest = wanted.message.digest
+        post = Post(rollout, wanted.key, wanted.channel, "", digest, self._now())
+        await self._record(post, posts)
+        try:
+            answer = await self._send(wanted, extra)
+        except SlackApiError as error:
+            await self._not_posted(rollout, wanted, refused_with(error), posts)
+            raise
+        channel = str(answer.get("channel") or wanted.channel)
+        return await self._record(replace(post, channel=channel, ts=str(answer["ts"])), posts)
+
+    async def _not_posted(self, rollout: str, wanted: Wanted, code: str, posts: Posts) -> None:
+        """Slack said no: the message is certainly not there, so nothing has to be looked for."""
+        if code:
+            await self._forget(rollout, wanted.key, posts)
+        if wanted.in_thread and code in _NO_THREAD:
+            # Somebody deleted the card: the next look posts it afresh, and the thread goes on under it.
+            await self._forget(rollout, "card", posts)
+
+    async def _send(self, wanted: Wanted, extra: dict[str, Any]) -> Any:
+        body = _sendable({**wanted.message.payload(), **extra}, wanted.message)
+        try:
+            return await self._client.chat_postMessage(channel=wanted.channel, **body)
+        except SlackApiError as error:
+            if refused_with(error) not in _REFUSED_BLOCKS:
+                raise
+            log.exception("Slack refused the blocks, sent as text")
+        bare = {**extra, **wanted.message.bare()}
+        return await self._client.chat_postMessage(channel=wanted.channel, **bare)
+
+    async def _edit(self, wanted: Wanted, post: Post) -> str:
+        """Edit a message; returns Slack's reason when it can no longer be edited and has to be posted anew."""
+        try:
+            await self._update(wanted.message, post)
+        except SlackApiError as error:
+            code = refused_with(error)
+            if code not in _GONE:
+                raise
+            return code
+        return ""
+
+    async def _update(self, message: Message, post: Post) -> None:
+        body = _sendable({**message.payload(), "channel": post.channel, "ts": post.ts}, message)
+        try:
+            await self._client.chat_update(**body)
+        except SlackApiError as error:
+            if refused_with(error) not in _REFUSED_BLOCKS:
+                raise
+            log.exception("Slack refused the blocks, sent as text")
+            # Without `blocks: []` the old blocks, and with them the old buttons, would stay.
+            await self._client.chat_update(
+                channel=post.channel, ts=post.ts, blocks=[], **message.bare()
+            )
+
+    async def _lead_on(self, old: Post, fresh: Post) -> None:
+        """Say under a message that can no longer be edited where it goes on; best effort."""
+        link = await self.permalink(fresh)
+        text = f"Slack no longer lets me edit this message. It goes on here: {link}"
+        try:
+            await self._client.chat_postMessage(
+                channel=old.channel, thread_ts=old.ts, text=text, unfurl_links=False
+            )
+        except (SlackApiError, *UNREACHABLE):
+            log.warning("no link was left under an old message of %s", old.rollout)
+
+    async def _recover(self, post: Post, posts: Posts, *, in_thread: bool) -> Post | None:
+        """Look for a message that was on its way when the process died; None means: send it (again)."""
+        for message in await self._said(post.channel, posts.get("card") if in_thread else None):
+            payload = (message.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("id") == post.rollout and payload.get("key") == post.key:
+                # What it shows is unknown: an empty digest makes the next comparison edit it.
+                return await self._record(replace(post, ts=str(message["ts"]), digest=""), posts)
+        return None
+
+    async def _said(self, channel: str, card: Post | None) -> Sequence[dict[str, Any]]:
+        """Return the newest messages of a channel, or those under a card; nothing where we may not look."""
+        options: dict[str, Any] = {"include_all_metadata": True, "limit": _PAGE}
+        try:
+            if card is not None and card.ts:
+                ask = self._client.conversations_replies
+                answer = await ask(channel=card.channel, ts=card.ts, **options)
+            else:
+                answer = await self._client.conversations_history(channel=channel, **options)
+        except SlackApiError as error:
+            if not refused_with(error):
+                raise
+            return ()
+        return answer.get("messages") or ()
+
+    async def _record(self, post: Post, posts: Posts) -> Post:
+        async with self._store.writing() as writing:
+            await writing.put_post(post)
+        posts[post.key] = post
+        return post
+
+    async def _forget(self, rollout: str, key: str, posts: Posts) -> None:
+        async with self._store.writing() as writing:
+            await writing.forget_post(rollout, key)
+        posts.pop(key, None)
+
+
+def _sendable(body: dict[str, Any], message: Message) -> dict[str, Any]:
+    faults = problems(body)
+    if not faults:
+        return body
+    log.error("a message breaks Slack's limits, sent as text: %s", "; ".join(faults))
+    kept = {name: value for name, value in body.items() if name not in {"text", "blocks"}}
+    return {**kept, **message.bare()}

@@ -1,0 +1,330 @@
+"""`advance` against a small world, with everything that people, pods, numbers and crashes can do in between.
+
+The machine below is the reconciler in memory: it observes what `need` asks for, advances, "saves", and writes the
+intent, which may land at once, later, never, or be followed by a crash. Whatever the order, the promises hold.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bot.policy import Actor, Membership, allow
+from bot.rollout import advance
+from bot.rollout.acts import WrongStateError, extend, go_back, pause, resume
+from bot.rollout.gates import vote
+from bot.rollout.intents import fence_of, intent_state
+from bot.rollout.pace import need, wake_at
+from bot.rollout.seen import Seen
+from bot.rollout.values import Phase, PutLane, PutWeight, Rollout, Rules, Trouble
+from integrations.base import Lane, LaneState, Split
+from strategies import compile_plan
+from strategies.plan import Check, SetWeight, Switch
+from strategies.request import Request
+from strategies.verdict import Look, Sample
+
+OLD, NEW = "repo/app:v1", "repo/app:v2"
+FORWARD = {Phase.RUNNING, Phase.WAITING, Phase.PAUSED}
+
+
+@dataclass
+class Pods:
+    image: str
+    replicas: int
+    ready: int
+
+
+def lane_state(pods: Pods) -> LaneState:
+    settled = pods.ready == pods.replicas
+    return LaneState(pods.image, pods.replicas, pods.ready, settled, token="1")
+
+
+class Walk(RuleBasedStateMachine):
+    @initialize(
+        steps=st.sampled_from([(100.0,), (5.0, 100.0), (10.0, 50.0, 100.0)]),
+        approvals=st.integers(0, 2),
+        retention=st.sampled_from([0, 90]),
+        strategy=st.sampled_from(["canary", "direct"]),
+        on_expiry=st.sampled_from(["hold", "rollback"]),
+    )
+    def request(self, steps, approvals, retention, strategy, on_expiry):
+        self.now = datetime(2026, 11, 21, tzinfo=UTC)
+        approvers = ("U0ANA", "U0BEN") if approvals else ()
+        plan = compile_plan(
+            Request(
+                "app", "production", "v2", strategy, steps, (60,) * len(steps),
+                checks=(Check("error_rate", above=5),), min_requests=10, approvals=approvals,
+                approvers=approvers, gate_expires=600, on_expiry=on_expiry, retention=retention,
+            )
+        )  # fmt: skip
+        rules = Rules(approvals, approvers, 600, on_expiry)
+        self.row = Rollout("r-1", "app", "production", "v2", plan, "U0DANA", self.now, 1, rules)
+        self.pods = {Lane.STABLE: Pods(OLD, 4, 4), Lane.CANARY: Pods(OLD, 0, 0)}
+        self.weight, self.fence = 0.0, ""
+        self.errors: float | None = 0.2
+        self.looked = None
+        self.late: list[tuple[float, str]] = []
+        self.raised_after_rollback = False
+        self.foreign = False
+        self.down = False
+        self.gates: dict[str, int] = {}
+        self.turns()
+
+    # ---- the reconciler in memory -------------------------------------------------------------------------------
+
+    def observe(self) -> Seen:
+        wanted = need(self.row, self.now, self.looked)
+        if self.down and (wanted.split or wanted.lanes or wanted.inspect):
+            return Seen(self.now, trouble=Trouble("unreachable", "It is down.", self.now))
+        look = None
+        if wanted.window:
+            self.looked = self.now
+            look = self.look(wanted.window)
+        lanes = {lane: lane_state(pods) for lane, pods in self.pods.items()}
+        return Seen(
+            self.now,
+            split=Split(self.weight, "1", self.fence) if wanted.split else None,
+            lanes=lanes if wanted.lanes else None,
+            findings=() if wanted.inspect else None,
+            look=look,
+            image=NEW,
+        )
+
+    def look(self, window: int) -> Look:
+        samples = (
+            Sample("requests", 1000.0, None if self.errors is None else 1000.0),
+            Sample("error_rate", 0.2, self.errors),
+        )
+        return Look(self.now, window, samples)
+
+    def save(self, after: Rollout) -> None:
+        before = self.row
+        self.check_transition(before, after)
+        self.row = replace(after, revision=before.revision + 1, news=())
+
+    def turns(self, *, crash: bool = False, late: bool = False) -> None:
+        for _ in range(30):
+            seen = self.observe()
+            after = advance(self.row, seen)
+            assert advance(self.row, seen) == after, "the same sight gives the same answer"
+            changed = after != self.row
+            if changed:
+                self.save(after)
+            if crash:
+                return
+            if seen.trouble is not None or not (self.write(seen, late=late) or changed):
+                return
+        raise AssertionError("it never comes to rest")
+
+    def write(self, seen: Seen, *, late: bool) -> bool:
+        r = self.row
+        if r.phase not in {Phase.RUNNING, Phase.ROLLING_BACK} or r.intent is None:
+            return False
+        if intent_state(r, seen) != "pending":
+            return False
+        match r.intent:
+            case PutWeight(percent=percent) if seen.split is not None:
+                if late:
+                    self.late.append((percent, r.fence))
+                    return False
+                self.put_weight(percent, r.fence)
+            case PutLane(lane=lane, image=image, replicas=replicas) if seen.lanes is not None:
+                self.put_lane(lane, image, replicas)
+            case _:
+                return False
+        return True
+
+    def put_weight(self, percent: float, fence: str) -> None:
+        if fence_of(fence) < fence_of(self.fence):
+            return  # the object carries a newer decision: the adapter refuses
+        going_up = percent > self.weight
+        assert not going_up or self.pods[Lane.CANARY].ready > 0, "traffic to a canary without pods"
+        if going_up and self.row.phase is Phase.ROLLING_BACK:
+            self.raised_after_rollback = True
+        if percent < self.weight and not self.forced:
+            assert self.pods[Lane.STABLE].ready > 0, "traffic to a stable lane without pods"
+        self.weight, self.fence = percent, fence
+
+    @property
+    def forced(self) -> bool:
+        return self.row.back is not None and self.row.back.force
+
+    def put_lane(self, lane: Lane, image: str, replicas: int) -> None:
+        pods = self.pods[lane]
+        carries = self.weight > 0 if lane is Lane.CANARY else self.weight < 100
+        assert replicas >= pods.replicas or not carries, "a lane with traffic lost pods"
+        if lane is Lane.STABLE and image != pods.image and not self.foreign:
+            assert self.weight in {0.0, 100.0}
+        ready = pods.ready if image == pods.image else 0
+        self.pods[lane] = Pods(image, replicas, min(ready, replicas))
+
+    # ---- what happens -------------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([1, 5, 30, 61, 700]))
+    def time_passes(self, seconds):
+        end = self.now + timedelta(seconds=seconds)
+        for _ in range(400):
+            due = wake_at(self.row, self.now, self.looked)
+            if due is None or due > end:
+                break
+            assert due >= self.now
+            self.now = max(due, self.now + timedelta(milliseconds=100))
+            self.turns()
+        self.now = max(end, self.now)
+
+    @rule()
+    def pods_get_ready(self):
+        for pods in self.pods.values():
+            pods.ready = pods.replicas
+        self.turns()
+
+    @rule()
+    def a_write_is_on_its_way(self):
+        self.turns(late=True)
+
+    @rule()
+    def writes_land_late(self):
+        for percent, fence in self.late:
+            if fence_of(fence) >= fence_of(self.fence):
+                self.weight, self.fence = percent, fence
+        self.late.clear()
+        self.turns()
+
+    @rule()
+    def the_process_dies_after_saving(self):
+        self.turns(crash=True)
+        self.looked = None
+
+    @rule(errors=st.sampled_from([0.2, 0.2, 0.2, 0.2, 0.2, 40.0, None]))
+    def numbers_change(self, errors):
+        self.errors = errors
+
+    @rule(down=st.sampled_from([True, False, False]))
+    def the_target_is_out_of_reach(self, down):
+        self.down = down
+
+    @precondition(lambda self: self.row.armed is not None and self.row.phase in FORWARD)
+    @rule(weight=st.sampled_from([0.0, 30.0]))
+    def somebody_edits_the_weights(self, weight):
+        if self.pods[Lane.CANARY].ready or weight == 0:
+            self.weight, self.foreign = weight, True
+
+    @precondition(lambda self: self.row.gate is not None)
+    @rule(person=st.sampled_from(["U0ANA", "U0BEN", "U0DANA", "U0EVE"]))
+    def somebody_promotes(self, person):
+        decision = allow(Actor(person, "slack"), "promote", self.row, Membership())
+        if decision.allowed:
+            if self.row.gate.groups:
+                assert person in {"U0ANA", "U0BEN"}, "I12: not an approver"
+            self.save(vote(self.row, person, self.now))
+            self.turns()
+
+    @rule(act=st.sampled_from(["pause", "resume", "extend"]))
+    def somebody_steers(self, act):
+        with suppress(WrongStateError):
+            match act:
+                case "pause":
+                    self.save(pause(self.row, "U0OLU", "", self.now))
+                case "resume":
+                    self.save(resume(self.row, "U0OLU", self.now))
+                case "extend":
+                    self.save(extend(self.row, "U0OLU", 120, self.now))
+            self.turns()
+
+    @rule(times=st.integers(1, 3))
+    def it_goes_well_for_a_while(self, times):
+        for _ in range(times):
+            self.pods_get_ready()
+            self.time_passes(61)
+            for person in ("U0ANA", "U0BEN"):
+                if self.row.gate is not None and self.row.phase is Phase.WAITING:
+                    self.somebody_promotes(person)
+
+    @rule(force=st.booleans(), whim=st.integers(0, 5))
+    def somebody_rolls_back(self, force, whim):
+        final = self.row.phase.final
+        if whim:
+            return
+        with suppress(WrongStateError):
+            self.save(go_back(self.row, "U0OLU", "", self.now, force=force))
+            assert not final
+            self.turns()
+
+    # ---- what must hold -----------------------------------------------------------------------------------------
+
+    def check_transition(self, before: Rollout, after: Rollout) -> None:
+        assert not before.phase.final or before.phase is after.phase, "final rows never reopen"
+        if before.phase is Phase.ROLLING_BACK:
+            back = {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.NEEDS_ATTENTION, Phase.CANCELLED}
+            assert after.phase in back, "rollback is absorbing"
+        assert after.cursor >= before.cursor, "the cursor never goes back"
+        if isinstance(after.intent, PutWeight) and after.intent != before.intent:
+            self.check_weight_intent(before, after)
+        for gate in {c.id for c in after.closed} - {c.id for c in before.closed}:
+            self.gates[gate] = self.gates.get(gate, 0) + 1
+            assert self.gates[gate] == 1, "I4: a gate closes once"
+        passed = before.plan.steps[before.cursor : after.cursor]
+        if any(type(s).__name__ == "Soak" for s in passed) and before.gate is None:
+            assert self.errors is not None, "I10: unknown metrics advanced"
+            assert before.progress.seconds(self.now) >= 60, "I11: the soak was cut short"
+
+    def check_weight_intent(self, before: Rollout, after: Rollout) -> None:
+        percent = after.intent.percent
+        if after.phase is Phase.ROLLING_BACK:
+            assert percent == 0, "going back goes home"
+        elif after.phase is Phase.RUNNING and isinstance(after.step, SetWeight | Switch):
+            weights = {0.0, *after.plan.weights}
+            assert percent in weights, "I3: weights are those of the plan"
+            assert percent >= before.weight, "I3: forward weights only rise"
+
+    @invariant()
+    def no_weight_is_raised_after_a_rollback_was_recorded(self):
+        assert not self.raised_after_rollback  # I2
+
+    @invariant()
+    def the_end_is_what_it_says(self):
+        if self.row.phase is Phase.ROLLED_BACK:  # I5
+            assert self.weight == 0
+            assert self.pods[Lane.STABLE].image == OLD
+            assert (self.pods[Lane.CANARY].image, self.pods[Lane.CANARY].replicas) == (OLD, 0)
+        if self.row.phase is Phase.SUCCEEDED:
+            assert self.weight == 0
+            assert self.pods[Lane.STABLE].image == NEW
+            assert self.pods[Lane.STABLE].ready > 0
+            assert self.pods[Lane.CANARY].replicas == 0
+
+    @invariant()
+    def a_live_row_has_a_next_look_or_a_gate(self):
+        if not self.row.phase.final:  # I9
+            due = wake_at(self.row, self.now, self.looked)
+            assert due is not None
+            assert due <= self.now + timedelta(days=1)
+
+    @invariant()
+    def a_gate_is_open_only_while_waiting(self):
+        assert (self.row.gate is not None) == (self.row.phase is Phase.WAITING)
+
+    def teardown(self):
+        """I16: with all faults healed, and one person who wants it back, the world comes home."""
+        if not hasattr(self, "row"):
+            return
+        self.down, self.errors = False, 0.2
+        with suppress(WrongStateError):
+            self.save(go_back(self.row, "U0OLU", "", self.now))
+        for _ in range(6):
+            self.pods_get_ready()
+            self.time_passes(61)
+        assert self.row.phase.final
+        self.the_end_is_what_it_says()
+
+
+Walk.TestCase.settings = settings(
+    max_examples=200,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+test_every_walk_keeps_the_promises = Walk.TestCase

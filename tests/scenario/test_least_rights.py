@@ -1,0 +1,64 @@
+"""The Role in deploy/kubernetes.yaml is what a whole rollout needs: not less, and not more."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from bot.rollout.values import Phase
+from tests.scenario.stage import Stage
+
+MANIFEST = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
+DISCOVERY = "/apis/networking.istio.io"
+"""Open to every account that a cluster knows."""
+
+_PATH = re.compile(
+    r"/(?:api|apis/(?P<group>[^/]+))/[^/]+/namespaces/orion/(?P<plural>\w+)(?:/(?P<name>[^/]+))?"
+)
+
+Right = tuple[str, str, str, str]
+"""Group, resource, verb, name (`""`: any)."""
+
+
+def granted() -> set[Right]:
+    (role,) = [d for d in yaml.safe_load_all(MANIFEST.read_text("utf-8")) if d["kind"] == "Role"]
+    return {
+        (group, resource, verb, name)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [""])
+    }
+
+
+def right_for(method: str, path: str) -> Right:
+    found = _PATH.fullmatch(path)
+    assert found is not None, f"{path} needs a right outside of the namespace"
+    name = found["name"] or ""
+    verb = {"GET": "get" if name else "list", "PATCH": "patch"}[method]
+    return found["group"] or "", found["plural"], verb, name
+
+
+def allowed(right: Right, rights: set[Right]) -> bool:
+    return right in rights or (*right[:3], "") in rights
+
+
+async def test_a_walk_to_the_end_needs_exactly_the_rights_of_the_role(tmp_path):
+    async with Stage.opened(tmp_path, steps="[50, 100]") as stage:
+        await stage.say("/deploy auth-service v2.0.0 to production")
+        await stage.wait(90)
+        await stage.press("Promote to 100 %")
+        await stage.wait(90)
+        await stage.press("Promote to stable")
+        await stage.wait(60)
+        assert (await stage.row()).phase is Phase.SUCCEEDED
+        needed = {right_for(m, p) for m, p in stage.cluster.requests if p != DISCOVERY}
+    rights = granted()
+    assert {right for right in needed if not allowed(right, rights)} == set()
+    used = {
+        right
+        for right in rights
+        if any(n[:3] == right[:3] and right[3] in {"", n[3]} for n in needed)
+    }
+    assert used == rights
