@@ -123,7 +123,8 @@ def _may_promote(actor: Actor, r: Rollout, gate: Gate, membership: Membership) -
         )
     if not gate.groups and r.rules.approvals == 0:
         return YES
-    if not r.rules.self_approval and r.requester in actor.ids:
+    machine = actor.door == "rest"  # a token never votes for what it or its owner requested, whatever is configured
+    if (machine or not r.rules.self_approval) and r.requester in actor.ids:
         return Decision(
             False,
             "self_approval",

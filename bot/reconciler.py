@@ -49,6 +49,8 @@ class Reconciler:
         self._touched = touched
         self._timers: Timers | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        """Turns that were interrupted and may need a moment to end."""
         self._looked: dict[str, datetime] = {}
         self._failures: dict[str, int] = {}
         # A lock lives as long as a turn holds it or waits for it.
@@ -70,6 +72,8 @@ class Reconciler:
         if running is not None:
             # At once, and not by the next turn: that one may itself be interrupted before it has begun.
             running.cancel()
+            self._ending.add(running)
+            running.add_done_callback(self._ending.discard)
         self._begin(rollout)
 
     def _begin(self, rollout: str) -> None:
@@ -124,8 +128,8 @@ class Reconciler:
 
     async def settled(self) -> None:
         """Wait until no turn is being taken."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        while turns := [*self._tasks.values(), *self._ending]:
+            await asyncio.wait(turns)
             await asyncio.sleep(0)
 
     async def stop(self) -> None:
@@ -133,8 +137,8 @@ class Reconciler:
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if tasks or self._ending:
+            await asyncio.wait([*tasks, *self._ending])
 
     async def boot(self) -> int:
         """Take up every rollout that may have something to do; returns how many."""

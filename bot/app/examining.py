@@ -6,13 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
 
 from bot.app.targets import Targets
 from bot.cli.doors import Finding, Health
 from bot.grammar.verbs import Deploy
 from bot.settings import Config, ConfigError, Settings, SettingsError, load_config, read_settings
-from bot.slack.speaking import web_client
+from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import Store
 from integrations.base import IntegrationError
 
@@ -82,11 +81,9 @@ async def _slack(settings: Settings) -> Health:
         client = web_client(settings.slack_bot_token.reveal(), settings.slack_api_url, session)
         try:
             answer = await client.auth_test()
-        except SlackApiError as error:
-            reason = str(error.response.get("error"))
-            return Health("slack", "fail", reason, "Check SLACK_BOT_TOKEN.")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Health("slack", "fail", type(error).__name__, "Check the network to Slack.")
+        except TROUBLE as error:
+            fix = "Check SLACK_BOT_TOKEN and the network to Slack."
+            return Health("slack", "fail", reason(error), fix)
     return Health(
         "slack", "ok", f"{answer.get('team', 'workspace')} as {answer.get('user', 'bot')}"
     )

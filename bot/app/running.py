@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import aiohttp
-from aiohttp import ClientError, web
-from slack_sdk.errors import SlackApiError
+from aiohttp import web
 
 from bot.api import Doors, api
 from bot.app.targets import Targets, subscriptions
@@ -22,7 +21,7 @@ from bot.slack.announcer import Announcer
 from bot.slack.directory import SlackDirectory
 from bot.slack.inbox import Inbox
 from bot.slack.listeners import SlackDoor
-from bot.slack.speaking import web_client
+from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import Inbound, Store
 from integrations.base import IntegrationError
 
@@ -54,17 +53,19 @@ class Bot:
         self.announcer = Announcer(store, client, clock.now, config.slack.alert_channel)
         self.outbox = Outbox(store, subscriptions(config), clock.now, self._links)
         self.reconciler = Reconciler(store, self.targets.of, clock.now, self._touched)
+        directory = SlackDirectory(client, clock.now)
         self.commands = Commands(
             World(
                 store=store,
                 config=config,
-                directory=SlackDirectory(client, clock.now),
+                directory=directory,
                 now=clock.now,
                 wake=self.reconciler.wake,
             )
         )
         self.door = SlackDoor(
             commands=self.commands,
+            directory=directory,
             client=client,
             token=settings.slack_bot_token.reveal(),
             signing_secret=settings.slack_signing_secret.reveal(),
@@ -151,8 +152,8 @@ class Bot:
                 await self.door.greet()
                 if self.settings.slack_app_token is not None:
                     await self.door.connect_socket(self.settings.slack_app_token.reveal())
-            except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-                log.warning("Slack does not answer yet: %s", type(error).__name__)
+            except TROUBLE as error:
+                log.warning("Slack does not answer yet: %s", reason(error))
                 await asyncio.sleep(_GREETING_PAUSE)
             else:
                 break

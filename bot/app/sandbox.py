@@ -12,6 +12,7 @@ import tempfile
 import webbrowser
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.app.clock import SystemClock
@@ -24,6 +25,7 @@ from bot.sandbox.script import play
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import read_settings
+from integrations.base import Lane
 
 SERVICE, NAMESPACE, REPOSITORY = "checkout", "shop", "registry.example/checkout"
 
@@ -72,14 +74,7 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
     clock = SystemClock(options.speed)
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-")))
-        cluster = SimulatedCluster(clock=clock.now, pod_start=20)
-        orion(
-            cluster,
-            service=SERVICE,
-            namespace=NAMESPACE,
-            version="v1",
-            repository=REPOSITORY,
-        )
+        cluster = _running_for_an_hour(clock)
         await cluster.start()
         stack.push_async_callback(cluster.stop)
         traffic = SimulatedTraffic(cluster, clock.now, service=SERVICE, namespace=NAMESPACE)
@@ -112,6 +107,21 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
         yield Sandbox(bot, workspace, cluster, traffic, panel, api_token)
 
 
+def _running_for_an_hour(clock: SystemClock) -> SimulatedCluster:
+    """Return a cluster whose pods started an hour ago: whoever types at once must not hear that none is ready."""
+    age = timedelta(hours=1)
+
+    def now() -> datetime:
+        return clock.now() - age
+
+    cluster = SimulatedCluster(clock=now, pod_start=20)
+    orion(cluster, service=SERVICE, namespace=NAMESPACE, version="v1", repository=REPOSITORY)
+    for lane in Lane:
+        cluster.object("deployments", NAMESPACE, f"{SERVICE}-{lane.value}")
+    age = timedelta(0)
+    return cluster
+
+
 async def run(options: SandboxOptions) -> int:
     """Run a sandbox until it is interrupted, or until its script has been played."""
     if options.live:
@@ -120,6 +130,7 @@ async def run(options: SandboxOptions) -> int:
             "Leave it out for the stand-in workspace.",
             code="not_yet_available",
         )
+    over = _interruption()
     async with sandbox(options) as running:
         url = running.workspace.url
         print(f"The sandbox is ready: {url}/")  # noqa: T201 - the command line's own line
@@ -133,13 +144,14 @@ async def run(options: SandboxOptions) -> int:
         if options.script is not None:
             lines = await asyncio.to_thread(options.script.read_text, "utf-8")
             return await play(lines, running.workspace, running.panel)
-        await _interrupted()
+        await over.wait()
     return 0
 
 
-async def _interrupted() -> None:
+def _interruption() -> asyncio.Event:
+    """Listen to the signals before anything is said to be ready."""
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, over.set)
-    await over.wait()
+    return over

@@ -35,6 +35,7 @@ async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receip
         _known(world, command.service, command.environment)
     flying = await world.store.in_flight(command.service, command.environment)
     if command.to is None and len(flying) == 1:
+        _not_back_and_forth(flying[0])
         return await abort(world, flying[0].id, actor, receipt, command.reason, force=command.now)
     if command.to is None and len(flying) > 1:
         raise Refusal(
@@ -54,6 +55,17 @@ async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receip
     if flying:
         raise await busy(world.store, flying[0].id)
     return await _afterwards(world, command, actor, receipt)
+
+
+def _not_back_and_forth(r: Rollout) -> None:
+    """Refuse to undo an undoing by the same two words: in an incident two people say them."""
+    if r.rollback_of and r.phase is not Phase.ROLLING_BACK:
+        raise Refusal(
+            f"{r.service} in {r.environment} is already on its way back to {r.version} ({r.id}, by {r.requester}). "
+            f"Nothing was changed. To return to {r.from_version or 'the version before'} instead, use its card.",
+            code="already_rolling_back",
+            rollout=r,
+        )
 
 
 def _known(world: World, service: str, environment: str) -> None:
@@ -97,10 +109,9 @@ async def abort(
             async with world.store.writing() as writing:
                 now = world.now()
                 if receipt is not None:
-                    inbound = receipt.inbound(actor, actor.door, now, rollout)
+                    inbound = receipt.inbound(actor, actor.door, now, rollout, done=True)
                     if not await writing.receive(inbound):
                         return await repeated(world, receipt.key)
-                    await writing.settle(receipt.key, {"code": "ok"})
                 r = await writing.load(rollout)
                 check(policy.allow(actor, "rollback", r))
                 r = await writing.save(acts.go_back(r, actor.id, reason, now, force=force), now)

@@ -10,7 +10,7 @@ from bot.planning import plan_for, rules_for
 from bot.policy import Actor
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
-from bot.store import BusyError, Inbound, Store
+from bot.store import BusyError, Inbound, PoisonedRowError, Store
 from strategies.plan import Plan
 from strategies.request import PlanError
 
@@ -112,7 +112,14 @@ async def repeated(world: World, key: str) -> Answer:
 
 async def busy(store: Store, rollout: str) -> Refusal:
     """Return the refusal of a target that has a rollout in flight."""
-    r = await store.get(rollout)
+    try:
+        r = await store.get(rollout)
+    except PoisonedRowError:
+        return Refusal(
+            f"The target is held by {rollout}, whose stored row cannot be read. Look at the traffic by hand, then "
+            "mend the row in the database (the log names what is wrong with it).",
+            code="poisoned_row",
+        )
     where = "paused" if r.phase is Phase.PAUSED else f"at {r.weight:g} %"
     return Refusal(
         f"{r.service} in {r.environment} already has {r.version} in flight ({where}, {r.id}, by {r.requester}). "

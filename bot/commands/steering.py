@@ -131,14 +131,12 @@ async def act(
             async with world.store.writing() as writing:
                 now = world.now()
                 if receipt is not None and not await writing.receive(
-                    receipt.inbound(actor, actor.door, now, rollout)
+                    receipt.inbound(actor, actor.door, now, rollout, done=True)
                 ):
                     return await repeated(world, receipt.key)
                 r = await writing.load(rollout)
                 check(policy.allow(actor, verb, r))
                 r = await writing.save(change(r, now), now)
-                if receipt is not None:
-                    await writing.settle(receipt.key, {"code": "ok"})
         except StaleError:
             continue
         except acts.WrongStateError as error:

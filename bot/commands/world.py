@@ -26,9 +26,12 @@ class Receipt:
     key: str
     body: Mapping[str, Any]
 
-    def inbound(self, actor: Actor, door: str, now: datetime, rollout: str = "") -> Inbound:
-        """Return the inbox row of this receipt."""
-        return Inbound(self.key, door, actor.id, self.body, now, rollout)
+    def inbound(
+        self, actor: Actor, door: str, now: datetime, rollout: str = "", *, done: bool = False
+    ) -> Inbound:
+        """Return the inbox row of this receipt; `done` where its effect is committed together with it."""
+        answer = {"code": "ok"} if done else None
+        return Inbound(self.key, door, actor.id, self.body, now, rollout, answer)
 
 
 @dataclass(frozen=True, slots=True)

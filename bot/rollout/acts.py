@@ -95,7 +95,10 @@ def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:
 def go_back(
     r: Rollout, actor: str, reason: str, now: datetime, *, code: str = "asked", force: bool = False
 ) -> Rollout:
-    """Begin the rollback, from any phase that is not final. A second word changes nothing but may force."""
+    """Begin the rollback, from any phase that is not final.
+
+    `force` (`now`) counts only as a second word, once the rollback is held: nobody overrides what they were not told.
+    """
     if r.phase.final:
         raise WrongStateError(f"{r.target} has already ended.", code="already_ended")
     if r.phase is Phase.ROLLING_BACK and r.back is not None:
@@ -113,7 +116,6 @@ def go_back(
         automatic=False,
         weight=carried(r),
         judgement=r.judgement,
-        force=force,
     )
     return start_back(r, back)
 

@@ -16,6 +16,9 @@ from integrations.base import Lane, LaneState
 _LASTING = 3
 """Failed tries after which a rollback pages."""
 
+_GRACE = timedelta(seconds=5)
+"""How long stable may show no ready pods before that pages: a controller that has not caught up yet looks the same."""
+
 
 def roll_back(r: Rollout, seen: Seen) -> Rollout:
     """Take the next step home."""
@@ -46,11 +49,18 @@ def _blind(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     """
     lasting = r.trouble is not None and (r.trouble.final or r.trouble.tries >= _LASTING)
     force = r.back is not None and r.back.force
-    if seen.split is None or seen.lanes is not None or r.stable_touched or not (lasting or force):
+    if seen.split is None or seen.lanes is not None:
         return r
+    if r.stable_touched or not (lasting or force):
+        return _withheld(r)
     if r.back is None or r.back.home is not None:
         return r
     return _homeward(r, seen, armed)
+
+
+def _withheld(r: Rollout) -> Rollout:
+    """Take the traffic's intent back: whether stable can carry it is not known."""
+    return replace(r, intent=None) if isinstance(r.intent, PutWeight) else r
 
 
 def _keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
@@ -118,7 +128,7 @@ def _ours(r: Rollout, stable: LaneState) -> bool:
 def _page_if_slow(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
     assert isinstance(r.intent, PutLane)
     slow = seen.now - r.intent.at > timedelta(minutes=5)
-    if not slow or (r.trouble is not None and r.trouble.code == "stable_unhealthy"):
+    if not slow:
         return r
     return _unhealthy(r, seen, stable)
 
@@ -129,8 +139,13 @@ def _unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
         f"({stable.detail or stable.image}). Repair it and the rollback goes on; "
         f"`/rollback {r.service} now` moves the traffic anyway."
     )
-    trouble = Trouble("stable_unhealthy", text, seen.now)
-    return replace(r, trouble=trouble).tell(
+    r = _withheld(r)
+    known = r.trouble if r.trouble is not None and r.trouble.code == "stable_unhealthy" else None
+    if known is None:
+        return replace(r, trouble=Trouble("stable_unhealthy", text, seen.now))
+    if known.paged or seen.now - known.since < _GRACE:
+        return r
+    return replace(r, trouble=replace(known, paged=True)).tell(
         Entry(
             "rollback_held",
             "sluice",
@@ -149,8 +164,7 @@ def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     force = r.back is not None and r.back.force
     moves = not same_weight(seen.split.canary, armed.canary_weight)
     if stable.ready < 1 and moves and not force:
-        known = r.trouble is not None and r.trouble.code == "stable_unhealthy"
-        return r if known else _unhealthy(r, seen, stable)
+        return _unhealthy(r, seen, stable)
     if r.trouble is not None and r.trouble.code == "stable_unhealthy":
         r = replace(r, trouble=None)
     return _homeward(r, seen, armed)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rollout.gates import close_gate
+from bot.rollout.intents import ANYTHING
 from bot.rollout.seen import Seen
-from bot.rollout.values import Back, Entry, Phase, Rollout
+from bot.rollout.values import Back, Entry, Phase, PutWeight, Rollout
 from strategies.plan import Approve
 from strategies.verdict import Judgement, Look, Result, Verdict, judge, number
 
@@ -63,13 +64,17 @@ def fall_back(r: Rollout, judgement: Judgement, seen: Seen) -> Rollout:
 def start_back(r: Rollout, back: Back) -> Rollout:
     """Record that a rollback begins. Legal in every non-final phase; nothing is asked."""
     r = close_gate(r, f"Closed: rolling back ({back.reason or back.actor}).", (back.actor,))
+    # Where nothing has to happen before the traffic, its intent is saved in this commit: the write follows at once.
+    at_once = r.armed is not None and not r.stable_touched
+    weight = r.armed.canary_weight if r.armed else 0.0
+    home = PutWeight(weight, before=ANYTHING, since=r.revision + 1) if at_once else None
     who = "Automatic rollback" if back.automatic else f"Rollback asked for by {back.actor}"
     return replace(
         r,
         phase=Phase.ROLLING_BACK,
         back=back,
         code=back.code,
-        intent=None,
+        intent=home,
         gate=None,
         trouble=None,
         reminded=None,

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from aiohttp import ClientError
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.policy import Actor, Membership, Person
+from bot.slack.speaking import TROUBLE, reason
 
 log = logging.getLogger("sluice.directory")
 
@@ -47,8 +46,8 @@ class SlackDirectory:
             async with asyncio.timeout(_PATIENCE):
                 found = await asyncio.gather(*(self._members(group) for group in wanted))
                 person = await self._person(actor.id) if actor.door == "slack" else None
-        except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-            log.warning("could not look up who may: %s", _short(error))
+        except TROUBLE as error:
+            log.warning("could not look up who may: %s", reason(error))
             return Membership(known=False)
         return Membership(dict(zip(wanted, found, strict=True)), person)
 
@@ -77,9 +76,3 @@ class SlackDirectory:
         )
         self._people[user] = (self._now(), person)
         return person
-
-
-def _short(error: BaseException) -> str:
-    if isinstance(error, SlackApiError):
-        return str(error.response.get("error", "error"))
-    return type(error).__name__

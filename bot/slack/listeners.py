@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.grammar import Known, WordsError, parse, parse_line
 from bot.policy import Actor
+from bot.slack.directory import SlackDirectory
 from bot.slack.gatekeeping import trusted_headers, turned_away
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
@@ -68,6 +69,7 @@ class SlackDoor:
         self,
         *,
         commands: Commands,
+        directory: SlackDirectory,
         client: AsyncWebClient,
         token: str,
         signing_secret: str,
@@ -75,6 +77,7 @@ class SlackDoor:
         """Speak through `client`; the token is the bot's."""
         self.home = Home()
         self._commands = commands
+        self._directory = directory
         self._client = client
         self._token = token
         self._known = Known(commands.known())
@@ -119,6 +122,8 @@ class SlackDoor:
         self._app.command(re.compile(r".*"))(self._on_command)
         self._app.action(re.compile(r".*"))(self._on_action)
         self._app.event("app_mention")(self._on_mention)
+        self._app.event("user_change")(self._on_user_change)
+        self._app.event("subteam_members_changed")(self._on_group_change)
         self._app.event(re.compile(r".*"))(self._on_other_event)
         self._app.error(self._on_error)
 
@@ -274,6 +279,14 @@ class SlackDoor:
         after = self._after(answer, receipt, reply)
         if after is not None:
             after()
+
+    async def _on_user_change(self, event: Payload) -> None:
+        """Ask again who somebody is, before their next click counts."""
+        self._directory.forget(user=str((event.get("user") or {}).get("id", "")))
+
+    async def _on_group_change(self, event: Payload) -> None:
+        """Ask again who is in a group, before the next click counts."""
+        self._directory.forget(group=str(event.get("subteam_id", "")))
 
     async def _on_other_event(self) -> None:
         """Accept events that need no answer, so that Slack does not send them again."""

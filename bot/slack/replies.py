@@ -1,6 +1,6 @@
 """What a person gets back: answers and refusals as messages, for them alone. Pure."""
 
-from bot.commands import Answer, Offer, Refusal
+from bot.commands.answers import Answer, Offer, Refusal
 from bot.grammar import WordsError, usage
 from bot.rollout.values import Rollout
 from bot.slack.blocks import Block, actions, button, context, date, escape, mention, section

@@ -9,13 +9,13 @@ from collections.abc import Awaitable
 from typing import Any
 
 from aiohttp import ClientError
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
 from bot.slack.payloads import Payload, channel_of, user_of
+from bot.slack.speaking import TROUBLE, reason
 
 log = logging.getLogger("sluice.slack")
 
@@ -52,8 +52,8 @@ class Replies:
                 await self._client.chat_postEphemeral(
                     channel=channel, user=user, **message.payload(), **extra
                 )
-            except (SlackApiError, ClientError, TimeoutError, OSError) as error:
-                log.warning("an answer did not reach %s: %s", user, type(error).__name__)
+            except TROUBLE as error:
+                log.warning("an answer did not reach %s: %s", user, reason(error))
 
         return reply
 

@@ -6,7 +6,18 @@ The SDK's default handler repeats a post whose answer was lost, which may show i
 import logging
 
 import aiohttp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+
+TROUBLE = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
+"""What a call to Slack raises when Slack refuses or cannot be reached."""
+
+
+def reason(error: BaseException) -> str:
+    """Return in a word why a call to Slack failed, without what was sent."""
+    if isinstance(error, SlackApiError):
+        return str(error.response.get("error") or "error")
+    return type(error).__name__
 
 
 def web_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:

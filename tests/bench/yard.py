@@ -1,4 +1,4 @@
-"""The yard of the benchmarks: many services on a fake API server, a stand-in Slack, and the bot in a process of its own."""
+"""The yard of the benchmarks: many services on a fake API server, a stand-in Slack, the bot in its own process."""
 
 import asyncio
 import os
@@ -35,7 +35,8 @@ _SERVICE = """\
     staging:
       cluster: prod
       namespace: orion
-      workload: {{kind: deployment, stable: {name}-stable, canary: {name}-canary, container: {name}, image: ghcr.io/orion/{name}}}
+      workload: {{kind: deployment, stable: {name}-stable, canary: {name}-canary,
+                 container: {name}, image: ghcr.io/orion/{name}}}
       traffic: {{kind: istio, virtual_service: {name}, route: primary}}
       metrics: {{source: main, template: istio}}
       canary: {{steps: [50, 100], soak: 1d}}

@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own, and Chromium in front of it. Run by itself: `pytest -m browser tests/browser`."""
+"""The sandbox in its own process, and Chromium in front of it. Run by itself: `pytest -m browser tests/browser`."""
 
 import os
 import re

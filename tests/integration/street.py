@@ -47,7 +47,9 @@ class Street:
     async def opened(cls, folder: Path) -> AsyncIterator["Street"]:
         street = cls(folder)
         await street.build()
-        await street.until(lambda: street.deployment("stable")["status"].get("readyReplicas"), "pods")
+        await street.until(
+            lambda: street.deployment("stable")["status"].get("readyReplicas"), "pods"
+        )
         street.bot = await Bot.start(read_settings(street.environ), street.clock)
         street.slack.bot_url = f"http://127.0.0.1:{street.bot.port}"
         try:

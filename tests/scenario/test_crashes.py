@@ -116,3 +116,27 @@ async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(broken):
 async def test_a_crash_at_every_point_in_every_way_changes_nothing(broken, shard):
     wanted = await clean_run(broken=broken)
     await compare(wanted, ways(wanted.points)[shard::SHARDS], broken=broken)
+
+
+@pytest.mark.parametrize("mode", ["before", "after"])
+async def test_a_click_counts_after_a_crash_exactly_if_it_was_recorded(tmp_path, mode):
+    async with CrashStage.opened(tmp_path, **PLAN) as stage:
+        await stage.deploy_to_gate()
+        stage.points.counting, stage.points.chosen, stage.points.mode = True, 0, mode
+        await stage.act(stage.press("Promote to 100 %"))
+        assert stage.points.names[0] == "commit"
+        assert stage.deaths == 1
+        verbs = [row.entry.verb for row in await stage.bot.store.journal((await stage.row()).id)]
+        assert verbs.count("promoted") == (mode == "after")
+        assert await stage.bot.store.unsettled() == []
+
+
+@pytest.mark.parametrize("mode", ["before", "after"])
+async def test_a_rollback_takes_effect_in_the_commit_that_records_it(tmp_path, mode):
+    async with CrashStage.opened(tmp_path, **PLAN) as stage:
+        await stage.deploy_to_gate()
+        stage.points.counting, stage.points.chosen, stage.points.mode = True, 0, mode
+        await stage.act(stage.press("Roll back"))
+        await stage.wait(30)
+        expected = Phase.ROLLED_BACK if mode == "after" else Phase.WAITING
+        assert (await stage.row()).phase is expected

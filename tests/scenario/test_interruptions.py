@@ -132,20 +132,22 @@ async def test_turns_of_one_rollout_never_overlap(stage):
         inside += 1
         most = max(most, inside)
         try:
-            for _ in range(5):
-                await asyncio.sleep(0)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)
-            inside -= 1
-        raise LookupError("no such target")
+            try:
+                await asyncio.sleep(0.03)  # an interrupted turn may need a moment to end
+            finally:
+                inside -= 1
 
     await stage.say("/deploy auth-service v2.0.0 to production")
     r = await stage.row()
     reconciler = Reconciler(stage.bot.store, target_of, stage.clock.now, lambda _: None)
-    for n in range(40):
+    for n in range(12):
         (reconciler.wake if n % 3 else reconciler.ring)(r.id)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+    await reconciler.stop()
     await reconciler.settled()
+    assert inside == 0
     assert most == 1
 
 
@@ -259,6 +261,16 @@ async def test_a_row_that_cannot_be_read_stops_nobody_else(stage, tmp_path):
     await stage.settled()
     assert (await stage.row()).phase is Phase.WAITING
     assert len(stage.sink.deliveries) == 1
+
+
+async def test_a_target_held_by_a_row_that_cannot_be_read_says_so(stage, tmp_path):
+    await stage.deploy()
+    file = sqlite3.connect(tmp_path / "sluice.db")
+    file.execute("UPDATE rollouts SET body = '{'")
+    file.commit()
+    file.close()
+    answer = await stage.say("/deploy auth-service v3.0.0 to production")
+    assert "cannot be read" in answer
 
 
 async def test_a_locked_database_costs_a_moment_and_not_the_rollback(stage, tmp_path):

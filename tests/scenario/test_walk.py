@@ -18,7 +18,16 @@ async def test_a_canary_walks_to_100_percent_with_a_person_at_each_stage(stage):
     gate = stage.channel()[-1]
     assert "promote auth-service v2.0.0 from 5 % to 25 %?" in gate
     assert "@sre" in gate
-    for metric in ("Error rate", "Success rate", "p50", "p95", "p99", "Requests/s", "CPU", "Memory"):
+    for metric in (
+        "Error rate",
+        "Success rate",
+        "p50",
+        "p95",
+        "p99",
+        "Requests/s",
+        "CPU",
+        "Memory",
+    ):
         assert metric in gate
     assert "≤ 5 %" in gate
     assert "[Promote to 25 %] [Pause] [Roll back to v1.0.0]" in gate
