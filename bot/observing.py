@@ -41,7 +41,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     image, wrong = _image(r, target)
     split, lanes, findings, snapshot = await asyncio.gather(
         _read(target.router.read(), now, wanted=need.split),
-        _read(target.workload.read(), now, wanted=need.lanes),
+        _read(target.workload.read(need.only), now, wanted=need.lanes),
         _read(target.router.inspect(canary_pods=need.canary_pods), now, wanted=need.inspect),
         _look(r, target, need.window),
     )

@@ -65,19 +65,19 @@ class Reconciler:
         if rollout not in self._tasks:
             self._begin(rollout)
 
-    def wake(self, rollout: str) -> None:
-        """Begin a new turn because a command changed the row, in place of the one that is running."""
-        self._touched(rollout)
-        running = self._tasks.get(rollout)
+    def wake(self, r: Rollout) -> None:
+        """Begin a new turn because a command committed this row, in place of the one that is running."""
+        self._touched(r.id)
+        running = self._tasks.get(r.id)
         if running is not None:
             # At once, and not by the next turn: that one may itself be interrupted before it has begun.
             running.cancel()
             self._ending.add(running)
             running.add_done_callback(self._ending.discard)
-        self._begin(rollout)
+        self._begin(r.id, r)
 
-    def _begin(self, rollout: str) -> None:
-        task = asyncio.create_task(self._run(rollout), name=f"reconcile {rollout}")
+    def _begin(self, rollout: str, committed: Rollout | None = None) -> None:
+        task = asyncio.create_task(self._run(rollout, committed), name=f"reconcile {rollout}")
         self._tasks[rollout] = task
         task.add_done_callback(lambda done: self._ended(rollout, done))
 
@@ -85,12 +85,12 @@ class Reconciler:
         if self._tasks.get(rollout) is task:
             del self._tasks[rollout]
 
-    async def _run(self, rollout: str) -> None:
+    async def _run(self, rollout: str, committed: Rollout | None) -> None:
         lock = self._locks.setdefault(rollout, asyncio.Lock())
         try:
             # Single flight: the interrupted turn must be over before the next one begins.
             async with lock:
-                await self._turn(rollout)
+                await self._turn(rollout, committed)
         except Exception:
             log.exception("rollout %s: the turn failed; it is tried again", rollout)
             tries = self._failures.get(rollout, 0)
@@ -98,9 +98,9 @@ class Reconciler:
             pause = min(_SLOWEST, _AFTER_FAILURE * (1 << min(tries, 5)))
             self._again(rollout, self._now() + pause)
 
-    async def _turn(self, rollout: str) -> None:
+    async def _turn(self, rollout: str, committed: Rollout | None) -> None:
         try:
-            r = await self.reconcile(rollout)
+            r = await self.reconcile(rollout, committed)
         except PoisonedRowError:
             await self._set_aside(rollout)
         except KeyError:
@@ -153,9 +153,13 @@ class Reconciler:
             if rollout not in self._tasks and not has_timer(rollout):
                 self.ring(rollout)
 
-    async def reconcile(self, rollout: str) -> Rollout:
-        """Take turns until the row and the world agree as far as they can now."""
-        r = await self._store.get(rollout)
+    async def reconcile(self, rollout: str, committed: Rollout | None = None) -> Rollout:
+        """Take turns until the row and the world agree as far as they can now.
+
+        `committed` is the row as a command just committed it, which saves a rollback the time to read it; were it
+        stale, its save would be refused and its write fenced off.
+        """
+        r = committed or await self._store.get(rollout)
         trouble: Trouble | None = None
         conflicts = 0
         for _ in range(_TURNS):

@@ -30,6 +30,9 @@ class Timers(Protocol):
 class Clock(Protocol):
     """What time it is, and when a moment of that time comes on the wall."""
 
+    breath: float
+    """Seconds of wall time that pictures wait after their rows."""
+
     def now(self) -> datetime:
         """Return the time that all deadlines are in, aware, in UTC."""
         ...

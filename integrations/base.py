@@ -146,8 +146,8 @@ def version_of(image: str) -> str:
 class Workload(Protocol):
     """Where the two lanes of one target run."""
 
-    async def read(self) -> Mapping[Lane, LaneState]:
-        """Return both lanes as they are now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+    async def read(self, only: Lane | None = None) -> Mapping[Lane, LaneState]:
+        """Return both lanes, or `only` one, as they are now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
         ...
 
     async def write(

@@ -16,6 +16,7 @@ class SystemClock:
     def __init__(self, speed: float = 1.0) -> None:
         """`speed` 60 lets a minute pass every second."""
         self.speed = 1.0
+        self.breath = 0.03
         self._began = _wall()
         self._mark: float | None = None
         if speed != 1.0:

@@ -50,9 +50,12 @@ class Bot:
         self._session = session
         self.targets = Targets(config, clock.now, settings.kubeconfig)
         client = web_client(settings.slack_bot_token.reveal(), settings.slack_api_url, session)
-        self.announcer = Announcer(store, client, clock.now, config.slack.alert_channel)
+        self.announcer = Announcer(
+            store, client, clock.now, config.slack.alert_channel, breath=clock.breath
+        )
         self.outbox = Outbox(store, subscriptions(config), clock.now, self._links)
-        self.reconciler = Reconciler(store, self.targets.of, clock.now, self._touched)
+        self.reconciler = Reconciler(store, self.targets.of, clock.now, self.announcer.touch)
+        store.on_event(self.outbox.touch)
         directory = SlackDirectory(client, clock.now)
         self.commands = Commands(
             World(
@@ -190,10 +193,6 @@ class Bot:
         await self.reconciler.settled()
         await self.announcer.settled()
         await self.outbox.settled()
-
-    def _touched(self, rollout: str) -> None:
-        self.announcer.touch(rollout)
-        self.outbox.touch()
 
     async def _links(self, r: Rollout) -> dict[str, str]:
         host, _ = self.settings.listen

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 
 from bot.app.clock import SystemClock
 from bot.app.running import Bot
@@ -11,8 +12,14 @@ from bot.settings import Settings
 log = logging.getLogger("sluice")
 
 
+_SWITCH = 0.0002
+"""Seconds after which a busy thread lets another one run. SQLite works in threads of its own, a transaction hands over
+some twenty times, and at Python's default of 5 ms each hand-over may wait that long for a busy loop."""
+
+
 async def serve(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM; what is in flight is taken up at the next start."""
+    sys.setswitchinterval(_SWITCH)
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -7,11 +7,12 @@ Nothing here touches a target or Slack: the reconciler does that when it is woke
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.going_back import go_back
 from bot.commands.reading import history, status
 from bot.commands.starting import check, show_plan, start
-from bot.commands.steering import find, press, settle_promote, steer
+from bot.commands.steering import press, settle_promote, steer
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
 from bot.policy import Actor, allow

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import policy
+from bot.commands.acting import act
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.starting import busy, check, create, new_rollout, repeated
 from bot.commands.world import Receipt, World
@@ -18,12 +19,9 @@ from bot.rollout import acts
 from bot.rollout.past import ever_stable, newest_finished, stable_versions
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
-from bot.store import StaleError
 
 RECENT = timedelta(minutes=60)
 """A rollback this young makes a second one suspicious: two people, one incident."""
-
-_TRIES = 20
 
 
 async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receipt | None) -> Answer:
@@ -104,41 +102,17 @@ async def abort(
     force: bool = False,
 ) -> Answer:
     """Turn a rollout in flight around, in the very commit that records the request."""
-    for _ in range(_TRIES):
-        try:
-            async with world.store.writing() as writing:
-                now = world.now()
-                if receipt is not None:
-                    inbound = receipt.inbound(actor, actor.door, now, rollout, done=True)
-                    if not await writing.receive(inbound):
-                        return await repeated(world, receipt.key)
-                r = await writing.load(rollout)
-                check(policy.allow(actor, "rollback", r))
-                r = await writing.save(acts.go_back(r, actor.id, reason, now, force=force), now)
-        except StaleError:
-            continue
-        except acts.WrongStateError as error:
-            raise Refusal(
-                str(error), code=error.code, rollout=await world.store.get(rollout)
-            ) from error
-        world.wake(r.id)
-        goal = r.from_version or "the version before"
-        return Answer(f"Rolling {r.service} in {r.environment} back to {goal} now.", rollout=r)
-    raise Refusal("The row kept changing; say it again.", code="conflict")
+
+    def turn(r: Rollout, now: datetime) -> Rollout:
+        return acts.go_back(r, actor.id, reason, now, force=force)
+
+    return await act(world, rollout, actor, "rollback", receipt, turn)
 
 
-async def press_rollback(
-    world: World,
-    r: Rollout,
-    actor: Actor,
-    receipt: Receipt | None,
-    reason: str,
-    *,
-    force: bool = False,
+async def undo(
+    world: World, r: Rollout, actor: Actor, receipt: Receipt | None, reason: str
 ) -> Answer:
-    """Roll back one rollout by id; one that succeeded is undone by a new row."""
-    if not r.phase.final:
-        return await abort(world, r.id, actor, receipt, reason, force=force)
+    """Undo a rollout that succeeded, by a new row; only what is live now can be undone."""
     newest = newest_finished(await world.store.history(r.service, r.environment))
     if r.phase is not Phase.SUCCEEDED or newest is None or newest.id != r.id:
         raise Refusal(

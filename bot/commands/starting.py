@@ -89,7 +89,7 @@ async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None
             r = await writing.create(r)
     except BusyError as error:
         raise await busy(world.store, error.rollout) from error
-    world.wake(r.id)
+    world.wake(r)
     return Answer(_sentence(r), rollout=r, plan=r.plan, created=True)
 
 

@@ -4,19 +4,19 @@ Pause and rollback take effect in the very commit that records them. A promote i
 look-up of who may; whoever lost a race is told so.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot import policy
+from bot.commands.acting import act, did, find
 from bot.commands.answers import Answer, Refusal
-from bot.commands.going_back import press_rollback
+from bot.commands.going_back import abort, go_back, undo
 from bot.commands.starting import check, repeated
 from bot.commands.world import Receipt, World
 from bot.grammar import verbs
-from bot.policy import Actor, Verb
+from bot.policy import Actor
 from bot.rollout import acts, gates
-from bot.rollout.values import Rollout
-from bot.store import Inbound, PoisonedRowError, StaleError
+from bot.rollout.values import Phase, Rollout
+from bot.store import Inbound, StaleError
 
 FRESH = timedelta(seconds=5)
 """A gate younger than this may not be the one that the person had in mind."""
@@ -24,7 +24,6 @@ FRESH = timedelta(seconds=5)
 _TRIES = 8
 
 Steering = verbs.Promote | verbs.Pause | verbs.Resume | verbs.Extend | verbs.Resolve
-Act = Callable[[Rollout, datetime], Rollout]
 
 
 async def steer(world: World, command: Steering, actor: Actor, receipt: Receipt | None) -> Answer:
@@ -74,30 +73,30 @@ async def press(
     force: bool = False,
 ) -> Answer:
     """Do one act on one rollout."""
-    r = await find(world, rollout)
     match verb:
         case "promote" | "approve":
+            r = await find(world, rollout)
             return await _promote(world, r, actor, receipt, gate)
         case "rollback":
-            return await press_rollback(world, r, actor, receipt, reason, force=force)
+            return await _roll_back(world, rollout, actor, receipt, reason, force=force)
         case "pause":
             return await act(
-                world, r.id, actor, "pause", receipt,
+                world, rollout, actor, "pause", receipt,
                 lambda row, now: acts.pause(row, actor.id, reason, now),
             )  # fmt: skip
         case "resume":
             return await act(
-                world, r.id, actor, "resume", receipt,
+                world, rollout, actor, "resume", receipt,
                 lambda row, now: acts.resume(row, actor.id, now),
             )  # fmt: skip
         case "extend":
             return await act(
-                world, r.id, actor, "extend", receipt,
+                world, rollout, actor, "extend", receipt,
                 lambda row, now: acts.extend(row, actor.id, seconds, now),
             )  # fmt: skip
         case "resolve":
             return await act(
-                world, r.id, actor, "resolve", receipt,
+                world, rollout, actor, "resolve", receipt,
                 lambda row, now: acts.resolve(row, actor.id, reason or "no reason given", now),
             )  # fmt: skip
         case _:
@@ -106,61 +105,28 @@ async def press(
             )
 
 
-async def find(world: World, rollout: str) -> Rollout:
-    """Return a rollout by id. Raises `Refusal` 404."""
-    try:
-        return await world.store.get(rollout)
-    except KeyError as error:
-        raise Refusal(
-            f"There is no rollout {rollout[:40]}.", code="unknown_rollout", status=404
-        ) from error
-    except PoisonedRowError as error:
-        raise Refusal(
-            f"The stored row of {rollout[:40]} cannot be read. Look at the log, then roll the target back by hand.",
-            code="poisoned_row",
-            status=500,
-        ) from error
-
-
-async def act(
-    world: World, rollout: str, actor: Actor, verb: Verb, receipt: Receipt | None, change: Act
+async def _roll_back(
+    world: World,
+    rollout: str,
+    actor: Actor,
+    receipt: Receipt | None,
+    reason: str,
+    *,
+    force: bool,
 ) -> Answer:
-    """Apply one change with its receipt in one transaction; a row that moved meanwhile is read again."""
-    for _ in range(_TRIES):
-        try:
-            async with world.store.writing() as writing:
-                now = world.now()
-                if receipt is not None and not await writing.receive(
-                    receipt.inbound(actor, actor.door, now, rollout, done=True)
-                ):
-                    return await repeated(world, receipt.key)
-                r = await writing.load(rollout)
-                check(policy.allow(actor, verb, r))
-                r = await writing.save(change(r, now), now)
-        except StaleError:
-            continue
-        except acts.WrongStateError as error:
-            raise Refusal(
-                str(error), code=error.code, rollout=await find(world, rollout)
-            ) from error
-        world.wake(r.id)
-        return Answer(_did(verb, r), rollout=r)
-    raise Refusal(
-        "The rollout kept changing while this was tried; nothing was done. Try again.",
-        code="conflict",
-    )
+    """Turn it around at once; only what has ended already is looked at more closely.
 
-
-def _did(verb: Verb, r: Rollout) -> str:
-    done = {
-        "pause": f"Paused {r.service} {r.version} at {r.weight:g} %.",
-        "resume": f"Going on with {r.service} {r.version} at {r.weight:g} %.",
-        "extend": f"Extended for {r.service} {r.version}.",
-        "rollback": f"Rolling {r.service} in {r.environment} back to {r.from_version or 'stable'} now.",
-        "resolve": f"Resolved {r.service} {r.version} by hand.",
-        "promote": f"Approved {r.service} {r.version} at {r.weight:g} %.",
-    }
-    return done.get(verb, "Done.")
+    A person is asked once more before something that is live is undone; a program that names the id means it.
+    """
+    try:
+        return await abort(world, rollout, actor, receipt, reason, force=force)
+    except Refusal as refusal:
+        if refusal.code != "already_ended":
+            raise
+    r = await find(world, rollout)
+    if actor.door == "slack" and r.phase is Phase.SUCCEEDED:
+        return await go_back(world, verbs.Rollback(r.service, r.environment), actor, None)
+    return await undo(world, r, actor, receipt, reason)
 
 
 async def _promote(
@@ -241,8 +207,8 @@ async def _cast(
                     await writing.settle(key, {"code": "ok"})
         except StaleError:
             continue
-        world.wake(r.id)
-        return Answer(_did("promote", r), rollout=r)
+        world.wake(r)
+        return Answer(did("promote", r), rollout=r)
     raise Refusal(
         "The rollout kept changing; your approval was not counted. Try again.", code="conflict"
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bot.policy import Actor, Membership
+from bot.rollout.values import Rollout
 from bot.settings.values import Config
 from bot.store import Inbound, Store
 
@@ -42,6 +43,6 @@ class World:
     config: Config
     directory: Directory
     now: Callable[[], datetime]
-    wake: Callable[[str], None]
-    """Called after the commit with the id of a rollout that has something to do."""
+    wake: Callable[[Rollout], None]
+    """Called after the commit with the row that was committed: it has something to do."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

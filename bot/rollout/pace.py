@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.rollout.seen import Need
 from bot.rollout.values import Phase, PutWeight, Rollout
+from integrations.base import Lane
 from strategies.plan import Approve, Retire, SetWeight, Soak, Switch
 
 POLL = timedelta(seconds=2)
@@ -87,7 +88,9 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
         due = r.recheck_at is not None and now >= r.recheck_at
         return Need(window=int(RECHECK.total_seconds())) if due else Need()
     if r.phase is Phase.ROLLING_BACK:
-        return Need(split=True, lanes=True)
+        # Before the traffic moves only stable matters: a canary that cannot be read must not hold it up.
+        homeward = isinstance(r.intent, PutWeight)
+        return Need(split=True, lanes=True, only=Lane.STABLE if homeward else None)
     if r.phase in {Phase.SCHEDULED, Phase.NEEDS_ATTENTION}:
         return Need()
     if r.armed is None:

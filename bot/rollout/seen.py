@@ -15,6 +15,8 @@ class Need:
 
     split: bool = False
     lanes: bool = False
+    only: Lane | None = None
+    """The one lane that matters; None for both."""
     window: int = 0
     """Seconds of metrics, 0 for none."""
     inspect: bool = False

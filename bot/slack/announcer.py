@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack import cards
+from bot.slack.pace import Pace
 from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted, refused_with, retry_after
 from bot.slack.wording import told
 from bot.store import JournalRow, PoisonedRowError, Store
@@ -26,8 +27,10 @@ CALM = timedelta(seconds=3)
 _LONGEST = timedelta(minutes=1)
 _LONGEST_REFUSED = timedelta(minutes=15)
 """Before something that Slack refuses (an archived channel) is tried again; a person has to act."""
-_SIDE_BY_SIDE = 8
-"""Rollouts that are shown at the same time, so that a restart is no burst."""
+_SIDE_BY_SIDE = 3
+"""Rollouts that are shown at the same time, so that neither a restart nor a busy hour is a burst."""
+_REST = 16
+"""Breaths between two drawings of the same rollout, about half a second."""
 _SECTION = 2800
 """Characters of one thread message; a section takes 3,000."""
 
@@ -50,8 +53,13 @@ class Announcer:
         client: AsyncWebClient,
         now: Callable[[], datetime],
         alert_channel: str,
+        breath: float = 0.0,
     ) -> None:
-        """Speak through `client`; `now` stamps what was posted."""
+        """Speak through `client`; `now` stamps what was posted.
+
+        `breath` is the seconds that a picture waits after its row: the write that a click asked for goes first, and
+        saves that follow each other closely are drawn once.
+        """
         self._store = store
         self._poster = Poster(store, client, now)
         self._now = now
@@ -62,6 +70,10 @@ class Announcer:
         self._failures: dict[str, int] = {}
         self._edited: dict[str, tuple[datetime, Phase]] = {}
         self._places = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._breath = breath
+        self._drawn: dict[str, float] = {}
+        """When each rollout was drawn last, in the loop's time."""
+        self._pace = Pace(now)
         self._quiet: datetime | None = None
         """Until when Slack asked to be left alone."""
 
@@ -96,13 +108,23 @@ class Announcer:
 
     async def _serve(self, rollout: str) -> None:
         try:
-            async with self._places:
-                while rollout in self._dirty:
-                    self._dirty.discard(rollout)
+            while rollout in self._dirty:
+                await self._rest(rollout)
+                self._dirty.discard(rollout)
+                async with self._places:
                     await self._show_safely(rollout)
         finally:
             # In the same step as the last look at `_dirty`: what is touched from here on starts a new task.
             del self._tasks[rollout]
+
+    async def _rest(self, rollout: str) -> None:
+        """Let the write go first that a click asked for, and draw once what is saved in quick succession."""
+        if not self._breath:
+            return
+        now = asyncio.get_running_loop().time()
+        last = self._drawn.get(rollout, 0.0)
+        await asyncio.sleep(max(self._breath, last + self._breath * _REST - now))
+        self._drawn[rollout] = asyncio.get_running_loop().time()
 
     async def _show_safely(self, rollout: str) -> None:
         if self._quiet is not None and self._now() < self._quiet:
@@ -147,7 +169,8 @@ class Announcer:
 
     async def show(self, rollout: str) -> None:
         """Send what is missing or has changed; what Slack refuses does not keep the rest from being said."""
-        posts, journal = await self._store.posts(rollout), await self._store.journal(rollout)
+        posts = await self._store.posts(rollout)
+        journal = await self._store.to_tell(rollout, _told_up_to(posts))
         try:
             r = await self._store.get(rollout)
         except PoisonedRowError:
@@ -220,10 +243,21 @@ class Announcer:
         if "card" not in posts or not posts["card"].ts:
             return
         await self._poster.find_lost_lines(posts)
+        wait = self._pace.wait(r.channel)
+        if wait is not None and not _urgent(scene):
+            # Slack takes a message a second in a channel: what is told later is told in one message.
+            self._ring(r.id, wait)
+            return
         for wanted in _story(r, scene.journal, _told_up_to(posts)):
             if await self._poster.put(r.id, wanted, posts):
+                self._pace.spend(r.channel)
                 for sentence in wanted.whisper:
                     await self._poster.whisper(r.channel, r.requester, cards.whisper(sentence))
+
+
+def _urgent(scene: _Scene) -> bool:
+    told_up_to = _told_up_to(scene.posts)
+    return any(e.entry.tell not in {"", "thread"} for e in scene.journal if e.id > told_up_to)
 
 
 def _story(r: Rollout, journal: list[JournalRow], told_up_to: int) -> list[Wanted]:

@@ -243,12 +243,6 @@ class SlackDoor:
         self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply
     ) -> Callable[[], None] | None:
         rollout, gate = routing(value)
-        r = await self._commands.find(rollout)
-        if name == "rollback" and r.phase.final:
-            # What succeeded is undone by a new rollout, asked for once more by the server.
-            line = f"rollback {r.service} {r.environment}"
-            await self._commands.handle(parse_line(line, self._known), actor)
-            return None
         answer = await self._commands.press(
             "rollback" if name == "force" else name,
             rollout,

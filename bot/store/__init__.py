@@ -4,7 +4,7 @@ Everything that must be true together is one transaction of `Store.writing()`. A
 from; whoever comes second gets `StaleError` and reads again.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Self
@@ -53,6 +53,11 @@ class Store:
         """Use engines that are already open; see `Store.open`."""
         self._writer = writer
         self._reader = reader
+        self._on_event: Callable[[], None] = lambda: None
+
+    def on_event(self, ring: Callable[[], None]) -> None:
+        """Call `ring` after each commit that journalled an event for sinks."""
+        self._on_event = ring
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -70,7 +75,10 @@ class Store:
     async def writing(self) -> AsyncIterator[Writing]:
         """Open one transaction; it commits when the block ends well."""
         async with self._writer.begin() as connection:
-            yield Writing(connection)
+            writing = Writing(connection)
+            yield writing
+        if writing.eventful:
+            self._on_event()
 
     async def save(self, r: Rollout, now: datetime) -> Rollout:
         """Save one row in a transaction of its own. Raises `StaleError`."""
@@ -156,6 +164,20 @@ class Store:
         async with self._reader.connect() as connection:
             rows = await connection.execute(
                 select(JOURNAL).where(JOURNAL.c.rollout == rollout).order_by(JOURNAL.c.id)
+            )
+            return [journal_row(row) for row in rows]
+
+    async def to_tell(self, rollout: str, last: int) -> list[JournalRow]:
+        """Return the entries behind `last` that Slack shows, and every broadcast: another channel may lack it."""
+        async with self._reader.connect() as connection:
+            rows = await connection.execute(
+                select(JOURNAL)
+                .where(
+                    JOURNAL.c.rollout == rollout,
+                    JOURNAL.c.tell != "",
+                    or_(JOURNAL.c.id > last, JOURNAL.c.tell == "broadcast"),
+                )
+                .order_by(JOURNAL.c.id)
             )
             return [journal_row(row) for row in rows]
 

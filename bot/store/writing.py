@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import Table, and_, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,6 +39,8 @@ class Writing:
     def __init__(self, connection: AsyncConnection) -> None:
         """Work on an open transaction."""
         self._db = connection
+        self.eventful = False
+        """Whether something was journalled that sinks may want."""
 
     async def next_counter(self, service: str, environment: str) -> int:
         """Return the next fence counter of a target; it only ever grows."""
@@ -78,7 +82,9 @@ class Writing:
         )
         if changed.rowcount != 1:
             raise StaleError(r.id)
-        await self._raise_counter(r)
+        if any(entry.verb == "armed" for entry in r.news):
+            # Only arming can raise the counter, over a fence that another database left on the target.
+            await self._raise_counter(r)
         return await self._note(r, now)
 
     async def _raise_counter(self, r: Rollout) -> None:
@@ -97,6 +103,7 @@ class Writing:
         rows = [_journal_columns(r.id, r.revision, n, entry, at) for n, entry in enumerate(r.news)]
         if rows:
             await self._db.execute(insert(JOURNAL), rows)
+            self.eventful = self.eventful or any(entry.event for entry in r.news)
         return replace(r, news=())
 
     async def poison(self, rollout: str, now: datetime) -> bool:
@@ -125,6 +132,7 @@ class Writing:
         )
         line = _journal_columns(rollout, row.revision, -1, entry, epoch(now))
         await self._db.execute(insert(JOURNAL), line)
+        self.eventful = True
         return True
 
     async def load(self, rollout: str) -> Rollout:
@@ -133,11 +141,10 @@ class Writing:
 
     async def receive(self, inbound: Inbound) -> bool:
         """Keep a command or a click; False when it has been received before (a retry, a second delivery)."""
-        known = await self._db.execute(select(INBOX.c.key).where(INBOX.c.key == inbound.key))
-        if known.scalar_one_or_none() is not None:
-            return False
-        await self._db.execute(
-            insert(INBOX).values(
+        # One statement: the key itself decides which delivery was first, on PostgreSQL with many writers too.
+        kept = await self._db.execute(
+            self._insert(INBOX)
+            .values(
                 key=inbound.key,
                 at=epoch(inbound.at),
                 door=inbound.door,
@@ -146,8 +153,14 @@ class Writing:
                 rollout=inbound.rollout,
                 answer=None if inbound.answer is None else json.dumps(dict(inbound.answer)),
             )
+            .on_conflict_do_nothing(index_elements=[INBOX.c.key])
         )
-        return True
+        return kept.rowcount == 1
+
+    def _insert(self, table: Table) -> Any:
+        """Return an insert that can be told what to do about a row that is there already."""
+        on_sqlite = self._db.dialect.name == "sqlite"
+        return sqlite_insert(table) if on_sqlite else postgresql_insert(table)
 
     async def settle(self, key: str, answer: Mapping[str, Any]) -> None:
         """Record what became of something received."""
@@ -157,18 +170,17 @@ class Writing:
 
     async def put_post(self, post: Post) -> None:
         """Record a message, or that it is about to be sent (`ts` empty)."""
-        key = and_(POSTS.c.rollout == post.rollout, POSTS.c.key == post.key)
         values = {
             "channel": post.channel,
             "ts": post.ts,
             "digest": post.digest,
             "at": epoch(post.at),
         }
-        changed = await self._db.execute(update(POSTS).where(key).values(**values))
-        if changed.rowcount == 0:
-            await self._db.execute(
-                insert(POSTS).values(rollout=post.rollout, key=post.key, **values)
-            )
+        await self._db.execute(
+            self._insert(POSTS)
+            .values(rollout=post.rollout, key=post.key, **values)
+            .on_conflict_do_update(index_elements=[POSTS.c.rollout, POSTS.c.key], set_=values)
+        )
 
     async def forget_post(self, rollout: str, key: str) -> None:
         """Forget a message that is no longer there."""
@@ -185,16 +197,19 @@ class Writing:
         problem: str,
     ) -> None:
         """Record how the delivery of one journal entry to one sink stands."""
-        key = and_(DELIVERIES.c.entry == entry, DELIVERIES.c.sink == sink)
         values = {
             "attempts": attempts,
             "due": epoch(due) if due else None,
             "state": state,
             "problem": problem,
         }
-        changed = await self._db.execute(update(DELIVERIES).where(key).values(**values))
-        if changed.rowcount == 0:
-            await self._db.execute(insert(DELIVERIES).values(entry=entry, sink=sink, **values))
+        await self._db.execute(
+            self._insert(DELIVERIES)
+            .values(entry=entry, sink=sink, **values)
+            .on_conflict_do_update(
+                index_elements=[DELIVERIES.c.entry, DELIVERIES.c.sink], set_=values
+            )
+        )
 
     async def put_token(self, name: str, digest: str, owner: str, now: datetime) -> None:
         """Keep a new token. Raises `KeyError` when the name is taken."""

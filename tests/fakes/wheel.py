@@ -9,6 +9,8 @@ START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 class VirtualClock:
     """A clock for the bot, its fakes and its tests alike."""
 
+    breath = 0.0
+
     def __init__(self, at: datetime = START) -> None:
         self.at = at
 

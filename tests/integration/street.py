@@ -22,7 +22,7 @@ from tests.fakes.kubernetes import FakeCluster
 from tests.fakes.prometheus_server import PrometheusServer
 from tests.fakes.sink import Sink
 from tests.fakes.slack import FakeSlack
-from tests.scenario.stage import ANA, CONFIG, DANA, DEPLOYS, SECRET, SINK_KEY
+from tests.scenario.stage import ANA, CONFIG, DANA, DEFAULTS, DEPLOYS, SECRET, SINK_KEY
 
 REQUESTS_PER_SCRAPE = 400
 
@@ -77,10 +77,7 @@ class Street:
                 prometheus=prometheus,
                 sink=sink,
                 sink_secret=f"whsec_{base64.b64encode(SINK_KEY).decode()}",
-                approvals=1,
-                expires="24h",
-                soak="4s",
-                min_requests=20,
+                **{**DEFAULTS, "soak": "4s", "min_requests": 20},
             )
         )
         self.environ = {

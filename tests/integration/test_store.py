@@ -112,7 +112,8 @@ async def test_a_stale_save_leaves_no_line_in_the_journal(store):
 
 async def test_the_fence_counter_of_a_target_only_grows(store):
     first = await create(store, rollout("r-1"))
-    await store.save(replace(first, phase=Phase.SUCCEEDED, counter=41), NOW)
+    armed = first.tell(Entry("armed", "sluice", "Another database left fence 40.7 on the target."))
+    await store.save(replace(armed, phase=Phase.SUCCEEDED, counter=41), NOW)
     second = await create(store, rollout("r-2"))
     elsewhere = await create(store, rollout("r-3", service="billing"))
     assert (first.counter, second.counter, elsewhere.counter) == (1, 42, 1)

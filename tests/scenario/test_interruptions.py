@@ -117,8 +117,8 @@ async def test_two_commands_in_one_moment_interrupt_the_same_turn(stage):
     reconciler = Reconciler(stage.bot.store, target_of, stage.clock.now, lambda _: None)
     reconciler.ring(r.id)
     await hanging.wait()
-    reconciler.wake(r.id)
-    reconciler.wake(r.id)
+    reconciler.wake(r)
+    reconciler.wake(r)
     async with asyncio.timeout(2):
         await reconciler.settled()
     assert len(seen) >= 2
@@ -143,7 +143,7 @@ async def test_turns_of_one_rollout_never_overlap(stage):
     r = await stage.row()
     reconciler = Reconciler(stage.bot.store, target_of, stage.clock.now, lambda _: None)
     for n in range(12):
-        (reconciler.wake if n % 3 else reconciler.ring)(r.id)
+        reconciler.wake(r) if n % 3 else reconciler.ring(r.id)
         await asyncio.sleep(0.01)
     await reconciler.stop()
     await reconciler.settled()

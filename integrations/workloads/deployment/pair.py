@@ -54,10 +54,11 @@ class DeploymentPair:
         self._last: dict[Lane, Sight] = {}
         self._digests: dict[Lane, tuple[int, str]] = {}
 
-    async def read(self) -> Mapping[Lane, LaneState]:
-        """Return both lanes as they are now."""
-        stable, canary = await asyncio.gather(self._state(Lane.STABLE), self._state(Lane.CANARY))
-        return {Lane.STABLE: stable, Lane.CANARY: canary}
+    async def read(self, only: Lane | None = None) -> Mapping[Lane, LaneState]:
+        """Return both lanes, or `only` one, as they are now."""
+        lanes = tuple(Lane) if only is None else (only,)
+        states = await asyncio.gather(*(self._state(lane) for lane in lanes))
+        return dict(zip(lanes, states, strict=True))
 
     async def write(
         self,

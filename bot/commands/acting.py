@@ -1,0 +1,91 @@
+"""One act on one row, committed together with its receipt. Every command that changes a rollout in flight ends here.
+
+The effect is in the very commit that records the request; a row that moved meanwhile is read again.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot import policy
+from bot.commands.answers import Answer, Refusal
+from bot.commands.starting import check, repeated
+from bot.commands.world import Receipt, World
+from bot.policy import Actor, Verb
+from bot.rollout import acts
+from bot.rollout.values import Rollout
+from bot.store import PoisonedRowError, StaleError
+
+TRIES = 20
+"""How often a row may move under an act before the person is asked to say it again."""
+
+Act = Callable[[Rollout, datetime], Rollout]
+
+
+async def find(world: World, rollout: str) -> Rollout:
+    """Return a rollout by id. Raises `Refusal` 404."""
+    try:
+        return await world.store.get(rollout)
+    except KeyError as error:
+        raise unknown(rollout) from error
+    except PoisonedRowError as error:
+        raise unreadable(rollout) from error
+
+
+def unknown(rollout: str) -> Refusal:
+    """Return the refusal of an id that nobody knows."""
+    return Refusal(f"There is no rollout {rollout[:40]}.", code="unknown_rollout", status=404)
+
+
+def unreadable(rollout: str) -> Refusal:
+    """Return the refusal of a row that cannot be read."""
+    return Refusal(
+        f"The stored row of {rollout[:40]} cannot be read. Look at the log, then roll the target back by hand.",
+        code="poisoned_row",
+        status=500,
+    )
+
+
+async def act(
+    world: World, rollout: str, actor: Actor, verb: Verb, receipt: Receipt | None, change: Act
+) -> Answer:
+    """Apply one change with its receipt in one transaction; a row that moved meanwhile is read again."""
+    for _ in range(TRIES):
+        try:
+            async with world.store.writing() as writing:
+                now = world.now()
+                if receipt is not None and not await writing.receive(
+                    receipt.inbound(actor, actor.door, now, rollout, done=True)
+                ):
+                    return await repeated(world, receipt.key)
+                r = await writing.load(rollout)
+                check(policy.allow(actor, verb, r))
+                r = await writing.save(change(r, now), now)
+        except StaleError:
+            continue
+        except KeyError as error:
+            raise unknown(rollout) from error
+        except PoisonedRowError as error:
+            raise unreadable(rollout) from error
+        except acts.WrongStateError as error:
+            raise Refusal(
+                str(error), code=error.code, rollout=await find(world, rollout)
+            ) from error
+        world.wake(r)
+        return Answer(did(verb, r), rollout=r)
+    raise Refusal(
+        "The rollout kept changing while this was tried; nothing was done. Try again.",
+        code="conflict",
+    )
+
+
+def did(verb: Verb, r: Rollout) -> str:
+    """Return what was done, as a sentence."""
+    done = {
+        "pause": f"Paused {r.service} {r.version} at {r.weight:g} %.",
+        "resume": f"Going on with {r.service} {r.version} at {r.weight:g} %.",
+        "extend": f"Extended for {r.service} {r.version}.",
+        "rollback": f"Rolling {r.service} in {r.environment} back to {r.from_version or 'the version before'} now.",
+        "resolve": f"Resolved {r.service} {r.version} by hand.",
+        "promote": f"Approved {r.service} {r.version} at {r.weight:g} %.",
+    }
+    return done.get(verb, "Done.")
