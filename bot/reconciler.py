@@ -194,10 +194,8 @@ class Reconciler:
             return Seen(now=now)
         try:
             target = await self._target_of(r)
-        except LookupError as error:
-            sentence = (
-                f"{r.target} is no longer configured ({error}). Put it back into the configuration."
-            )
+        except LookupError:
+            sentence = f"{r.target} is no longer configured. Put it back into the configuration."
             return Seen(
                 now=now, trouble=Trouble("target_not_configured", sentence, now, final=True)
             )
@@ -230,13 +228,14 @@ class Reconciler:
             return False, trouble_of(error, seen.now)
 
     async def _write(self, r: Rollout, seen: Seen) -> bool:
-        target = await self._target_of(r)
         match r.intent:
             case PutWeight(percent=percent) if seen.split is not None:
+                target = await self._target_of(r)
                 await target.router.write(percent, token=seen.split.token, fence=r.fence)
                 return True
             case PutLane(lane=lane, image=image, replicas=replicas) if seen.lanes is not None:
                 now_there = seen.lanes[lane]
+                target = await self._target_of(r)
                 await target.workload.write(
                     lane,
                     image=image if image != now_there.image else None,

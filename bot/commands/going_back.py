@@ -110,19 +110,32 @@ async def abort(
 
 
 async def undo(
-    world: World, r: Rollout, actor: Actor, receipt: Receipt | None, reason: str
+    world: World,
+    r: Rollout,
+    actor: Actor,
+    receipt: Receipt | None,
+    reason: str,
+    *,
+    ask: bool = False,
 ) -> Answer:
-    """Undo a rollout that succeeded, by a new row; only what is live now can be undone."""
+    """Undo a rollout that succeeded, by a new row. It acts on what its id names, or on nothing.
+
+    `ask`: a person is asked once more; a program that names the id means it.
+    """
+    flying = await world.store.in_flight(r.service, r.environment)
     newest = newest_finished(await world.store.history(r.service, r.environment))
-    if r.phase is not Phase.SUCCEEDED or newest is None or newest.id != r.id:
+    if flying or r.phase is not Phase.SUCCEEDED or newest is None or newest.id != r.id:
+        now_there = (
+            f"{flying[0].version} is in flight ({flying[0].id})" if flying else "another is live"
+        )
         raise Refusal(
-            f"{r.id} has ended ({r.phase.value.lower().replace('_', ' ')}) and is not what is live now. "
-            f"`/rollback {r.service} {r.environment}` undoes what is.",
+            f"Nothing was changed: {r.service} {r.version} ({r.id}) has ended and is not what would be undone now; "
+            f"{now_there}. Say `/rollback {r.service} {r.environment}` to undo that.",
             code="already_ended",
             rollout=r,
         )
-    command = Rollback(r.service, r.environment, now=True, reason=reason)
-    return await _afterwards(world, command, actor, receipt)
+    command = Rollback(r.service, r.environment, now=not ask, reason=reason)
+    return await _afterwards(world, command, actor, None if ask else receipt)
 
 
 async def _afterwards(

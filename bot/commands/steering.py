@@ -5,17 +5,18 @@ look-up of who may; whoever lost a race is told so.
 """
 
 from datetime import datetime, timedelta
+from typing import cast
 
 from bot import policy
 from bot.commands.acting import act, did, find
 from bot.commands.answers import Answer, Refusal
-from bot.commands.going_back import abort, go_back, undo
-from bot.commands.starting import check, repeated
+from bot.commands.going_back import abort, undo
+from bot.commands.starting import check, repeated, vouch
 from bot.commands.world import Receipt, World
 from bot.grammar import verbs
-from bot.policy import Actor
+from bot.policy import Actor, Verb
 from bot.rollout import acts, gates
-from bot.rollout.values import Phase, Rollout
+from bot.rollout.values import Rollout
 from bot.store import Inbound, StaleError
 
 FRESH = timedelta(seconds=5)
@@ -73,6 +74,8 @@ async def press(
     force: bool = False,
 ) -> Answer:
     """Do one act on one rollout."""
+    if verb in {"resume", "extend", "resolve"}:
+        await vouch(world, actor, cast("Verb", verb))
     match verb:
         case "promote" | "approve":
             r = await find(world, rollout)
@@ -124,9 +127,8 @@ async def _roll_back(
         if refusal.code != "already_ended":
             raise
     r = await find(world, rollout)
-    if actor.door == "slack" and r.phase is Phase.SUCCEEDED:
-        return await go_back(world, verbs.Rollback(r.service, r.environment), actor, None)
-    return await undo(world, r, actor, receipt, reason)
+    ask = actor.door == "slack"
+    return await undo(world, r, actor, receipt, reason, ask=ask)
 
 
 async def _promote(
@@ -165,6 +167,11 @@ def _closed(r: Rollout, gate: str | None) -> str:
     for closed in r.closed:
         if closed.id == gate:
             return f"Nothing was changed: that gate is closed. {closed.sentence}"
+    if r.gate is not None:
+        return (
+            f"Nothing was changed: {gate} is not the open gate of {r.service} in {r.environment}; that is {r.gate.id}, "
+            f"at {r.weight:g} %. Look at its numbers, then name it."
+        )
     state = r.phase.value.lower().replace("_", " ")
     return (
         f"Nothing was changed: {r.service} in {r.environment} has no open gate; it is {state} at {r.weight:g} %. "

@@ -12,10 +12,13 @@ def stable_versions(newest_first: Sequence[Rollout]) -> list[str]:
     """
     stack: list[str] = []
     for r in reversed(newest_first):
-        if r.phase is not Phase.SUCCEEDED:
+        if r.phase not in {Phase.SUCCEEDED, Phase.ROLLED_BACK}:
             continue
-        if not stack and r.from_version:
+        if r.from_version and not r.rollback_of and stack[-1:] != [r.from_version]:
+            # What a rollout found there was stable, also where nobody told Sluice how it came there.
             stack.append(r.from_version)
+        if r.phase is Phase.ROLLED_BACK:
+            continue
         if r.rollback_of and r.version in stack:
             while stack[-1] != r.version:
                 stack.pop()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.policy import Actor, Membership, Person
@@ -45,11 +46,23 @@ class SlackDirectory:
         try:
             async with asyncio.timeout(_PATIENCE):
                 found = await asyncio.gather(*(self._members(group) for group in wanted))
-                person = await self._person(actor.id) if actor.door == "slack" else None
+                person = await self._person_or_none(actor) if actor.door == "slack" else None
         except TROUBLE as error:
             log.warning("could not look up who may: %s", reason(error))
             return Membership(known=False)
         return Membership(dict(zip(wanted, found, strict=True)), person)
+
+    async def _person_or_none(self, actor: Actor) -> Person | None:
+        """Return who somebody is; None where this app was never allowed to ask: that is no reason to refuse a click."""
+        try:
+            return await self._person(actor.id)
+        except SlackApiError as error:
+            if reason(error) not in {"missing_scope", "unknown_method", "not_allowed_token_type"}:
+                raise
+            log.warning(
+                "users.info is not allowed (scope users:read): guests cannot be told from members"
+            )
+            return None
 
     async def _members(self, group: str) -> frozenset[str]:
         known = self._groups.get(group)

@@ -8,7 +8,7 @@ import asyncio
 import html
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +45,10 @@ _BUDGET = 2.2
 """Seconds for the commit: Slack gives up at 3, and a silent success after that would be clicked again."""
 
 _LATE = Message(
-    "Not recorded: the database did not answer in time. Try again; the REST door works, too. [not_recorded]"
+    "The database is slow: whether this was recorded is not known yet. I will say so here; look at the card before "
+    "you say it again. [not_known_yet]"
 )
+_DONE = Message("Done.")
 _BROKEN = Message(
     "Something went wrong here; nothing may have been done. Try again, or use `sluice`."
 )
@@ -60,6 +62,27 @@ class Home:
     enterprise: str = ""
     bot_id: str = ""
     bot_user: str = ""
+
+
+Outcome = tuple[Message | None, Callable[[], None] | None]
+"""What a person is told, and what happens after the acknowledgement."""
+
+
+async def _answered(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Turn a failure into a sentence: Slack shows a bare triangle for anything else."""
+    try:
+        return await work
+    except Exception:
+        log.exception("a command or a press failed")
+        return _BROKEN, None
+
+
+async def _afterwards(task: asyncio.Task[Outcome], reply: Reply) -> None:
+    """Give slow work its effect and its answer."""
+    message, after = await task
+    if after is not None:
+        after()
+    await reply(message or _DONE)
 
 
 class SlackDoor:
@@ -162,19 +185,24 @@ class SlackDoor:
     # ---- commands -------------------------------------------------------------------------------------------------
 
     async def _on_command(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
-        try:
-            async with asyncio.timeout(_BUDGET):
-                message, after = await self._command(body)
-        except TimeoutError:
-            message, after = _LATE, None
-        except Exception:
-            log.exception("the command %s failed", body.get("command"))
-            message, after = _BROKEN, None
-        await ack(response_type="ephemeral", **message.payload())
-        if after is not None:
-            after()
+        outcome = await self._in_time(self._command(body), self._replies.on(body))
+        await ack(response_type="ephemeral", **(outcome[0] or _DONE).payload())
+        if outcome[1] is not None:
+            outcome[1]()
 
-    async def _command(self, body: Payload) -> tuple[Message, Callable[[], None] | None]:
+    async def _in_time(self, work: Coroutine[Any, Any, Outcome], reply: Reply) -> Outcome:
+        """Return what came of a command or a press, or within the time that Slack gives that it is not known yet.
+
+        Slow work is never cut off: its commit may have landed, and then it must have its effect and its answer.
+        """
+        task = asyncio.create_task(_answered(work))
+        done, _ = await asyncio.wait({task}, timeout=_BUDGET)
+        if done:
+            return task.result()
+        self._replies.soon(_afterwards(task, reply))
+        return _LATE, None
+
+    async def _command(self, body: Payload) -> Outcome:
         actor = self._actor(str(body.get("user_id", "")), str(body.get("team_id", "")), body)
         text = html.unescape(str(body.get("text") or ""))
         receipt = Receipt(f"cmd:{command_fingerprint(body)}", where(body))
@@ -197,27 +225,19 @@ class SlackDoor:
 
     async def _on_action(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
         reply = self._replies.on(body)
-        after, trouble = await self._tried(body, reply)
+        trouble, after = await self._in_time(self._tried(body, reply), reply)
         await ack()
         if trouble is not None:
             self._replies.soon(reply(trouble))
         if after is not None:
             after()
 
-    async def _tried(
-        self, body: Payload, reply: Reply
-    ) -> tuple[Callable[[], None] | None, Message | None]:
-        """Do what a press asks; return what follows, and what the person has to be told."""
+    async def _tried(self, body: Payload, reply: Reply) -> Outcome:
+        """Do what a press asks; return what the person has to be told, and what follows."""
         try:
-            async with asyncio.timeout(_BUDGET):
-                return await self._action(body, reply), None
+            return None, await self._action(body, reply)
         except (WordsError, Refusal) as refusal:
-            return None, refusal_message(refusal)
-        except TimeoutError:
-            return None, _LATE
-        except Exception:
-            log.exception("a press failed")
-            return None, _BROKEN
+            return refusal_message(refusal), None
 
     async def _action(self, body: Payload, reply: Reply) -> Callable[[], None] | None:
         action = (body.get("actions") or [{}])[0]
