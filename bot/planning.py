@@ -3,30 +3,41 @@
 Every default is filled in here, once, and everything that the request weakens is put into words for the approver.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, cast
 
+from bot.grammar.mistakes import shown
+from bot.grammar.options import KEYS
 from bot.grammar.verbs import Deploy, Options
 from bot.rollout.values import Rules
 from bot.settings.values import Config, EnvironmentBlock, TargetBlock
 from strategies import compile_plan
-from strategies.plan import Check, Plan, Prepare, Promote, Switch
+from strategies.plan import Approve, Check, Plan, Prepare, Promote, Switch
 from strategies.request import PlanError, Request
 
 StrategyName = Literal["direct", "recreate", "canary", "blue-green", "rolling", "ab-test"]
 
-_LATER = {
-    "at": "scheduling", "cron": "scheduling", "header": "audiences", "user_tier": "audiences",
-    "region": "audiences", "batch_size": "rolling", "batch_delay": "rolling", "max_concurrent": "rolling",
-    "test_duration": "ab-test", "split": "ab-test", "confidence": "advice on strategies",
-}  # fmt: skip
+_LATER = {key.field: key.later for key in KEYS if key.later}
 """Options of the grammar that need a strategy or a feature that this version does not have."""
+
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_TAG_OR_DIGEST = re.compile(f"{_TAG}|{_DIGEST}")
+_BEHIND_IMAGE = re.compile(f":{_TAG}(@{_DIGEST})?|@{_DIGEST}")
+
+_MANY = 5
+"""Approvals that a group may well have no people for."""
 
 
 def plan_for(deploy: Deploy, config: Config) -> Plan:
     """Compile the plan of a request. Raises `PlanError`, and `UnknownNameError` for names that are not configured."""
-    return compile_plan(request_for(deploy, config))
+    request = request_for(deploy, config)
+    plan = compile_plan(request)
+    if not any(isinstance(step, Approve) for step in plan.steps):
+        return plan
+    return replace(plan, warnings=(*plan.warnings, *_many_approvals(request)))
 
 
 def rollback_plan(service: str, environment: str, version: str) -> Plan:
@@ -62,6 +73,7 @@ def request_for(deploy: Deploy, config: Config) -> Request:
     options = deploy.options
     _refuse_later(options)
     _must_equal(options, target, deploy)
+    _must_be_its_image(deploy.version, target.workload.image)
     steps, soak = _stages(options, target)
     approvals = _approvals(options, environment)
     request = Request(
@@ -110,6 +122,20 @@ def _must_equal(options: Options, target: TargetBlock, deploy: Deploy) -> None:
                 code="other_target",
                 key=key,
             )
+
+
+def _must_be_its_image(version: str, repository: str) -> None:
+    """Refuse what the workload would refuse minutes later, when the rollout has its row and its card."""
+    if _TAG_OR_DIGEST.fullmatch(version):
+        return
+    if version.startswith(repository) and _BEHIND_IMAGE.fullmatch(version[len(repository) :]):
+        return
+    raise PlanError(
+        f"{shown(version)} is not a version of {repository}, the image that is configured. "
+        "Give its tag, its sha256 digest, or that image with one of them.",
+        code="bad_version",
+        key="version",
+    )
 
 
 def _strategy(options: Options, target: TargetBlock, environment: EnvironmentBlock) -> StrategyName:
@@ -177,7 +203,27 @@ def _approvals(options: Options, environment: EnvironmentBlock) -> int:
             code="no_approvers",
             key="approvals",
         )
+    listed = len(set(environment.approvers))
+    if not _groups(environment.approvers) and options.approvals > listed:
+        raise PlanError(
+            f"The list of approvers of this environment has {listed}, so {options.approvals} approvals "
+            "can never come together. Ask for fewer, or add approvers to it first.",
+            code="bad_value",
+            key="approvals",
+        )
     return options.approvals
+
+
+def _groups(approvers: tuple[str, ...]) -> list[str]:
+    """Return the Slack user groups; how many people are in one only Slack knows."""
+    return [one for one in approvers if one.startswith("S")]
+
+
+def _many_approvals(request: Request) -> Iterator[str]:
+    groups = _groups(request.approvers)
+    if groups and request.approvals > _MANY:
+        names = " and ".join(f"@{group}" for group in groups)
+        yield f"Each gate waits for {request.approvals} approvals: check that {names} has that many people."
 
 
 def _shorter(request: Request, target: TargetBlock) -> bool:

@@ -170,10 +170,14 @@ def _tidy(value: Any) -> Any:
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Return the plan as REST, `sluice plan --json` and the row show it; every step begins with its name."""
+    """Return the plan as REST, `sluice plan --json` and the row show it; every step begins with its name.
+
+    The keys and their order are those of the contract; `warnings` come last, and only where there are any.
+    """
     body = _dump(plan)
     steps = [{"step": step.pop("step"), **step} for step in body.pop("steps")]
-    return {**body, "digest": plan.digest, "estimate_s": plan.estimate_s, "steps": steps}
+    last = {"warnings": body.pop("warnings")} if plan.warnings else {}
+    return {**body, "digest": plan.digest, "estimate_s": plan.estimate_s, "steps": steps, **last}
 
 
 def plan_from_json(body: Mapping[str, Any]) -> Plan:

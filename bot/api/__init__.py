@@ -16,13 +16,24 @@ from typing import Any
 from aiohttp import web
 
 from bot.api.answers import answered, problem, refused
+from bot.api.asked import (
+    QUERY,
+    body_of,
+    check_query,
+    flag,
+    moment,
+    no_winner,
+    only_keys,
+    seconds,
+    string,
+    whole,
+)
 from bot.api.bodies import deploy_from, words_refused
 from bot.api.openapi import document
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.grammar import Known, WordsError, parse_line
 from bot.grammar.verbs import Deploy, ShowPlan
 from bot.policy import Actor
-from bot.settings.scalars import ScalarError, parse_duration
 from bot.store import Store, as_json
 
 log = logging.getLogger("sluice.api")
@@ -58,7 +69,9 @@ class Doors:
 
 def api(doors: Doors, slack_events: Handler | None) -> web.Application:
     """Return the one web application of a bot."""
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_errors, _guard(doors)])
+    app = web.Application(
+        client_max_size=MAX_BODY, middlewares=[_errors, _guard(doors), _known_query]
+    )
     routes = _Routes(doors)
     if slack_events is not None:
         app.router.add_post("/slack/events", slack_events)
@@ -103,6 +116,13 @@ async def _actor(doors: Doors, header: str) -> Actor | None:
 
 
 @web.middleware
+async def _known_query(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.match_info.http_exception is None and request.path != "/slack/events":
+        check_query(request, QUERY.get((request.method, request.path), ()))
+    return await handler(request)
+
+
+@web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
@@ -121,16 +141,6 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return problem(500, "failed", "Something went wrong here; the log of the bot says what.")
-
-
-async def _json(request: web.Request) -> Any:
-    raw = await request.read()
-    if not raw:
-        return {}
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise Refusal("The body is not JSON.", code="bad_json", status=422) from error
 
 
 class _Routes:
@@ -155,9 +165,10 @@ class _Routes:
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        only_show = flag(request.query.get("dry_run", "false"), "dry_run")
+        body = await body_of(request)
         command = deploy_from(body, Known(self._commands.known()))
-        if request.query.get("dry_run", "").lower() in {"true", "1"} or command.options.dry_run:
+        if only_show or command.options.dry_run:
             return web.json_response(await self._dry_run(command, request[ACTOR]))
         key = request.headers.get("Idempotency-Key", "")
         receipt = await self._receipt(key, request[ACTOR], body)
@@ -170,10 +181,9 @@ class _Routes:
 
     async def _dry_run(self, command: Deploy, actor: Actor) -> dict[str, Any]:
         answer = await self._commands.handle(ShowPlan(command), actor)
-        body = answered(answer)["plan"]
-        body["warnings"] += list(await self._doors.preflight(command))
-        plan: dict[str, Any] = body
-        return plan
+        plan: dict[str, Any] = answered(answer)["plan"]
+        warnings = [*plan.get("warnings", ()), *await self._doors.preflight(command)]
+        return {**plan, "warnings": warnings} if warnings else plan
 
     async def _receipt(self, key: str, actor: Actor, body: Any) -> Receipt | None:
         if not key:
@@ -204,8 +214,8 @@ class _Routes:
             )
 
     async def list(self, request: web.Request) -> web.Response:
-        limit = _whole(request.query.get("limit", "50"), "limit", 1, 200)
-        before = _moment(request.query.get("before"))
+        limit = whole(request.query.get("limit", "50"), "limit", 1, 200)
+        before = moment(request.query.get("before"))
         rows = await self._store.history(
             request.query.get("service"),
             request.query.get("environment"),
@@ -239,33 +249,28 @@ class _Routes:
         return web.json_response({"items": items})
 
     async def act(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await body_of(request)
         if not isinstance(body, dict):
             raise Refusal("The body must be a JSON object.", code="bad_body", status=422)
-        for key in body:
-            if key not in _ACTION_KEYS:
-                raise Refusal(
-                    f"{key[:60]} is not a key here; known are {', '.join(sorted(_ACTION_KEYS))}.",
-                    code="unknown_key",
-                    status=422,
-                    key=key,
-                )
+        only_keys(body, _ACTION_KEYS)
+        no_winner(body)
         answer = await self._commands.press(
             request.match_info["verb"],
             request.match_info["id"],
             request[ACTOR],
-            gate=_string(body, "gate") or None,
-            reason=_string(body, "reason"),
-            seconds=_seconds(_string(body, "by")),
+            gate=string(body, "gate") or None,
+            reason=string(body, "reason"),
+            seconds=seconds(string(body, "by")),
         )
         return web.json_response(_row(answer))
 
     async def say(self, request: web.Request) -> web.Response:
-        body = await _json(request)
-        if not isinstance(body, dict) or set(body) != {"text"} or not isinstance(body["text"], str):
+        body = await body_of(request)
+        if not isinstance(body, dict) or not isinstance(body.get("text"), str):
             raise Refusal(
                 'Send {"text": "status checkout"}.', code="bad_body", status=422, key="text"
             )
+        only_keys(body, {"text"})
         command = parse_line(body["text"], Known(self._commands.known()))
         answer = await self._commands.handle(command, request[ACTOR])
         return web.json_response(answered(answer), status=201 if answer.created else 200)
@@ -302,44 +307,3 @@ def _row(answer: Answer) -> dict[str, Any]:
     if answer.rollout is None:
         return answered(answer)
     return as_json(answer.rollout)
-
-
-def _string(body: dict[str, Any], key: str) -> str:
-    value = body.get(key, "")
-    if not isinstance(value, str):
-        raise Refusal(f"{key} must be text.", code="bad_value", status=422, key=key)
-    return value
-
-
-def _seconds(text: str) -> int:
-    if not text:
-        return 1800
-    try:
-        return parse_duration(text, "refuse")
-    except ScalarError as error:
-        raise Refusal(str(error), code=error.code, status=422, key="by") from error
-
-
-def _whole(text: str, key: str, low: int, high: int) -> int:
-    if not text.isdigit() or not low <= int(text) <= high:
-        raise Refusal(
-            f"{key} is a number from {low} to {high}.", code="bad_value", status=422, key=key
-        )
-    return int(text)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError as error:
-        raise Refusal(
-            "before is a time such as 2026-11-21T10:00:00+00:00.",
-            code="bad_value",
-            status=422,
-            key="before",
-        ) from error
-    if at.tzinfo is None:
-        raise Refusal("before needs a time zone.", code="bad_value", status=422, key="before")
-    return at

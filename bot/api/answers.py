@@ -5,12 +5,13 @@ from typing import Any
 from aiohttp import web
 
 from bot.commands import Answer, Refusal
+from bot.grammar import usage
 from bot.store import as_json
 from strategies.plan import plan_to_json
 
 _TITLES = {
-    400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 409: "Wrong state",
-    413: "Too large", 422: "Not understood", 423: "Locked", 500: "Failed", 503: "Not ready",
+    400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
+    409: "Wrong state", 413: "Too large", 422: "Not understood", 423: "Locked", 500: "Failed", 503: "Not ready",
 }  # fmt: skip
 
 
@@ -54,11 +55,18 @@ def refused(refusal: Refusal) -> web.Response:
 
 def answered(answer: Answer) -> dict[str, Any]:
     """Return the answer of a command as `POST /api/v1/commands` gives it."""
-    body: dict[str, Any] = {"code": answer.code, "sentence": answer.sentence, "kind": answer.kind}
+    body: dict[str, Any] = {"code": answer.code, "sentence": _sentence(answer), "kind": answer.kind}
     if answer.rollout is not None:
         body["rollout"] = as_json(answer.rollout)
     if answer.plan is not None:
-        body["plan"] = {**plan_to_json(answer.plan), "warnings": list(answer.plan.warnings)}
+        body["plan"] = plan_to_json(answer.plan)
     if answer.rows or answer.kind in {"status", "history"}:
         body["rows"] = [as_json(row) for row in answer.rows]
     return body
+
+
+def _sentence(answer: Answer) -> str:
+    """Return what is said; help comes as its topic, and every door has its own way to write a command."""
+    if answer.kind == "help":
+        return usage(answer.sentence, deploy="deploy", rollback="rollback", verb="{verb}")
+    return answer.sentence

@@ -104,15 +104,30 @@ def _spelled(name: str, value: Any, *, duration: bool) -> str:
         case int() | float():
             if duration:
                 raise _bare(name)
-            return f"{value:g}"
+            return str(value) if isinstance(value, int) else f"{value:g}"
         case str():
             if duration and any(part.strip().isdigit() for part in value.split(",")):
                 raise _bare(name)
             return value
-        case list():
+        case list() if not any(isinstance(one, list) for one in value):
             return ",".join(_spelled(name, one, duration=duration) for one in value)
         case _:
-            raise _wrong(f"{name} cannot be {type(value).__name__}.", "bad_value", name)
+            raise _no_value(name, value)
+
+
+def _no_value(name: str, value: Any) -> Refusal:
+    if value is None:
+        return _wrong(
+            f"{name} has no value (null). Give one, or leave {name} out to keep what is configured.",
+            "bad_value",
+            name,
+        )
+    kind = "a list within a list" if isinstance(value, list) else "an object"
+    return _wrong(
+        f"{name} cannot be {kind}. Give text, a number, true, false, or a plain list of them.",
+        "bad_value",
+        name,
+    )
 
 
 def _bare(name: str) -> Refusal:

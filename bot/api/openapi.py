@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from bot.api.asked import QUERY
+
 _SUMMARIES = {
     ("POST", "/api/v1/deployments"): "Start a rollout, or show its plan with dry_run=true",
     ("GET", "/api/v1/deployments"): "List rollouts, newest first",
@@ -50,6 +52,10 @@ def document(routes: list[tuple[str, str]]) -> dict[str, Any]:
             "parameters": [
                 {"name": n, "in": "path", "required": True, "schema": {"type": "string"}}
                 for n in names
+            ]
+            + [
+                {"name": n, "in": "query", "schema": {"type": "string"}}
+                for n in QUERY.get((method, path), ())
             ],
             "responses": {"200": {"description": "done"}, "default": error},
         }

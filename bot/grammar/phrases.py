@@ -16,6 +16,8 @@ class Phrase:
     verb: str
     form: str
     about: str
+    later: bool = False
+    """Whether it is read, but refused in this version."""
 
 
 PHRASES: tuple[Phrase, ...] = (
@@ -30,7 +32,7 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase("resume", "SERVICE [ENV]", "go on after a pause"),
     Phrase("extend", "SERVICE [ENV] [30m]", "give the gate or the soak more time"),
     Phrase("resolve", "SERVICE [ENV] REASON", "end what needs attention, by hand"),
-    Phrase("cancel", "ID", "take a scheduled rollout back"),
+    Phrase("cancel", "ID", "take a scheduled rollout back", later=True),
     Phrase("help", "[WORD]", "this text, or about one word"),
 )
 VERBS = tuple(phrase.verb for phrase in PHRASES)

@@ -4,12 +4,14 @@ Pure. `to` may be left out, and so may the environment; nothing else is guessed.
 """
 
 from bot.grammar.line import Line, Word
-from bot.grammar.mistakes import WordsError, shown
+from bot.grammar.mistakes import WordsError, did_you_mean, shown
 from bot.grammar.options import options_from
-from bot.grammar.phrases import VERBS
+from bot.grammar.phrases import NOT_YET, VERBS
 from bot.grammar.places import Known
 from bot.grammar.verbs import Deploy
 from bot.grammar.words import missing_service, take_apart, unknown_word, version_of
+
+_OUR_WORDS = frozenset({*VERBS, *NOT_YET})
 
 
 def read_deploy(line: Line, known: Known, verb: str = "deploy") -> Deploy:
@@ -19,6 +21,8 @@ def read_deploy(line: Line, known: Known, verb: str = "deploy") -> Deploy:
         raise missing_service(f"{verb} checkout v1.42")
     service = known.service(said.words[0].bare, VERBS)
     version, environment = _version_and_environment(said.words[1:], service, known)
+    if version.casefold() in _OUR_WORDS:
+        raise _verb_as_version(version, service, environment)
     return Deploy(
         service,
         version_of(version),
@@ -61,6 +65,28 @@ def _behind_to(word: Word | None, service: str, known: Known) -> Word:
 def _second_environment(word: Word) -> WordsError:
     sentence = f"`{shown(word.text)}` is a second environment. Name one."
     return WordsError(sentence, code="ambiguous_word", key="environment")
+
+
+def _verb_as_version(word: str, service: str, environment: str | None) -> WordsError:
+    """Return the error for `/deploy checkout rollback`, which at night means the opposite of a deploy."""
+    meant = _as_a_line(word.casefold(), " ".join(filter(None, (service, environment))))
+    sentence = (
+        f"`{shown(word)}` is something I do, not a version.{did_you_mean(meant)} "
+        "For a tag of that name write the whole image."
+    )
+    return WordsError(sentence, code="ambiguous_word", key="version", suggestion=meant)
+
+
+def _as_a_line(verb: str, place: str) -> str:
+    match verb:
+        case "rollback":
+            return f"/rollback {place}"
+        case "deploy":
+            return f"/deploy {place}"
+        case "help" | "cancel":
+            return f"/deploy {verb}"
+        case _:
+            return f"/deploy {verb} {place}"
 
 
 def _missing_version(service: str) -> WordsError:

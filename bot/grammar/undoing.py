@@ -41,8 +41,11 @@ def read_rollback(line: Line, known: Known) -> Rollback:
             break
     _refuse_lone_version(line, word, to)
     reason = take_loose_reason(line, known)
-    if place.service is None and (to or now or reason):
-        raise missing_service("rollback checkout")
+    if place.service is None:
+        if to or reason:
+            raise missing_service("rollback checkout")
+        # `now` alone is somebody in a hurry: the list, one press from the way back, helps more than a question.
+        return Rollback(None, place.environment)
     return Rollback(place.service, place.environment, to, now, reason)
 
 

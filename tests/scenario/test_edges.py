@@ -97,9 +97,9 @@ async def test_the_live_version_is_refused(stage):
 
 
 async def test_another_image_is_refused(stage):
-    await stage.say("/deploy auth-service evil.example/auth:v2")
-    assert await stage.phase() == (Phase.CANCELLED, "wrong_image")
-    assert "is not a version of ghcr.io/orion/auth" in stage.heard()
+    answer = await stage.say("/deploy auth-service evil.example/auth:v2")
+    assert "bad_version" in answer
+    assert await stage.bot.store.history() == []
 
 
 async def test_a_missing_right_is_named(stage):

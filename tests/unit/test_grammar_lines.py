@@ -225,7 +225,6 @@ REFUSED = [
     ("help weather", "unknown_word", "weather", None),
     ("help promot", "unknown_word", "promot", "promote"),
     ("rollback checkoutt", "unknown_service", "service", "checkout"),
-    ("rollback now", "missing_service", "service", None),
     ("rollback to v1", "missing_service", "service", None),
     ("rollback production is down", "missing_service", "service", None),
     ("rollback because it burns", "missing_service", "service", None),

@@ -143,3 +143,57 @@ def test_gates_carry_what_the_environment_says():
 def test_the_way_back_has_no_gate_and_no_soak():
     steps = [type(s).__name__ for s in rollback_plan("app", "production", "v1").steps]
     assert steps == ["Prepare", "Switch", "Promote"]
+
+
+DIGEST = "sha256:" + "0a" * 32
+
+
+@pytest.mark.parametrize(
+    "version", ["v2", DIGEST, "r/app:v2", f"r/app@{DIGEST}", f"r/app:v2@{DIGEST}"]
+)
+def test_a_version_is_a_tag_a_digest_or_the_configured_image(version):
+    assert plan_for(Deploy("app", version, "production"), CONF).version == version
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["evil.example/app:v2", "r/app2:v2", "r/app/x:v2", "app:v2", "r/app@sha256:0a", "sha512:0a"],
+)
+def test_another_image_is_refused_before_there_is_a_row(version):
+    with pytest.raises(PlanError, match="not a version of r/app") as caught:
+        plan_for(Deploy("app", version, "production"), CONF)
+    assert (caught.value.code, caught.value.key) == ("bad_version", "version")
+
+
+def approved_by(approvers: str, **options):
+    """Return the plan where production lists other approvers."""
+    conf = read_config(CONFIG.replace("[S0SRE]", approvers), "sluice.yaml")
+    return plan_for(deploy(**options), conf)
+
+
+def test_more_approvals_than_people_are_refused():
+    with pytest.raises(PlanError, match="approvers of this environment has 2") as caught:
+        approved_by('[U0BOB, "token:ci"]', approvals=3)
+    assert (caught.value.code, caught.value.key) == ("bad_value", "approvals")
+
+
+def test_as_many_approvals_as_people_are_fine():
+    gate = next(
+        s for s in approved_by("[U0BOB, U0EVE]", approvals=2).steps if isinstance(s, Approve)
+    )
+    assert gate.quorum == 2
+
+
+@pytest.mark.parametrize(("approvals", "warned"), [(5, False), (6, True)])
+def test_many_approvals_out_of_a_group_are_warned_of(approvals, warned):
+    plan = approved_by("[S0SRE, U0BOB]", approvals=approvals)
+    assert any("check that @S0SRE has that many people" in w for w in plan.warnings) is warned
+
+
+def test_without_a_gate_nobody_is_warned_of_approvals():
+    conf = read_config(CONFIG.replace("approvals: 1", "approvals: 6"), "sluice.yaml")
+    assert any("@S0SRE" in w for w in plan_for(deploy(), conf).warnings)
+    ungated = CONFIG.replace("approvals: 1", "approvals: 6").replace(
+        "canary: {", "canary: {auto_promote: true, "
+    )
+    assert not any("@S0SRE" in w for w in plan_for(deploy(), read_config(ungated, "f")).warnings)
