@@ -1,7 +1,7 @@
 """May this actor do this, now? Pure: members and flags come in as values, an answer with its reason goes out.
 
-Every door asks here and nowhere else. What cannot be established is refused for promote and allowed for rollback and
-pause: going back must never wait for a look-up.
+Every door asks here and nowhere else. What cannot be established is refused for whatever goes forward and allowed for
+rollback and pause: going back must never wait for a look-up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ class Actor:
     """The user's own team is ours (not the channel's, not the app's)."""
     owner: str = ""
     """The Slack user behind a token."""
+    team_known: bool = True
+    """Whether `team_ok` is an answer: not while Slack has not told our team, or theirs."""
 
     @property
     def ids(self) -> frozenset[str]:
@@ -67,12 +69,14 @@ class Decision:
 
 YES = Decision(allowed=True)
 
+_ALWAYS: frozenset[Verb] = frozenset({"rollback", "pause", "read"})
+
 
 def allow(
     actor: Actor, verb: Verb, rollout: Rollout | None = None, membership: Membership | None = None
 ) -> Decision:
     """Decide. `membership` matters for promote only; without it nobody may promote."""
-    outsider = _outsider(actor, membership)
+    outsider = _outsider(actor, membership) or unplaced(actor, verb)
     if outsider is not None:
         return outsider
     if verb != "promote":
@@ -80,6 +84,17 @@ def allow(
     if rollout is None or rollout.gate is None:
         return Decision(False, "no_open_gate", "There is no open gate to promote.")
     return _may_promote(actor, rollout, rollout.gate, membership or Membership(known=False))
+
+
+def unplaced(actor: Actor, verb: Verb) -> Decision | None:
+    """Return the refusal of somebody whose team cannot be told; None where that does not matter."""
+    if actor.team_known or verb in _ALWAYS:
+        return None
+    return Decision(
+        False,
+        "identity_unavailable",
+        "Slack did not say which workspace you belong to, so only rollback and pause work now. Try again in a minute.",
+    )
 
 
 def frozen(windows: Sequence[FreezeWindow], now: datetime) -> str:
@@ -101,6 +116,10 @@ def _clock(at: WeekTime) -> str:
 
 
 def _outsider(actor: Actor, membership: Membership | None) -> Decision | None:
+    if not actor.id:
+        return Decision(
+            False, "not_a_person", "It is not known who asks, so nothing was done. Ask as a person."
+        )
     if not actor.team_ok:
         return Decision(
             False, "external_user", "People of another workspace cannot use this bot. Ask a colleague here."
@@ -123,7 +142,8 @@ def _may_promote(actor: Actor, r: Rollout, gate: Gate, membership: Membership) -
         )
     if not gate.groups and r.rules.approvals == 0:
         return YES
-    machine = actor.door == "rest"  # a token never votes for what it or its owner requested, whatever is configured
+    # A token never votes for what it or its owner requested, whatever is configured.
+    machine = actor.door == "rest"
     if (machine or not r.rules.self_approval) and r.requester in actor.ids:
         return Decision(
             False,

@@ -34,7 +34,12 @@ def main() -> int:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
+    from bot.store import OpenError  # noqa: PLC0415
+
+    try:
+        return asyncio.run(work)
+    except OpenError as error:
+        raise cli.DoorError(str(error), code=error.code) from error
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -44,6 +49,12 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler])
     for noisy in ("apscheduler", "alembic", "slack_bolt", "slack_sdk", "sluice.bolt", "aiohttp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("sluice.bolt").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # Bolt looks for SLACK_BOT_TOKEN in the environment by itself and cannot be told not to.
+    return record.msg != "As you gave `client` as well, `token` will be unused."
 
 
 class _OneLine(logging.Formatter):

@@ -12,7 +12,7 @@ from bot.cli.doors import Finding, Health
 from bot.grammar.verbs import Deploy
 from bot.settings import Config, ConfigError, Settings, SettingsError, load_config, read_settings
 from bot.slack.speaking import TROUBLE, reason, web_client
-from bot.store import Store
+from bot.store import OpenError, Store
 from integrations.base import IntegrationError
 
 _PATIENCE = 10.0
@@ -70,6 +70,8 @@ async def _database(settings: Settings) -> Health:
     try:
         store = await Store.open(settings.database_url)
         await store.close()
+    except OpenError as error:
+        return Health("database", "fail", str(error), f"code {error.code}")
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the answer
         return Health("database", "fail", type(error).__name__, "Check SLUICE_DATABASE_URL.")
     return Health("database", "ok", "opens and is migrated")

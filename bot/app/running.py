@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Self
 
 import aiohttp
 from aiohttp import web
 
 from bot.api import Doors, api
+from bot.app.listening import listening_on
 from bot.app.targets import Targets, subscriptions
 from bot.commands import Commands, World
 from bot.grammar.verbs import Deploy
@@ -34,6 +36,8 @@ _SINK = "sink:"
 _CLICK = "click:"
 """Prefix of timers that ring for the inbox."""
 _GREETING_PAUSE = 15.0
+_MEETING = 3.0
+"""Seconds that a start waits for Slack; rollouts in flight must not wait longer."""
 
 
 class Bot:
@@ -80,22 +84,34 @@ class Bot:
 
     @classmethod
     async def open(cls, settings: Settings, clock: Clock) -> Self:
-        """Open the database and make the parts; nothing runs yet."""
-        store = await Store.open(settings.database_url)
-        timeout = aiohttp.ClientTimeout(total=10)
-        session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
-        return cls(settings, clock, store, session)
+        """Open the database and make the parts; nothing runs yet. Raises `OpenError`."""
+        async with AsyncExitStack() as undo:
+            store = await Store.open(settings.database_url)
+            undo.push_async_callback(store.close)
+            timeout = aiohttp.ClientTimeout(total=10)
+            session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+            undo.push_async_callback(session.close)
+            bot = cls(settings, clock, store, session)
+            undo.pop_all()
+        return bot
 
     @classmethod
     async def start(cls, settings: Settings, clock: Clock) -> Self:
-        """Start a bot: listen, take up what was in flight, ring when something is due."""
+        """Start a bot: listen, take up what was in flight, ring when something is due.
+
+        Raises `OpenError` and `DoorError`; nothing is left open then.
+        """
         bot = await cls.open(settings, clock)
-        wheel = Wheel(bot.ring, clock)
-        bot.use(wheel)
-        await bot.listen()
-        await bot.take_up()
-        wheel.start(bot.sweep)
-        bot.wheel = wheel
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(bot.stop)
+            wheel = Wheel(bot.ring, clock)
+            bot.use(wheel)
+            await bot.meet_slack()
+            await bot.listen()
+            await bot.take_up()
+            wheel.start(bot.sweep)
+            bot.wheel = wheel
+            undo.pop_all()
         return bot
 
     def use(self, timers: Timers) -> None:
@@ -104,6 +120,14 @@ class Bot:
         self.announcer.use(lambda rollout, at: timers.wake(_SLACK + rollout, at))
         self.outbox.use(lambda sink, at: timers.wake(_SINK + sink, at))
         self.inbox.use(lambda key, at: timers.wake(_CLICK + key, at))
+
+    async def meet_slack(self) -> None:
+        """Learn which workspace is ours before the first command comes, unless Slack keeps us waiting."""
+        try:
+            async with asyncio.timeout(_MEETING):
+                await self.door.greet()
+        except TROUBLE as error:
+            log.warning("Slack does not answer yet: %s; it is asked again", reason(error))
 
     async def sweep(self) -> None:
         """Ring for rollouts whose timer was lost."""
@@ -122,14 +146,14 @@ class Bot:
             self.reconciler.ring(name)
 
     async def listen(self) -> None:
-        """Open the doors."""
+        """Open the doors. Raises `DoorError` where the address cannot be had."""
         root = self.settings.api_token.reveal() if self.settings.api_token else ""
         doors = Doors(self.commands, self.store, self.clock.now, root, self._preflight, self._ready)
         app = api(doors, self.door.events)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        host, port = self.settings.listen
-        await web.TCPSite(self._runner, host, port).start()
+        with listening_on(*self.settings.listen, "SLUICE_LISTEN"):
+            await web.TCPSite(self._runner, *self.settings.listen).start()
 
     @property
     def port(self) -> int:
@@ -195,13 +219,17 @@ class Bot:
         await self.outbox.settled()
 
     async def _links(self, r: Rollout) -> dict[str, str]:
+        base = self.settings.public_url or self._listening_url()
+        return {
+            "journal_url": f"{base}/api/v1/deployments/{r.id}/journal",
+            "slack_permalink": await self.announcer.permalink(r),
+        }
+
+    def _listening_url(self) -> str:
         host, _ = self.settings.listen
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - the default is all addresses
         port = self.port if self._runner is not None else self.settings.listen[1]
-        return {
-            "journal_url": f"http://{shown}:{port}/api/v1/deployments/{r.id}/journal",
-            "slack_permalink": await self.announcer.permalink(r),
-        }
+        return f"http://{shown}:{port}"
 
     async def _preflight(self, deploy: Deploy) -> Sequence[str]:
         try:
@@ -216,7 +244,7 @@ class Bot:
         return [*dirty, *(finding.sentence for finding in findings)]
 
     async def _ready(self) -> dict[str, str]:
-        parts = {"database": "ok", "slack": "ok" if self.door.home.team else "not reached yet"}
+        parts = {"database": "ok", "slack": "ok" if self.door.home.met else "not reached yet"}
         try:
             await self.store.ping()
         except Exception as error:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.app.clock import SystemClock
+from bot.app.listening import listening_on
 from bot.app.running import Bot
 from bot.cli.doors import DoorError, SandboxOptions
 from bot.sandbox.cluster import SimulatedCluster, orion
@@ -85,7 +86,8 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
         signing, token, api_token = (secrets.token_hex(24) for _ in range(3))
         workspace = Workspace("http://127.0.0.1:9", signing, f"xoxb-{token}", panel=panel)
         await workspace.populate()
-        slack_url = await workspace.start(options.port, options.host)
+        with listening_on(options.host, options.port, "--listen"):
+            slack_url = await workspace.start(options.port, options.host)
         stack.push_async_callback(workspace.stop)
         config = folder / "sluice.yaml"
         kubeconfig = cluster.kubeconfig(folder)

@@ -52,6 +52,8 @@ class Settings:
     """Kept out of `repr`: it may carry a password."""
     listen: tuple[str, int]
     """Host and port."""
+    public_url: str
+    """Where others reach this bot, without a slash at its end; `""`: only what it listens on is known."""
     api_token: Secret | None
     """The first REST token, `token:root`."""
     kubeconfig: str | None
@@ -98,6 +100,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         config=config,
         database_url=_database(env.text("SLUICE_DATABASE_URL", DEFAULT_DATABASE)),
         listen=parse_listen(env.text("SLUICE_LISTEN", DEFAULT_LISTEN)),
+        public_url=env.optional_url("SLUICE_PUBLIC_URL"),
         api_token=api_token,
         kubeconfig=env.text("KUBECONFIG", "") or None,
     )
@@ -160,6 +163,10 @@ class _Environment:
     def url(self, name: str, default: str) -> str:
         """Return an address without a slash at its end."""
         return _checked_url(self.text(name, default), name).rstrip("/")
+
+    def optional_url(self, name: str) -> str:
+        """Return an address without a slash at its end, or `""` where none is set."""
+        return self.url(name, "") if self.text(name, "") else ""
 
     def required_secret(self, name: str, *, shortest: int = 1, where: str = "") -> Secret:
         """Return a secret, noting it as missing when it is absent, empty or too short."""

@@ -8,6 +8,7 @@ import asyncio
 import html
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -15,22 +16,26 @@ from typing import Any
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.grammar import Known, WordsError, parse, parse_line
-from bot.policy import Actor
+from bot.grammar.verbs import Command, Promote
+from bot.policy import Actor, unplaced
 from bot.slack.directory import SlackDirectory
-from bot.slack.gatekeeping import trusted_headers, turned_away
+from bot.slack.gatekeeping import Turned, for_bolt, turned_away
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
 from bot.slack.payloads import (
     Payload,
+    author_of,
     command_fingerprint,
+    home_of,
     press_fingerprint,
     routing,
+    team_of,
     where,
 )
 from bot.slack.replies import answer_message, refusal_message
@@ -62,10 +67,19 @@ class Home:
     enterprise: str = ""
     bot_id: str = ""
     bot_user: str = ""
+    met: bool = False
+    """Slack has answered."""
 
 
 Outcome = tuple[Message | None, Callable[[], None] | None]
 """What a person is told, and what happens after the acknowledgement."""
+
+
+def _placed(actor: Actor) -> None:
+    """Refuse a promote of unknown origin: what is recorded for the vote no longer says where it came from."""
+    decision = unplaced(actor, "promote")
+    if decision is not None:
+        raise Refusal(decision.sentence, code=decision.code, status=403)
 
 
 async def _answered(work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -103,6 +117,7 @@ class SlackDoor:
         self._directory = directory
         self._client = client
         self._token = token
+        self._secret = signing_secret
         self._known = Known(commands.known())
         self._replies = Replies(client)
         self.inbox: Inbox | None = None
@@ -125,6 +140,7 @@ class SlackDoor:
             enterprise=str(answer.get("enterprise_id") or ""),
             bot_id=str(answer.get("bot_id") or ""),
             bot_user=str(answer.get("user_id") or ""),
+            met=True,
         )
 
     def _authorization(self) -> Callable[..., Awaitable[AuthorizeResult]]:
@@ -156,14 +172,16 @@ class SlackDoor:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return web.json_response({"error": "too_large"}, status=413)
-        turned = turned_away(request.headers, body)
-        if turned is not None:
-            return web.json_response({"error": turned.code}, status=turned.status)
-        bolt = AsyncBoltRequest(
-            body=body.decode("utf-8"),
-            query=request.query_string,
-            headers=trusted_headers(request.headers),
-        )
+        except web.RequestPayloadError:
+            return web.json_response({"error": "bad_request"}, status=400)
+        # Wall time, whatever clock the bot runs on: Slack signs with it.
+        turned = turned_away(request.headers, body, self._secret, time.time())
+        bolt = turned or for_bolt(request.headers, request.content_type, body.decode("utf-8"))
+        if isinstance(bolt, Turned):
+            log.warning("a request to /slack/events was turned away: %s", bolt.code)
+            return web.json_response({"error": bolt.code}, status=bolt.status)
+        if bolt is None:
+            return web.Response()
         return await to_aiohttp_response(await self._app.async_dispatch(bolt))
 
     async def connect_socket(self, app_token: str) -> None:
@@ -210,7 +228,7 @@ class SlackDoor:
         try:
             undo = name.endswith("rollback")
             command = parse(text, command="rollback" if undo else "deploy", known=self._known)
-            answer = await self._commands.handle(command, actor, receipt)
+            answer = await self._handle(command, actor, receipt)
         except (WordsError, Refusal) as refusal:
             return refusal_message(refusal), None
         return answer_message(answer), self._after(answer, receipt, self._replies.on(body))
@@ -243,13 +261,13 @@ class SlackDoor:
         action = (body.get("actions") or [{}])[0]
         name, value = str(action.get("action_id", "")), str(action.get("value") or "")
         user = body.get("user") or {}
-        actor = self._actor(str(user.get("id", "")), str(user.get("team_id", "")), body)
+        actor = self._actor(str(user.get("id", "")), home_of(user, body), body)
         receipt = Receipt(f"act:{press_fingerprint(body, action)}", where(body))
         instead = self._replies.in_place_of(body)
         if name == "dismiss":
             return lambda: self._replies.soon(instead(Message("Nothing was changed.")))
         if name.startswith("say:"):
-            answer = await self._commands.handle(parse_line(value, self._known), actor, receipt)
+            answer = await self._handle(parse_line(value, self._known), actor, receipt)
             return lambda: self._replies.soon(instead(answer_message(answer)))
         if name not in _PRESSES:
             raise Refusal(
@@ -263,6 +281,8 @@ class SlackDoor:
         self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply
     ) -> Callable[[], None] | None:
         rollout, gate = routing(value)
+        if name == "promote":
+            _placed(actor)
         answer = await self._commands.press(
             "rollback" if name == "force" else name,
             rollout,
@@ -277,15 +297,17 @@ class SlackDoor:
 
     async def _on_mention(self, body: Payload) -> None:
         event = body.get("event") or {}
+        if not author_of(event):
+            return
         text = re.sub(r"<@[UW][A-Z0-9]+(\|[^>]*)?>", " ", str(event.get("text") or ""), count=1)
-        actor = self._actor(str(event.get("user", "")), str(body.get("team_id", "")), body)
+        actor = self._actor(author_of(event), team_of(event), {})
         channel = str(event.get("channel", ""))
         thread = str(event.get("thread_ts") or "") or None
         receipt = Receipt(f"evt:{body.get('event_id', '')}", {"channel": channel, "user": actor.id})
         reply = self._replies.to(channel, actor.id, thread)
         try:
             command = parse_line(html.unescape(text), self._known)
-            answer = await self._commands.handle(command, actor, receipt)
+            answer = await self._handle(command, actor, receipt)
         except (WordsError, Refusal) as refusal:
             self._replies.soon(reply(refusal_message(refusal)))
             return
@@ -312,11 +334,22 @@ class SlackDoor:
 
     # ---- who and where --------------------------------------------------------------------------------------------
 
+    async def _handle(self, command: Command, actor: Actor, receipt: Receipt) -> Answer:
+        if isinstance(command, Promote):
+            _placed(actor)
+        return await self._commands.handle(command, actor, receipt)
+
     def _actor(self, user: str, team: str, body: Payload) -> Actor:
         enterprise = str((body.get("enterprise") or {}).get("id", ""))
         ours = {self.home.team, self.home.enterprise} - {""}
-        known = not ours or team in ours or (bool(enterprise) and enterprise in ours)
-        return Actor(user, "slack", team_ok=known)
+        theirs = {team, enterprise} - {""}
+        comparable = bool(ours and theirs)
+        return Actor(
+            user,
+            "slack",
+            team_ok=not comparable or bool(ours & theirs),
+            team_known=self.home.met and (comparable or not ours),
+        )
 
     def later(self, inbound: Inbound) -> Reply:
         """Return how to reach somebody whose response_url is gone with the last process."""

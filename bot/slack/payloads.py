@@ -1,21 +1,132 @@
-"""What Slack sends, read: where it came from, what a button carries, what is the same in every delivery of one act.
+"""What Slack sends, read: its form, where it came from, what a button carries, what every delivery of one act shares.
 
-Pure. Values on buttons are routing, never authority.
+Pure. A signed body is of the form that the listeners read, or it is refused whole. Values on buttons are routing, never
+authority.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from bot.commands import Refusal
 
 Payload = Mapping[str, Any]
 
+_UNUSED = {
+    "shortcut", "message_action", "view_submission", "view_closed", "block_suggestion", "app_rate_limited"
+}  # fmt: skip
+"""What Slack may send and no listener answers."""
+
+
+class OddRequestError(ValueError):
+    """The body is nothing that Slack sends. What is wrong with it is not said: it would repeat the body."""
+
+
+def received(content_type: str, text: str) -> Payload | None:
+    """Return the body of a request; None when it is Slack's and asks for nothing. Raises `OddRequestError`."""
+    try:
+        if content_type == "application/json" or text.startswith("{"):
+            return _read_json(text)
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True)
+        form = dict(pairs)
+        _demand(len(form) == len(pairs))
+        if form.get("ssl_check") == "1":
+            return None
+        if "payload" in form:
+            return _read_json(form["payload"])
+        _words(form, "command", "user_id", "channel_id")
+    except (ValueError, RecursionError) as error:
+        raise OddRequestError from error
+    return form
+
+
+def _read_json(text: str) -> Payload | None:
+    body = _object(json.loads(text))
+    json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair cannot be stored or sent
+    match body.get("type"):
+        case "block_actions":
+            _check_press(body)
+        case "event_callback":
+            _words(body, "event_id")
+            _check_event(_object(body.get("event")))
+        case "url_verification":
+            _words(body, "challenge")
+        case str() as other:
+            _demand(other in _UNUSED)
+            return None
+        case _:
+            raise OddRequestError
+    return body
+
+
+def _check_press(body: Payload) -> None:
+    user, pressed = _object(body.get("user")), body.get("actions")
+    _words(user, "id")
+    _texts(user, "team_id")
+    _texts(body, "trigger_id", "response_url")
+    for key in ("channel", "container", "enterprise", "team", "message", "view"):
+        _object(body.get(key) or {})
+    _demand(isinstance(pressed, list) and bool(pressed))
+    for action in pressed or ():
+        _words(_object(action), "action_id")
+        _texts(action, "value", "action_ts")
+
+
+def _check_event(event: Payload) -> None:
+    _words(event, "type")
+    if event["type"] == "app_mention":
+        _words(event, "channel")
+        _texts(event, "user", "text", "thread_ts", "user_team", "source_team", "team")
+    elif event["type"] == "user_change":
+        _words(_object(event.get("user")), "id")
+    elif event["type"] == "subteam_members_changed":
+        _words(event, "subteam_id")
+
+
+def _object(value: object) -> Payload:
+    if not isinstance(value, dict):
+        raise OddRequestError
+    return value
+
+
+def _words(body: Payload, *keys: str) -> None:
+    """Demand texts that are there and not empty."""
+    _texts(body, *keys)
+    _demand(all(body.get(key) for key in keys))
+
+
+def _texts(body: Payload, *keys: str) -> None:
+    """Demand texts where there is anything."""
+    _demand(all(isinstance(body.get(key, ""), str | None) for key in keys))
+
+
+def _demand(fulfilled: bool) -> None:
+    if not fulfilled:
+        raise OddRequestError
+
+
+def author_of(event: Payload) -> str:
+    """Return the person who wrote a message; empty when a program did."""
+    if event.get("bot_id") or event.get("subtype") == "bot_message":
+        return ""
+    return str(event.get("user") or "")
+
+
+def team_of(event: Payload) -> str:
+    """Return the author's own team. The envelope names the team that the app is installed in, whoever writes."""
+    return str(event.get("user_team") or event.get("source_team") or event.get("team") or "")
+
 
 def channel_of(body: Payload) -> str:
     """Return the channel of a command or of a press."""
     return str(body.get("channel_id") or (body.get("channel") or {}).get("id", ""))
+
+
+def home_of(user: Payload, body: Payload) -> str:
+    """Return the team of whoever pressed: their own; only a payload that names none for the user counts by its team."""
+    return str(user.get("team_id") or (body.get("team") or {}).get("id") or "")
 
 
 def user_of(body: Payload) -> str:
@@ -28,7 +139,7 @@ def routing(value: str) -> tuple[str, str | None]:
     try:
         body = json.loads(value)
         return str(body["r"]), (str(body["g"]) if "g" in body else None)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Refusal(
             "This button carries nothing that I understand; nothing was changed.",
             code="unknown_button",

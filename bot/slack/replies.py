@@ -1,5 +1,7 @@
 """What a person gets back: answers and refusals as messages, for them alone. Pure."""
 
+from collections.abc import Collection
+
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.grammar import WordsError, usage
 from bot.rollout.values import Rollout
@@ -21,7 +23,10 @@ def answer_message(answer: Answer, link: str = "") -> Message:
             return _list(answer)
         case _:
             tail = f" <{link}|card>" if link else ""
-            return Message(answer.sentence, (section(f"{_named(answer.sentence)}{tail}"),))
+            return Message(
+                answer.sentence,
+                (section(f"{_named(answer.sentence, _people(answer.rollout))}{tail}"),),
+            )
 
 
 def escape_lines(text: str) -> str:
@@ -44,7 +49,7 @@ def plan_message(plan: Plan) -> Message:
 
 
 def _list(answer: Answer) -> Message:
-    blocks: list[Block] = [section(_named(answer.sentence))]
+    blocks: list[Block] = [section(escape(answer.sentence))]
     blocks += [section(_line(r)) for r in answer.rows[:15]]
     if len(answer.rows) > 15:
         blocks.append(context(f"+ {len(answer.rows) - 15} more"))
@@ -71,7 +76,8 @@ def _line(r: Rollout) -> str:
 def refusal_message(refusal: Refusal | WordsError) -> Message:
     """Return a refusal: what, why, what to do, and its code."""
     sentence = str(refusal)
-    blocks: list[Block] = [section(_named(sentence)), context(f"code `{escape(refusal.code)}`")]
+    told = section(_named(sentence, _people_in(refusal)))
+    blocks: list[Block] = [told, context(f"code `{escape(refusal.code)}`")]
     offers: tuple[Offer, ...] = refusal.offers if isinstance(refusal, Refusal) else ()
     if offers:
         row = [
@@ -82,11 +88,37 @@ def refusal_message(refusal: Refusal | WordsError) -> Message:
     return Message(f"{sentence} [{refusal.code}]", tuple(blocks))
 
 
-def _named(sentence: str) -> str:
-    """Return a sentence of ours as mrkdwn, with ids as mentions."""
+def _people_in(refusal: Refusal | WordsError) -> Collection[str]:
+    """Return who may be named in a refusal."""
+    if not isinstance(refusal, Refusal):
+        return ()
+    if refusal.code in _NAMES_APPROVERS:
+        return {_core(word) for word in str(refusal).split(" ")}
+    return _people(refusal.rollout)
+
+
+_NAMES_APPROVERS = {"self_approval", "not_approver"}
+"""Sentences of ours around names out of the configuration: no word of anybody else is in them."""
+
+
+def _people(r: Rollout | None) -> Collection[str]:
+    """Return everybody who has to do with a rollout: who asked, who may approve, who decided."""
+    if r is None:
+        return ()
+    asked = (*r.gate.groups, *(vote.actor for vote in r.gate.votes)) if r.gate else ()
+    decided = (person for gate in r.closed for person in gate.people)
+    return {r.requester, *r.rules.approvers, *asked, *decided}
+
+
+def _named(sentence: str, people: Collection[str]) -> str:
+    """Return a sentence as mrkdwn with these ids, and no other words, as mentions."""
     words = []
     for word in sentence.split(" "):
-        core = word.strip(",.;:()")
-        shown = mention(core) if core[:1] in "SUW" and core[1:2] == "0" else escape(core)
+        core = _core(word)
+        shown = mention(core) if core in people else escape(core)
         words.append(escape(word).replace(escape(core), shown, 1) if core else escape(word))
     return " ".join(words)
+
+
+def _core(word: str) -> str:
+    return word.strip(",.;:()")

@@ -5,15 +5,17 @@ from; whoever comes second gets `StaleError` and reads again.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Self
 
+from alembic.util import CommandError
 from sqlalchemy import Integer, and_, cast, func, or_, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.rollout.values import Phase, Rollout
-from bot.store.engine import migrate, open_engines
+from bot.store.engine import OpenError, cannot_open, migrate, open_engines
 from bot.store.rows import (
     Inbound,
     JournalRow,
@@ -35,6 +37,7 @@ __all__ = [
     "BusyError",
     "Inbound",
     "JournalRow",
+    "OpenError",
     "PoisonedRowError",
     "Post",
     "StaleError",
@@ -61,10 +64,18 @@ class Store:
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Open a database by URL and migrate it."""
-        writer, reader = open_engines(url)
-        await migrate(writer)
-        return cls(writer, reader)
+        """Open a database by URL and migrate it. Raises `OpenError`."""
+        store = cls(*open_engines(url))
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(store.close)
+            try:
+                await migrate(store._writer)
+            except DBAPIError as error:
+                raise cannot_open(error.orig) from error
+            except CommandError as error:
+                raise cannot_open("it was written by another version of Sluice") from error
+            undo.pop_all()
+        return store
 
     async def close(self) -> None:
         """Give the connections back."""
