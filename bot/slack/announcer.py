@@ -27,10 +27,10 @@ CALM = timedelta(seconds=3)
 _LONGEST = timedelta(minutes=1)
 _LONGEST_REFUSED = timedelta(minutes=15)
 """Before something that Slack refuses (an archived channel) is tried again; a person has to act."""
-_SIDE_BY_SIDE = 3
-"""Rollouts that are shown at the same time, so that neither a restart nor a busy hour is a burst."""
-_REST = 16
-"""Breaths between two drawings of the same rollout, about half a second."""
+_SIDE_BY_SIDE = 1
+"""Rollouts that are drawn at the same time: pictures never crowd out the commits that people wait for."""
+_REST = 30
+"""Breaths between two drawings of the same rollout, nearly a second."""
 _SECTION = 2800
 """Characters of one thread message; a section takes 3,000."""
 

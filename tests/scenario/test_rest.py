@@ -125,7 +125,7 @@ async def test_words_mean_the_same_as_in_slack(stage):
 @pytest.mark.parametrize(
     ("path", "body", "status", "code", "key"),
     [
-        ("deployments", {**DEPLOY, "service": "auth-servce"}, 422, "unknown_service", "service"),
+        ("deployments", {**DEPLOY, "service": "auth-serviec"}, 422, "unknown_service", "service"),
         ("deployments", {**DEPLOY, "environment": "prd-x"}, 422, "unknown_environment", "environment"),
         ("deployments", {**DEPLOY, "versoin": "v2"}, 422, "unknown_key", "versoin"),
         ("deployments", {**DEPLOY, "version": ""}, 422, "missing_version", "version"),
