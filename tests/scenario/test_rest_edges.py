@@ -34,7 +34,7 @@ async def test_no_dry_run_is_said_in_the_query(stage, word):
         ("POST", f"{DEPLOYMENTS}?dry_run", "bad_value", "dry_run"),
         ("POST", f"{DEPLOYMENTS}?dryrun=true", "unknown_key", "dryrun"),
         ("POST", f"{DEPLOYMENTS}?dry_run=true&dry_run=false", "duplicate_key", "dry_run"),
-        ("GET", f"{DEPLOYMENTS}?serviec=auth-service", "unknown_key", "zervice"),
+        ("GET", f"{DEPLOYMENTS}?serviec=auth-service", "unknown_key", "serviec"),
         ("GET", f"{DEPLOYMENTS}?service=%00", "bad_value", "service"),
         ("GET", f"{DEPLOYMENTS}?limit=%C2%B2", "bad_value", "limit"),
         ("GET", f"{DEPLOYMENTS}/r-1?verbose=1", "unknown_key", "verbose"),
