@@ -6,8 +6,11 @@ scrape; `bad` is the share of errors that a version answers with.
 
 import asyncio
 import base64
+import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,22 @@ from tests.fakes.slack import FakeSlack
 from tests.scenario.stage import ANA, CONFIG, DANA, DEFAULTS, DEPLOYS, SECRET, SINK_KEY
 
 REQUESTS_PER_SCRAPE = 400
+ROOT = Path(__file__).parents[2]
+SERVE = "import sys; from bot.app import main; sys.exit(main())"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 class Street:
     """Everything between a user's request and a card in Slack."""
 
     bot: Bot
+    process: asyncio.subprocess.Process | None = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,6 +70,46 @@ class Street:
         finally:
             await street.bot.stop()
             await street.tear_down()
+
+    @classmethod
+    @asynccontextmanager
+    async def with_a_process(cls, folder: Path) -> AsyncIterator["Street"]:
+        """The same street with the bot in a process of its own, which can be killed."""
+        street = cls(folder)
+        await street.build()
+        await street.until(
+            lambda: street.deployment("stable")["status"].get("readyReplicas"), "pods"
+        )
+        port = free_port()
+        street.slack.bot_url = f"http://127.0.0.1:{port}"
+        street.environ |= {"SLUICE_LISTEN": f"127.0.0.1:{port}", "PYTHONPATH": str(ROOT)}
+        try:
+            await street.serve(port)
+            yield street
+        finally:
+            await street.kill()
+            await street.tear_down()
+
+    async def serve(self, port: int | None = None) -> None:
+        """Start the process; it is there when it listens."""
+        port = port or int(self.environ["SLUICE_LISTEN"].rpartition(":")[2])
+        with (self._folder / "bot.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", SERVE, "serve", env=self.environ, cwd=ROOT, stderr=log
+            )
+        for _ in range(400):
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError((self._folder / "bot.log").read_text())
+
+    async def kill(self) -> None:
+        """End the process as a power cut would."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+            await self.process.wait()
 
     async def build(self) -> None:
         orion(self.cluster)

@@ -5,6 +5,7 @@ import pytest
 from bot.rollout.values import Phase
 from tests.fakes.prometheus_server import ABSENT, BINARY
 from tests.integration.street import Street
+from tests.scenario.stage import DEPLOYS
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=ABSENT)
 
@@ -45,3 +46,24 @@ async def test_a_bad_canary_is_rolled_back_by_itself_on_real_metrics(tmp_path):
     assert check["verdict"] == "FAIL"
     assert 30 < check["canary"] < 50
     assert check["baseline"] == 0
+
+
+async def test_a_walk_that_is_killed_in_the_middle_goes_on_where_it_was(tmp_path):
+    async with Street.with_a_process(tmp_path) as street:
+        await street.say("/deploy auth-service v2.0.0 steps=25,100")
+        await street.until(lambda: street.weights == (75, 25), "25 %")
+        await street.kill()
+        await street.serve()
+        await street.press("Promote to 100 %")
+        await street.kill()
+        await street.serve()
+        await street.until(lambda: street.weights == (0, 100), "100 %")
+        await street.press("Promote to stable")
+        await street.until(lambda: "live at 100 %" in street.channel()[0], "the end")
+
+    assert street.weights == (100, 0)
+    assert street.version("stable") == "v2.0.0"
+    keys = [
+        m.metadata["event_payload"]["key"] for m in street.slack.messages(DEPLOYS) if m.metadata
+    ]
+    assert len(keys) == len(set(keys))
