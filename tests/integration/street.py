@@ -193,7 +193,7 @@ class Street:
         ts, label = await self.until(find, f"a button {button}")
         await self.slack.click(by, ts, label)
 
-    async def until(self, found: Callable[[], Any], what: str, seconds: float = 25) -> Any:
+    async def until(self, found: Callable[[], Any], what: str, seconds: float = 50) -> Any:
         """Wait for something in the world; real time, bounded."""
         for _ in range(int(seconds * 20)):
             value = found()

@@ -7,7 +7,7 @@ from tests.fakes.prometheus_server import ABSENT, BINARY
 from tests.integration.street import Street
 from tests.scenario.stage import DEPLOYS
 
-pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=ABSENT)
+pytestmark = [pytest.mark.skipif(not BINARY.exists(), reason=ABSENT), pytest.mark.timeout(180)]
 
 
 async def test_a_healthy_canary_walks_to_stable_on_real_metrics(tmp_path):

@@ -145,7 +145,7 @@ NOT_STARTED = finished("v9", "", Phase.CANCELLED)
         ([NOT_STARTED, V2], ["v1", "v2"]),
         ([BACK_TO_2, V3, V2], ["v1", "v2"]),
         ([BACK_TO_1, BACK_TO_2, V3, V2], ["v1"]),
-        ([V3, BACK_TO_1, V2], ["v1", "v3"]),
+        ([finished("v3", "v1"), BACK_TO_1, V2], ["v1", "v3"]),
     ],
 )
 def test_what_was_stable_before_is_read_from_what_ended_well(newest_first, stack):
