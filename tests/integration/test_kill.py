@@ -22,7 +22,7 @@ from tests.scenario.stage import ANA, CONFIG, DANA, DEFAULTS, DEPLOYS, SECRET, S
 ROOT = Path(__file__).parents[2]
 SERVE = "import sys; from bot.app import main; sys.exit(main())"
 KILLS = 4
-PATIENCE = 45.0
+PATIENCE = 100.0
 
 
 class Street(Stage):
@@ -127,6 +127,7 @@ async def street(tmp_path):
     await built.tear_down()
 
 
+@pytest.mark.timeout(150)
 async def test_a_walk_survives_being_killed_at_random_moments(street):
     chance = random.Random(1)
     await street.start()
