@@ -130,7 +130,7 @@ class Street:
                 prometheus=prometheus,
                 sink=sink,
                 sink_secret=f"whsec_{base64.b64encode(SINK_KEY).decode()}",
-                **{**DEFAULTS, "soak": "4s", "min_requests": 20},
+                **{**DEFAULTS, "soak": "3s", "min_requests": 20},
             )
         )
         self.environ = {
