@@ -5,21 +5,25 @@ Reads only. What cannot be read becomes a `Trouble`; nothing raises.
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from bot.rollout.seen import Need, Seen
-from bot.rollout.values import Rollout, Trouble
+from bot.rollout.values import Rollout, SmokeResult, Trouble
 from integrations.base import (
+    Fleet,
     IntegrationError,
     MetricSource,
     Missing,
+    Probe,
+    Prober,
     RefusedError,
     Router,
     Snapshot,
     Workload,
 )
+from strategies.plan import Compare, Smoke, SmokeTest
 from strategies.verdict import Look, Sample
 
 T = TypeVar("T")
@@ -29,31 +33,52 @@ T = TypeVar("T")
 class Target:
     """One service in one environment, connected."""
 
-    workload: Workload
-    router: Router
     metrics: MetricSource
     variables: dict[str, str]
     """What custom queries may name: `service`, `environment`, `namespace` …"""
+    workload: Workload | None = None
+    router: Router | None = None
+    """Both where there are two lanes; else there is a fleet."""
+    fleet: Fleet | None = None
+    prober: Prober | None = None
+    live: str = ""
+    """Where lanes swap: the name of the place that counts as stable here."""
+    dark: str = "canary"
+    """What `{env}` stands for in the URLs of smoke tests: the place without traffic."""
+
+    def image_for(self, version: str) -> str:
+        """Return the image reference of a version. Raises `RefusedError`."""
+        runs = self.fleet or self.workload
+        return runs.image_for(version) if runs is not None else version
 
 
 async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen:
     """Return what the row needs to see; reads go out side by side."""
     image, wrong = _image(r, target)
-    split, lanes, findings, snapshot = await asyncio.gather(
-        _read(target.router.read(), now, wanted=need.split),
-        _read(target.workload.read(need.only), now, wanted=need.lanes),
-        _read(target.router.inspect(canary_pods=need.canary_pods), now, wanted=need.inspect),
+    router, workload, fleet = target.router, target.workload, target.fleet
+    split, lanes, findings, instances, snapshot, smoke = await asyncio.gather(
+        _read(router.read() if router and need.split else None, now),
+        _read(workload.read(need.only) if workload and need.lanes else None, now),
+        _read(
+            router.inspect(canary_pods=need.canary_pods) if router and need.inspect else None, now
+        ),
+        _read(fleet.read() if fleet and need.fleet else None, now),
         _look(r, target, need.window),
+        _smoke(r, target, wanted=need.smoke),
     )
-    troubles = [t for t in (wrong and trouble_of(wrong, now), split[1], lanes[1], findings[1]) if t]
+    refused = trouble_of(wrong, now) if wrong else None
+    found = (refused, split[1], lanes[1], findings[1], instances[1])
     return Seen(
         now=now,
         split=split[0],
         lanes=lanes[0],
+        fleet=instances[0],
+        smoke=smoke,
+        live=target.live,
         findings=None if findings[0] is None else tuple(findings[0]),
         look=snapshot,
         image=image,
-        trouble=troubles[0] if troubles else None,
+        trouble=next((trouble for trouble in found if trouble), None),
     )
 
 
@@ -61,17 +86,13 @@ def _image(r: Rollout, target: Target) -> tuple[str, RefusedError | None]:
     if r.image:
         return r.image, None
     try:
-        return target.workload.image_for(r.version), None
+        return target.image_for(r.version), None
     except RefusedError as error:
         return "", error
 
 
-async def _read(
-    reading: Awaitable[T], now: datetime, *, wanted: bool
-) -> tuple[T | None, Trouble | None]:
-    if not wanted:
-        if asyncio.iscoroutine(reading):
-            reading.close()
+async def _read(reading: Awaitable[T] | None, now: datetime) -> tuple[T | None, Trouble | None]:
+    if reading is None:
         return None, None
     try:
         return await reading, None
@@ -90,8 +111,53 @@ async def _look(r: Rollout, target: Target, window: int) -> Look | None:
     checks = r.watched.checks if r.watched else ()
     custom = {check.metric: check.query for check in checks if check.query}
     variables = {**target.variables, "version": r.version}
+    if isinstance(r.watched, Compare):
+        custom |= {one.metric: one.query for one in r.watched.metrics if one.query}
     snapshot = await target.metrics.look(window=window, custom=custom, variables=variables)
-    return look_from(snapshot)
+    return _as_served(r, look_from(snapshot))
+
+
+def _as_served(r: Rollout, look: Look) -> Look:
+    """Return the look with the numbers of the new version as the canary's, wherever it runs.
+
+    Put in place of the old one it runs in the stable lane, and there is no baseline. After the end the numbers of a
+    place that holds all instances are those of what is live.
+    """
+    if r.in_place and r.lanes != "one" and not r.phase.final:
+        return replace(look, samples=tuple(_only_stable(one) for one in look.samples))
+    if r.lanes == "one" and r.phase.final:
+        return replace(look, samples=tuple(_all_of_it(one) for one in look.samples))
+    return look
+
+
+def _only_stable(one: Sample) -> Sample:
+    return Sample(one.metric, None, one.stable, "no baseline", one.why_stable)
+
+
+def _all_of_it(one: Sample) -> Sample:
+    return Sample(one.metric, one.canary, None, one.why_canary, "")
+
+
+async def _smoke(r: Rollout, target: Target, *, wanted: bool) -> tuple[SmokeResult, ...] | None:
+    """Run the smoke tests of the current step side by side; what they find is a value, never an error."""
+    if not wanted or not isinstance(r.step, Smoke) or target.prober is None:
+        return None
+    prober = target.prober
+    probes = [_probe(test, target) for test in r.step.tests]
+    results = await asyncio.gather(*(prober.probe(probe) for probe in probes))
+    return tuple(SmokeResult(one.url, one.passed, one.sentence) for one in results)
+
+
+def _probe(test: SmokeTest, target: Target) -> Probe:
+    return Probe(
+        url=test.url.replace("{env}", target.dark),
+        method=test.method,
+        body=test.body,
+        expect=test.expect,
+        requests=test.requests,
+        max_errors=test.max_errors,
+        schema=test.schema,
+    )
 
 
 def look_from(snapshot: Snapshot) -> Look:

@@ -14,7 +14,9 @@ from bot.rollout.values import Gate, Rollout
 from bot.settings.scalars import WeekTime
 from bot.settings.values import FreezeWindow
 
-Verb = Literal["deploy", "promote", "pause", "resume", "extend", "rollback", "resolve", "read"]
+Verb = Literal[
+    "keep", "deploy", "promote", "pause", "resume", "extend", "rollback", "resolve", "read"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Decision:
 
 YES = Decision(allowed=True)
 
-_ALWAYS: frozenset[Verb] = frozenset({"rollback", "pause", "read"})
+_ALWAYS: frozenset[Verb] = frozenset({"rollback", "keep", "pause", "read"})
 
 
 def allow(

@@ -12,14 +12,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
+from bot.applying import WRITING, put_fleet, put_lane, put_weight
 from bot.observing import Target, observe, trouble_of
 from bot.rollout import advance
 from bot.rollout.intents import intent_state
 from bot.rollout.pace import need, wake_at
-from bot.rollout.seen import Seen
-from bot.rollout.values import Phase, PutLane, PutWeight, Rollout, Trouble
+from bot.rollout.seen import Afresh, Need, Seen
+from bot.rollout.values import Phase, PutFleet, PutLane, PutWeight, Rollout, Trouble
 from bot.schedule import Timers
-from bot.store import PoisonedRowError, StaleError, Store
+from bot.store import BusyError, PoisonedRowError, StaleError, Store
 from integrations.base import ConflictError, IntegrationError
 
 log = logging.getLogger("sluice.reconciler")
@@ -48,6 +49,7 @@ class Reconciler:
         self._now = now
         self._touched = touched
         self._timers: Timers | None = None
+        self._afresh: Callable[[Rollout], Awaitable[Afresh]] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """Turns that were interrupted and may need a moment to end."""
@@ -59,6 +61,10 @@ class Reconciler:
     def use(self, timers: Timers) -> None:
         """Set who rings when a rollout is due."""
         self._timers = timers
+
+    def consult(self, afresh: Callable[[Rollout], Awaitable[Afresh]]) -> None:
+        """Set who says what a scheduled rollout would be if it were asked for now."""
+        self._afresh = afresh
 
     def ring(self, rollout: str) -> None:
         """Take a turn because a timer is due, unless one is being taken."""
@@ -166,7 +172,8 @@ class Reconciler:
             seen = await self._observe(r, trouble)
             try:
                 r, changed = await self._advance(r, seen)
-            except StaleError:
+            except (StaleError, BusyError):
+                # At a start another rollout may have been first; the next look says so.
                 r, trouble = await self._store.get(rollout), None
                 continue
             if seen.look is not None:
@@ -190,8 +197,10 @@ class Reconciler:
         if trouble is not None:
             return Seen(now=now, trouble=trouble)
         wanted = need(r, now, self._looked.get(r.id))
-        if not (wanted.split or wanted.lanes or wanted.window or wanted.inspect):
+        if wanted == Need():
             return Seen(now=now)
+        if wanted.afresh and self._afresh is not None:
+            return Seen(now=now, afresh=await self._afresh(r))
         try:
             target = await self._target_of(r)
         except LookupError:
@@ -215,7 +224,7 @@ class Reconciler:
 
     async def _apply(self, r: Rollout, seen: Seen) -> tuple[bool, Trouble | None]:
         """Write the open intent, if it is not there yet. Returns whether something was written, and what went wrong."""
-        if r.phase not in {Phase.RUNNING, Phase.ROLLING_BACK} or r.intent is None:
+        if r.phase not in WRITING or r.intent is None:
             return False, None
         if intent_state(r, seen) != "pending":
             return False, None
@@ -229,20 +238,12 @@ class Reconciler:
 
     async def _write(self, r: Rollout, seen: Seen) -> bool:
         match r.intent:
-            case PutWeight(percent=percent) if seen.split is not None:
-                target = await self._target_of(r)
-                await target.router.write(percent, token=seen.split.token, fence=r.fence)
-                return True
-            case PutLane(lane=lane, image=image, replicas=replicas) if seen.lanes is not None:
-                now_there = seen.lanes[lane]
-                target = await self._target_of(r)
-                await target.workload.write(
-                    lane,
-                    image=image if image != now_there.image else None,
-                    replicas=replicas if replicas != now_there.replicas else None,
-                    token=now_there.token,
-                    fence=r.fence,
-                )
-                return True
+            case PutWeight() as intent if seen.split is not None:
+                await put_weight(await self._target_of(r), intent, seen.split.token, r.fence)
+            case PutLane() as intent if seen.lanes is not None:
+                await put_lane(await self._target_of(r), intent, seen.lanes[intent.lane], r.fence)
+            case PutFleet() as intent if seen.fleet is not None:
+                await put_fleet(await self._target_of(r), intent, seen.fleet.token, r.fence)
             case _:
                 return False
+        return True

@@ -56,6 +56,18 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderRule:
+    """Requests that a router sends to the canary before any weight. Exactly one condition is set."""
+
+    header: str
+    """In lower case."""
+    equals: str | None = None
+    regex: str | None = None
+    """RE2, matched against the whole value."""
+    present: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """How traffic is divided, as a router shows it."""
 
@@ -69,6 +81,11 @@ class Split:
     """The `sluice/rollback` mark that an offline rollback leaves; `""` when there is none."""
     changed_by: str = ""
     """Who last changed the object, as far as it tells (field manager), for the sentence about drift."""
+    rules: tuple[HeaderRule, ...] = ()
+    """The managed routes found on the object, in their order: requests that go to the canary whatever the weight.
+
+    One that somebody edited is a rule of no condition, which equals none that could be asked for.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +104,13 @@ class Router(Protocol):
         """Return the split as it is now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
         ...
 
-    async def write(self, canary: float, *, token: str, fence: str) -> Split:
-        """Give `canary` percent to the canary and write `fence`, only if `token` still holds.
+    async def write(
+        self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
+    ) -> Split:
+        """Give `canary` percent and the requests of `rules` to the canary and write `fence`, only if `token` holds.
+
+        `rules` are all managed routes there shall be: none takes away those that are there. A router that has no
+        routes by header refuses them with `RefusedError` `no_header_routes`.
 
         The fence is written even when the weights already are as asked: a no-op would leave the token as it was, and
         then an older write that is still on its way could land after this one. Touches nothing else on the object.
@@ -167,6 +189,104 @@ class Workload(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """What runs where one place holds all instances, old and new ones side by side."""
+
+    image: str
+    """What the instances move to: the image of the newest template."""
+    total: int
+    """How many instances are asked for."""
+    moved: int
+    """Instances of `image` that are ready."""
+    pending: int
+    """Instances of `image` that are not ready yet."""
+    old: int
+    """Instances of any other version that are still there."""
+    ready: int
+    """All ready instances, whatever they run."""
+    settled: bool
+    """Nothing but ready instances of `image`, as many as asked for, and its controller has seen the last change."""
+    token: str = ""
+    fence: str = ""
+    digest: str = ""
+    problem: str = ""
+    """See `LaneState`."""
+    detail: str = ""
+    mark: str = ""
+    """See `Split`."""
+    changed_by: str = ""
+
+    @property
+    def version(self) -> str:
+        """See `version_of`."""
+        return version_of(self.image)
+
+
+class Fleet(Protocol):
+    """One place whose instances move to another version a few at a time. Backwards is the same, with the old image."""
+
+    async def read(self) -> FleetState:
+        """Return the instances as they are now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+        ...
+
+    async def write(
+        self,
+        *,
+        image: str,
+        count: int | None = None,
+        replicas: int | None = None,
+        token: str,
+        fence: str,
+    ) -> None:
+        """Let `count` instances run `image` (None: all of them), and write the fence, only if `token` still holds.
+
+        The instances beyond `count` keep what they run. `replicas` changes how many there are in all; 0 stops them.
+        With `count=None` everything that Sluice changed to hold instances back is put as it was found.
+        """
+        ...
+
+    def image_for(self, version: str) -> str:
+        """Return the image reference for a version as a person typed it (a tag, a digest, or the whole image)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One smoke test, with its URL already filled in."""
+
+    url: str
+    method: str = "GET"
+    body: Any = None
+    """Text as it is sent, or JSON."""
+    expect: int = 200
+    requests: int = 1
+    max_errors: float = 0.0
+    """Percent of the requests that may fail."""
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema of every answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What came of one smoke test. A failure is a value, not an error."""
+
+    url: str
+    passed: bool
+    sentence: str
+    """What was seen: `100 requests, 0 failed` or `answered 503 instead of 200`."""
+    requests: int = 0
+    failed: int = 0
+
+
+class Prober(Protocol):
+    """Who sends the requests of smoke tests."""
+
+    async def probe(self, probe: Probe) -> ProbeResult:
+        """Send the requests of one test, some at a time. Never raises for a target that answers badly or not at all."""
+        ...
+
+
 class Missing(StrEnum):
     """Why there is no number. None of these is ever good news."""
 
@@ -192,8 +312,9 @@ class Snapshot:
     window: int
     """Seconds."""
     readings: Mapping[str, Reading]
-    """By metric name: `requests` (a count), `rps`, `error_rate`, `success_rate`, `cpu`, `memory` (percent),
-    `latency_p50`, `latency_p95`, `latency_p99` (milliseconds), and custom names."""
+    """By metric name: `requests` (a count), `rps`, `error_rate`, `success_rate`, `cpu`, `memory`, `cold_start_rate`,
+    `connection_failures` (percent), `latency_avg`, `latency_p50`, `latency_p95`, `latency_p99` (milliseconds),
+    `circuit_breaker_trips` (per minute), and custom names."""
     problem: str = ""
     """A sentence when the source could not be asked; then every reading is `Missing.DOWN`."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from integrations.base import AlertSink, MetricSource, RefusedError, Router, Workload
+from integrations.base import AlertSink, Fleet, MetricSource, Prober, RefusedError, Router, Workload
 
 
 async def connect_cluster(kubeconfig: str | None, context: str | None) -> Any:
@@ -24,10 +24,29 @@ def _istio(cluster: Any, options: Mapping[str, Any]) -> Router:
     return IstioRouter(cluster, **options)
 
 
+def _service_selector(cluster: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.service_selector import ServiceSelectorRouter  # noqa: PLC0415
+
+    return ServiceSelectorRouter(cluster, **options)
+
+
 def _deployment(cluster: Any, options: Mapping[str, Any]) -> Workload:
     from integrations.workloads.deployment import DeploymentPair  # noqa: PLC0415
 
     return DeploymentPair(cluster, **options)
+
+
+def _single_deployment(cluster: Any, options: Mapping[str, Any]) -> Fleet:
+    from integrations.workloads.deployment import SingleDeployment  # noqa: PLC0415
+
+    return SingleDeployment(cluster, **options)
+
+
+def connect_prober() -> Prober:
+    """Return who sends the requests of smoke tests, with `close()`."""
+    from integrations.smoke.http import HttpProber  # noqa: PLC0415 - only where tests are run
+
+    return HttpProber()
 
 
 def _prometheus(clock: Callable[[], datetime], options: Mapping[str, Any]) -> MetricSource:
@@ -42,8 +61,12 @@ def _webhook(options: Mapping[str, Any]) -> AlertSink:
     return WebhookSink(**options)
 
 
-ROUTERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Router]] = {"istio": _istio}
+ROUTERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Router]] = {
+    "istio": _istio,
+    "service_selector": _service_selector,
+}
 WORKLOADS: Mapping[str, Callable[[Any, Mapping[str, Any]], Workload]] = {"deployment": _deployment}
+FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {"deployment": _single_deployment}
 METRICS: Mapping[str, Callable[[Callable[[], datetime], Mapping[str, Any]], MetricSource]] = {
     "prometheus": _prometheus
 }

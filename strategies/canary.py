@@ -2,26 +2,26 @@
 
 from collections.abc import Iterator
 
-from strategies.plan import Plan, SetWeight, Step
+from strategies import cautions
+from strategies.plan import Batch, Plan, SetWeight, Step
 from strategies.request import PlanError, Request
+
+_Stage = tuple[float, int | None]
+"""Percent and seconds of watching; None where the stage before was the one to look at."""
 
 
 def compile(request: Request) -> Plan:  # noqa: A001 - every strategy has one `compile`
-    """Return `Prepare (SetWeight Soak [Approve])… Promote`, as design §4 orders it."""
-    stages = _with_baseline(request)
-    steps = (*request.opening(), *_walk(request, stages), *request.ending())
-    return Plan(
-        service=request.service,
-        environment=request.environment,
-        version=request.version,
-        strategy="canary",
-        steps=steps,
-        warnings=tuple(_warnings(request)),
-    )
+    """Return `Prepare [Match] (SetWeight Soak [Approve])… Promote Retire`, as design §4 orders it.
+
+    In one place each notch is a batch of the instances that are still missing. Raises `PlanError` when a baseline is
+    kept that does not fit the steps.
+    """
+    notches = _walk(request, _with_baseline(request))
+    return request.plan(request.opening(), notches, request.ending(), warnings=_warnings(request))
 
 
-def _with_baseline(request: Request) -> list[tuple[float, int]]:
-    stages = list(zip(request.steps, request.soak, strict=True))
+def _with_baseline(request: Request) -> list[_Stage]:
+    stages: list[_Stage] = list(zip(request.steps, request.soak, strict=True))
     keep = request.keep_baseline
     if keep <= 0:
         return stages
@@ -34,24 +34,27 @@ def _with_baseline(request: Request) -> list[tuple[float, int]]:
             code="bad_value",
             key="keep-baseline",
         )
-    return [*stages[:-1], (kept, soak), (last, 0)]
+    return [*stages[:-1], (kept, soak), (last, None)]
 
 
-def _walk(request: Request, stages: list[tuple[float, int]]) -> Iterator[Step]:
+def _walk(request: Request, stages: list[_Stage]) -> Iterator[Step]:
+    before = 0.0
     for percent, soak in stages:
-        yield SetWeight(percent)
-        if soak == 0:
-            continue
-        yield request.watch(soak)
-        if request.gated:
+        yield _notch(request, before, percent)
+        before = percent
+        if soak:
+            yield request.watch(soak)
+        if soak is not None and request.gated:
             yield request.approve()
 
 
+def _notch(request: Request, before: float, percent: float) -> SetWeight | Batch:
+    if request.lanes == "one":
+        more = f"{percent - before:.6f}".rstrip("0").rstrip(".")
+        return request.take(f"{more}%")
+    return SetWeight(percent)
+
+
 def _warnings(request: Request) -> Iterator[str]:
-    first, *rest = request.steps
-    if first < 100 and rest and rest[0] == 100 and first <= 10:
-        yield f"{first:g} % straight to 100 % is a large jump; a step between would limit the damage."
-    if request.environment == "production" and min(request.soak) < 300:
-        yield f"A soak of {min(request.soak)} s is short for production; metrics need about 5 minutes to settle."
-    if not request.checks:
-        yield "No checks are configured: only time and people decide."
+    yield from cautions.jumps(request)
+    yield from cautions.watching(request, request.soak, "at one of the steps")

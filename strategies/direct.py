@@ -1,20 +1,28 @@
-"""Direct: the new version runs beside the old, then gets all traffic in one write."""
+"""Direct (all at once): the new version runs beside the old, then gets all traffic in one write."""
 
-from strategies.plan import Approve, Plan, Soak, Switch
+from strategies import cautions
+from strategies.plan import Plan, Prepare, Switch
 from strategies.request import Request
+
+_ALL_AT_ONCE = "All traffic moves at once: a bad version reaches everybody."
 
 
 def compile(request: Request) -> Plan:  # noqa: A001 - every strategy has one `compile`
-    """Return `Prepare [Approve] Switch [Soak [Approve]] Promote`, as design §4 orders it."""
-    opening = request.opening()
-    if request.gated and not any(isinstance(step, Approve) for step in opening):
-        opening = (*opening, request.approve())
-    soak: tuple[Soak, ...] = (request.watch(request.soak[-1]),) if request.soak else ()
-    return Plan(
-        service=request.service,
-        environment=request.environment,
-        version=request.version,
-        strategy="direct",
-        steps=(*opening, Switch(), *soak, *request.ending()),
-        warnings=("All traffic moves at once: a bad version reaches everybody.",),
+    """Return `Prepare [Approve] Switch [Soak] Promote Retire`; in one place `[Approve] Batch(100%) [Soak]`."""
+    warnings = (
+        _ALL_AT_ONCE,
+        *cautions.watching(request, request.soak[-1:], "after the switch"),
+        *cautions.unused_audience(request),
+    )
+    if request.lanes == "one":
+        everything = request.take("100%")
+        return request.plan(request.gate(), [everything], request.watch_last(), warnings=warnings)
+    switch = Switch(timeout=request.switch_timeout)
+    return request.plan(
+        [Prepare()],
+        request.gate(),
+        [switch],
+        request.watch_last(),
+        request.ending(),
+        warnings=warnings,
     )

@@ -9,11 +9,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
 Then = Literal["rollback", "warn", "ask"]
+Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,67 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Requests that go to the canary whatever the weight. Exactly one of the three conditions is set."""
+
+    header: str
+    """In lower case, as HTTP/2 and Istio write it."""
+    equals: str | None = None
+    regex: str | None = None
+    """RE2, matched against the whole value."""
+    present: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeTest:
+    """Requests against the dark lane. `{env}` in the URL is the place: `blue`, `green` or `canary`."""
+
+    url: str
+    method: str = "GET"
+    body: Any = None
+    """Text as it is sent, or JSON."""
+    expect: int = 200
+    requests: int = 1
+    max_errors: float = 0.0
+    """Percent of the requests that may fail."""
+    schema: Mapping[str, Any] | None = None
+    """JSON Schema that every answer must satisfy."""
+    timeout: int = 60
+    """Seconds in which the test must have passed once; until then it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """One metric that an A/B test compares. `weight` is in percent of the score."""
+
+    metric: str
+    better: Better = "lower"
+    weight: float = 0.0
+    query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prepare:
     """Run the new version beside the old with no traffic; done when its pods are ready, failed after `timeout`."""
 
     lane: Literal["canary"] = "canary"
     timeout: int = 600
     step: Literal["Prepare"] = "Prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Stop the old version, then start the new one in its place; nobody is served in between."""
+
+    step: Literal["Replace"] = "Replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Send the requests that match any of the rules to the canary, before any weight."""
+
+    rules: tuple[Rule, ...]
+    step: Literal["Match"] = "Match"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +120,46 @@ class SetWeight:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Give all traffic to the canary in one write."""
+    """Give all traffic to the canary in one write; `timeout` seconds to read it back, where one was asked for."""
 
+    timeout: int | None = None
     step: Literal["Switch"] = "Switch"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Move the next instances to the new version, then watch (the soak behind it); repeated until none is old.
+
+    With another `Batch` further down the plan it happens once: then the plan names every notch itself.
+    """
+
+    instances: int | str
+    """A number of them, or percent of all (`25%`)."""
+    max_concurrent: int = 5
+    """Instances that may be on their way at the same time."""
+    timeout: int = 300
+    """Seconds that one instance may take to be healthy."""
+    total: int | None = None
+    """How many instances there are, where the configuration says so and `instances` is a number."""
+    rollback: Literal["all", "failed-batch", "none"] = "all"
+    """What a failure undoes. The last two end PAUSED, with both versions running."""
+    step: Literal["Batch"] = "Batch"
+
+    @property
+    def rounds(self) -> int | None:
+        """How many batches it takes; None when nobody knows."""
+        if isinstance(self.instances, str):
+            return ceil(round(100 / float(self.instances.rstrip("%")), 9))
+        return None if self.total is None else ceil(self.total / self.instances)
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """Test the dark lane: every test passes, and its pods stay ready for `duration` seconds."""
+
+    tests: tuple[SmokeTest, ...] = ()
+    duration: int = 0
+    step: Literal["Smoke"] = "Smoke"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +170,24 @@ class Soak:
     min_requests: int = 1000
     checks: tuple[Check, ...] = ()
     step: Literal["Soak"] = "Soak"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Judge both variants against each other for `duration` seconds; done with a winner, or by a person.
+
+    `checks` are guardrails: they hold B against its limits all the time, as in a soak.
+    """
+
+    metrics: tuple[Yardstick, ...]
+    duration: int
+    winner: Literal["auto", "manual"] = "manual"
+    score: Literal["weighted", "wins"] = "weighted"
+    min_requests: int = 1000
+    checks: tuple[Check, ...] = ()
+    split: float = 50
+    """Percent of the traffic that B has, so that a rate is held against the share it comes from."""
+    step: Literal["Compare"] = "Compare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +219,22 @@ class Retire:
 
 
 Step = Annotated[
-    Prepare | SetWeight | Switch | Soak | Approve | Promote | Retire, Field(discriminator="step")
+    Prepare
+    | Replace
+    | Match
+    | SetWeight
+    | Switch
+    | Batch
+    | Smoke
+    | Soak
+    | Approve
+    | Compare
+    | Promote
+    | Retire,
+    Field(discriminator="step"),
 ]
+Watch = Soak | Compare
+"""The steps that watch metrics for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +244,8 @@ class Plan:
     service: str
     environment: str
     version: str
-    strategy: Literal["direct", "recreate", "canary", "blue-green", "rolling", "ab-test"]
+    strategy: str
+    """One of `direct recreate canary blue-green rolling ab-test`, or the name of an installed strategy."""
     steps: tuple[Step, ...]
     warnings: tuple[str, ...] = ()
     """What the requester should know before it runs. Not part of the digest."""
@@ -131,9 +258,42 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def estimate_s(self) -> int:
-        """Machine time in whole seconds: all soaks, without human waits, pod starts and Retire."""
-        return sum(step.duration for step in self.steps if isinstance(step, Soak))
+    def estimate_s(self) -> int | None:
+        """Machine time in whole seconds: all watching, without human waits, pod starts and Retire.
+
+        None when the number of batches is unknown.
+        """
+        total = 0
+        for index, step in enumerate(self.steps):
+            if not isinstance(step, Soak | Compare | Smoke):
+                continue
+            rounds = self._rounds(index)
+            if rounds is None:
+                return None
+            total += step.duration * rounds
+        return total
+
+    def _rounds(self, index: int) -> int | None:
+        """Return how often the step at `index` happens: the soak behind a batch as often as the batch."""
+        if self.repeated is None or not self.repeated < index < self.repeats_until:
+            return 1
+        batch = self.steps[self.repeated]
+        return batch.rounds if isinstance(batch, Batch) else 1
+
+    @property
+    def repeated(self) -> int | None:
+        """Return the index of the batch that repeats until all is moved: the only one of the plan."""
+        batches = [i for i, step in enumerate(self.steps) if isinstance(step, Batch)]
+        return batches[0] if len(batches) == 1 else None
+
+    @property
+    def repeats_until(self) -> int:
+        """Return the index behind the batch that repeats and the soak that belongs to it."""
+        following = -1 if self.repeated is None else self.repeated + 1
+        soaks = following > 0 and any(
+            isinstance(step, Soak) for step in self.steps[following : following + 1]
+        )
+        return following + 1 if soaks else following
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -148,7 +308,17 @@ class Plan:
 _PLAN = TypeAdapter(Plan)
 
 # Fields that say nothing when they have their default: the plan a person reads should have no noise.
-_QUIET = {"failures": 1, "of": 1, "weakened": [], "warnings": []}
+_QUIET: dict[str, Any] = {
+    "failures": 1,
+    "of": 1,
+    "weakened": [],
+    "warnings": [],
+    "rollback": "all",
+    "score": "weighted",
+    "split": 50,
+}
+# What people wrote themselves is kept as it is.
+_VERBATIM = {"body", "schema"}
 
 
 def _dump(plan: Plan) -> dict[str, Any]:
@@ -160,7 +330,11 @@ def _dump(plan: Plan) -> dict[str, Any]:
 def _tidy(value: Any) -> Any:
     match value:
         case dict():
-            return {k: _tidy(v) for k, v in value.items() if not (k in _QUIET and v == _QUIET[k])}
+            return {
+                k: v if k in _VERBATIM else _tidy(v)
+                for k, v in value.items()
+                if not (k in _QUIET and v == _QUIET[k])
+            }
         case list():
             return [_tidy(item) for item in value]
         case float() if value.is_integer():

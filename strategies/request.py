@@ -3,10 +3,26 @@
 Pure. The door, the configuration and the dialects are behind it; a strategy sees only these values.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
-from strategies.plan import Approve, Check, Prepare, Promote, Retire, Soak
+from strategies.plan import (
+    Approve,
+    Batch,
+    Check,
+    Match,
+    Plan,
+    Prepare,
+    Promote,
+    Retire,
+    Rule,
+    SmokeTest,
+    Soak,
+    Step,
+    Yardstick,
+)
 
 
 class PlanError(ValueError):
@@ -26,11 +42,12 @@ class Request:
     service: str
     environment: str
     version: str
-    strategy: Literal["direct", "recreate", "canary", "blue-green", "rolling", "ab-test"]
+    strategy: str
+    """One of `direct recreate canary blue-green rolling ab-test`, or the name of an installed strategy."""
     steps: tuple[float, ...]
     """Percent, rising, the last one 100."""
     soak: tuple[int, ...]
-    """Seconds, one per step."""
+    """Seconds, one per step; strategies with one stage (direct, recreate, blue-green) watch for the last of them."""
     checks: tuple[Check, ...] = ()
     min_requests: int = 1000
     approvals: int = 0
@@ -44,7 +61,32 @@ class Request:
     """What the request weakens; then one gate stands before the first traffic."""
     keep_baseline: float = 0
     retention: int = 0
-    lanes: Literal["fixed", "swap"] = "fixed"
+    lanes: Literal["fixed", "swap", "one"] = "fixed"
+    """Two places with fixed roles, two that swap roles (colours, revisions), or one place whose instances move."""
+    has_instances: bool = True
+    """False for targets without instances (functions): there a batch is a weight."""
+    instances: int | None = None
+    """How many there are, where the configuration says so (`about.instances`)."""
+    weights: Literal["any", "switch"] = "any"
+    """`switch`: the router knows 0 and 100 only."""
+    match: tuple[Rule, ...] = ()
+    batch: int | str = "25%"
+    """Instances at a time: a number of them, or percent."""
+    batch_delay: int = 60
+    """Seconds of watching behind each batch."""
+    max_concurrent: int = 5
+    batch_timeout: int = 300
+    batch_rollback: Literal["all", "failed-batch", "none"] = "all"
+    smoke: tuple[SmokeTest, ...] = ()
+    smoke_for: int = 0
+    """Seconds that the dark lane must stay ready."""
+    switch_timeout: int | None = None
+    split: float = 50
+    """Percent for variant B, the new one."""
+    compare: tuple[Yardstick, ...] = ()
+    test_duration: int = 3600
+    winner: Literal["auto", "manual"] = "manual"
+    score: Literal["weighted", "wins"] = "weighted"
 
     @property
     def gated(self) -> bool:
@@ -65,12 +107,55 @@ class Request:
         """Return a soak of `duration` seconds with the checks of this request."""
         return Soak(duration=duration, min_requests=self.min_requests, checks=self.checks)
 
+    def watch_last(self) -> tuple[Soak, ...]:
+        """Return the one soak of a strategy with one stage, where it has any time."""
+        return tuple(self.watch(seconds) for seconds in self.soak[-1:] if seconds > 0)
+
+    def gate(self) -> tuple[Approve, ...]:
+        """Return the one gate of a strategy that asks once: where gates are due, or something was weakened."""
+        due = self.gated or (self.approvals > 0 and bool(self.weakened))
+        return (self.approve(weakened=True),) if due else ()
+
+    def take(
+        self, instances: int | str, *, rollback: Literal["all", "failed-batch", "none"] = "all"
+    ) -> Batch:
+        """Return a batch of so many instances, or percent of them, with the limits of this request."""
+        return Batch(
+            instances=instances,
+            max_concurrent=self.max_concurrent,
+            timeout=self.batch_timeout,
+            total=self.instances if isinstance(instances, int) else None,
+            rollback=rollback,
+        )
+
+    def plan(self, *parts: Iterable[Step], warnings: Iterable[str] = ()) -> Plan:
+        """Return the plan of this request with the steps of all parts in a row."""
+        return Plan(
+            service=self.service,
+            environment=self.environment,
+            version=self.version,
+            strategy=self.strategy,
+            steps=tuple(chain(*parts)),
+            warnings=tuple(warnings),
+        )
+
     def ending(self) -> tuple[Promote | Retire, ...]:
-        """Return the last steps: on fixed lanes the old version is kept before Promote, on swapping lanes after it."""
+        """Return the last steps: on fixed lanes the old version is kept before Promote, on swapping lanes after it.
+
+        One place has no end of its own: with its last instance the new version is all there is.
+        """
+        if self.lanes == "one":
+            return ()
         kept = (Retire(after=self.retention),) if self.retention > 0 else ()
         return (*kept, Promote()) if self.lanes == "fixed" else (Promote(), *kept)
 
-    def opening(self) -> tuple[Prepare | Approve, ...]:
-        """Return the first steps: the new version runs dark, then a gate where something was weakened."""
+    def opening(self) -> tuple[Prepare | Approve | Match, ...]:
+        """Return the first steps of a gradual strategy, before its first weight or batch.
+
+        Where there are two lanes the new version runs dark first; then a gate where something was weakened; then its
+        audience.
+        """
+        dark = () if self.lanes == "one" else (Prepare(),)
         gate = (self.approve(weakened=True),) if self.weakened and self.approvals > 0 else ()
-        return (Prepare(), *gate)
+        audience = (Match(self.match),) if self.match else ()
+        return (*dark, *gate, *audience)

@@ -94,6 +94,12 @@ _UNITS = {
     "latency_p95": " ms",
     "latency_p99": " ms",
     "rps": "/s",
+    "latency_avg": " ms",
+    "connection_failures": " %",
+    "circuit_breaker_trips": "/min",
+    "cold_start_rate": " %",
+    "conversion_rate": " %",
+    "user_engagement": " %",
 }
 
 

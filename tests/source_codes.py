@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[1]
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _PLACES = {
-    "Trouble": 0, "Turned": 1, "hold": 2, "_give_up": 2, "_wrong": 1, "Problem": 3, "problem": 1,
+    "Trouble": 0, "Turned": 1, "hold": 2, "turn": 2, "_ill": 2, "_wrong": 1, "Problem": 3, "problem": 1,
 }  # fmt: skip
 """Where the code stands in calls whose sentence is not written beside it."""
 _KEYED = {"report"}
 """Calls in which the key may stand between the code and its sentence."""
-_NO_CODES = {"Entry", "Health", "Phrase", "Key"}
+_NO_CODES = {"Entry", "Health", "Phrase", "Key", "wrong"}
 """Calls in which a word before a sentence is something else."""
 
 

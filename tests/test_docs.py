@@ -11,24 +11,37 @@ from bot.api import OPEN, Doors, api
 from bot.cli.helping import HERE
 from bot.grammar import usage
 from bot.grammar.phrases import NOT_YET, VERBS
-from bot.planning import _LATER
 from bot.settings import EVENTS, read_config
 from bot.settings.block import Block
-from bot.settings.checks import KNOWN_METRICS, CheckBlock
-from bot.settings.scalars import STRATEGIES, format_duration
+from bot.settings.checks import CheckBlock, PresetBlock
+from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
+from bot.settings.scalars import format_duration
+from bot.settings.trials import MatchBlock, SmokeBlock
 from bot.settings.values import (
     About,
     AlertBlock,
-    CanaryBlock,
     ClusterBlock,
-    DeploymentPair,
     EnvironmentBlock,
     FreezeWindow,
-    IstioTraffic,
     MetricsBlock,
     SlackBlock,
     TargetBlock,
     TargetMetrics,
+)
+from bot.settings.ways import (
+    AbTestBlock,
+    BlueGreenBlock,
+    CanaryBlock,
+    DirectBlock,
+    RecreateBlock,
+    RollingBlock,
+)
+from bot.settings.workloads import (
+    DeploymentColours,
+    DeploymentPair,
+    IstioTraffic,
+    ServiceSelectorTraffic,
+    SingleDeployment,
 )
 from integrations import catalog
 from integrations.kube.paths import _KINDS, Place
@@ -128,19 +141,13 @@ def test_what_is_not_there_yet_is_said_so():
         for line in page("docs/commands.md").split("\n\n")
         if line.startswith("Understood but not")
     )
-    words = set(re.findall(r"`([^`]+)`", later))
-    strategies = set(COMPILERS)
-    assert words == {*NOT_YET, *(name.replace("_", "-") for name in _LATER), *strategies}
+    assert set(re.findall(r"`([^`]+)`", later)) == set(NOT_YET)
 
 
-def test_the_readme_names_the_strategies_that_are_there_and_those_that_are_not():
-    there, _, absent = next(
-        line
-        for line in section("README.md", "## What it does not do yet").split("\n* ")
-        if "Strategies" in line
-    ).partition(";")
-    assert set(re.findall(r"`([^`]+)`", there)) == set(COMPILERS)
-    assert set(re.findall(r"`([^`]+)`", absent)) == set(STRATEGIES) - set(COMPILERS)
+def test_the_strategies_page_describes_every_strategy_with_its_options():
+    six = [code(row[0]) for row in cells(section("docs/strategies.md", "## The six"))]
+    options = [code(row[0]) for row in cells(section("docs/strategies.md", "### Options"))]
+    assert six == options == list(COMPILERS)
 
 
 def test_the_commands_page_lists_every_word_of_the_command_line():
@@ -181,13 +188,27 @@ BLOCKS: dict[str, type[Block]] = {
     "### `environments.NAME.freeze[]`": FreezeWindow,
     "### `services.NAME.about`": About,
     "### `services.NAME.ENVIRONMENT`": TargetBlock,
-    "### `workload` of kind `deployment`": DeploymentPair,
+    "### `workload`: a pair": DeploymentPair,
+    "### `workload`: two colours": DeploymentColours,
+    "### `workload`: one Deployment": SingleDeployment,
     "### `traffic` of kind `istio`": IstioTraffic,
+    "### `traffic` of kind `service_selector`": ServiceSelectorTraffic,
     "### `metrics` of a target": TargetMetrics,
     "### `canary`": CanaryBlock,
+    "### `direct`": DirectBlock,
+    "### `recreate`": RecreateBlock,
+    "### `blue_green`": BlueGreenBlock,
+    "### `rolling`": RollingBlock,
+    "### `ab_test`": AbTestBlock,
+    "### `ab_test.metrics[]`": YardstickBlock,
+    "### `smoke[]`": SmokeBlock,
+    "### `match[]`": MatchBlock,
     "### `checks[]`": CheckBlock,
+    "### `checks[]` as a set": PresetBlock,
 }
-DURATIONS = {"timeout", "gate_expires", "soak", "retention"}
+DURATIONS = {
+    "timeout", "gate_expires", "soak", "retention", "delay", "duration", "smoke_for", "switch_timeout", "min_soak",
+}  # fmt: skip
 
 
 def shown_default(name: str, field: object) -> str:

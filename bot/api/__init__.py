@@ -22,18 +22,21 @@ from bot.api.asked import (
     check_query,
     flag,
     moment,
-    no_winner,
     only_keys,
     seconds,
     string,
     whole,
+    winner,
 )
 from bot.api.bodies import deploy_from, words_refused
+from bot.api.exposition import CONTENT_TYPE, Exposition
 from bot.api.openapi import document
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.grammar import Known, WordsError, parse_line
 from bot.grammar.verbs import Deploy, ShowPlan
 from bot.policy import Actor
+from bot.stats import DAYS
+from bot.stats import as_json as stats_json
 from bot.store import Store, as_json
 
 log = logging.getLogger("sluice.api")
@@ -148,6 +151,7 @@ class _Routes:
         self._doors = doors
         self._commands = doors.commands
         self._store = doors.store
+        self._exposition = Exposition(doors.store, doors.now)
 
     def table(self) -> list[tuple[str, str, Handler]]:
         deployments = "/api/v1/deployments"
@@ -158,6 +162,7 @@ class _Routes:
             ("GET", f"{deployments}/{{id}}/journal", self.journal),
             ("POST", f"{deployments}/{{id}}/{{verb:{'|'.join(_ACTIONS)}}}", self.act),
             ("POST", "/api/v1/commands", self.say),
+            ("GET", "/api/v1/stats", self.stats),
             ("GET", "/api/v1/openapi.json", self.openapi),
             ("GET", "/healthz", self.healthz),
             ("GET", "/readyz", self.readyz),
@@ -182,6 +187,8 @@ class _Routes:
     async def _dry_run(self, command: Deploy, actor: Actor) -> dict[str, Any]:
         answer = await self._commands.handle(ShowPlan(command), actor)
         plan: dict[str, Any] = answered(answer)["plan"]
+        if answer.due is not None:
+            plan["due"] = answer.due.isoformat()
         warnings = [*plan.get("warnings", ()), *await self._doors.preflight(command)]
         return {**plan, "warnings": warnings} if warnings else plan
 
@@ -253,7 +260,6 @@ class _Routes:
         if not isinstance(body, dict):
             raise Refusal("The body must be a JSON object.", code="bad_body", status=422)
         only_keys(body, _ACTION_KEYS)
-        no_winner(body)
         answer = await self._commands.press(
             request.match_info["verb"],
             request.match_info["id"],
@@ -261,6 +267,7 @@ class _Routes:
             gate=string(body, "gate") or None,
             reason=string(body, "reason"),
             seconds=seconds(string(body, "by")),
+            winner=winner(body, request.match_info["verb"]),
         )
         return web.json_response(_row(answer))
 
@@ -274,6 +281,15 @@ class _Routes:
         command = parse_line(body["text"], Known(self._commands.known()))
         answer = await self._commands.handle(command, request[ACTOR])
         return web.json_response(answered(answer), status=201 if answer.created else 200)
+
+    async def stats(self, request: web.Request) -> web.Response:
+        days = whole(request.query.get("days", str(DAYS)), "days", 1, 365)
+        service = request.query.get("service")
+        if service is not None:
+            service = Known(self._commands.known()).service(service)
+        answer = await self._commands.stats(service, days, request[ACTOR])
+        assert answer.stats is not None
+        return web.json_response(stats_json(answer.stats))
 
     async def openapi(self, _: web.Request) -> web.Response:
         return web.json_response(document([(m, p) for m, p, _ in self.table()]))
@@ -289,18 +305,8 @@ class _Routes:
         )
 
     async def metrics(self, _: web.Request) -> web.Response:
-        counts = await self._store.counts()
-        lines = [
-            "# HELP sluice_rollouts Rollouts by phase.",
-            "# TYPE sluice_rollouts gauge",
-            *(
-                f'sluice_rollouts{{phase="{phase}"}} {count}'
-                for phase, count in sorted(counts.items())
-            ),
-        ]
-        return web.Response(
-            text="\n".join(lines) + "\n", content_type="text/plain", charset="utf-8"
-        )
+        text = await self._exposition.text()
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _row(answer: Answer) -> dict[str, Any]:

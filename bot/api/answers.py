@@ -6,6 +6,7 @@ from aiohttp import web
 
 from bot.commands import Answer, Refusal
 from bot.grammar import usage
+from bot.stats import as_json as stats_json
 from bot.store import as_json
 from strategies.plan import plan_to_json
 
@@ -60,7 +61,13 @@ def answered(answer: Answer) -> dict[str, Any]:
         body["rollout"] = as_json(answer.rollout)
     if answer.plan is not None:
         body["plan"] = plan_to_json(answer.plan)
-    if answer.rows or answer.kind in {"status", "history"}:
+    if answer.due is not None:
+        body["due"] = answer.due.isoformat()
+    if answer.advice:
+        body["advice"] = answer.advice
+    if answer.stats is not None:
+        body["stats"] = stats_json(answer.stats)
+    if answer.rows or answer.kind in {"status", "history", "schedule"}:
         body["rows"] = [as_json(row) for row in answer.rows]
     return body
 

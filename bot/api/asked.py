@@ -17,6 +17,7 @@ from bot.settings.scalars import ScalarError, parse_duration
 QUERY: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/api/v1/deployments"): ("dry_run",),
     ("GET", "/api/v1/deployments"): ("service", "environment", "limit", "before"),
+    ("GET", "/api/v1/stats"): ("service", "days"),
 }
 """Method and path -> the keys that its query may have; all other routes take none."""
 
@@ -109,15 +110,23 @@ def _text(key: str, value: str) -> None:
         )
 
 
-def no_winner(body: Mapping[str, Any]) -> None:
-    """Refuse to name a winner where nothing competes."""
-    if "winningVersion" in body:
+def winner(body: Mapping[str, Any], verb: str) -> str:
+    """Return the version that shall win an A/B test, `""` when none is named; numbers count as they are written."""
+    if "winningVersion" not in body:
+        return ""
+    named = body["winningVersion"]
+    if (
+        verb not in {"promote", "approve"}
+        or isinstance(named, bool)
+        or not isinstance(named, str | int)
+    ):
         raise Refusal(
-            "winningVersion names the winner of an A/B test, and this rollout is none. Leave it out.",
+            "winningVersion goes with promote, and is the version (or A or B) that stays.",
             code="bad_value",
             status=422,
             key="winningVersion",
         )
+    return str(named)
 
 
 def string(body: Mapping[str, Any], key: str) -> str:

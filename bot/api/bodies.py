@@ -4,15 +4,24 @@ Pure. A body goes through the grammar's own tables, so that a word means the sam
 that name the key; a bare number as a duration is an error, because JSON does not say minutes or seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from bot.api.native_names import by_name, wish_from
 from bot.commands import Refusal
 from bot.grammar import Known, WordsError, parse_line
 from bot.grammar.options import KEYS, Key
+from bot.grammar.places import USUAL
 from bot.grammar.verbs import Deploy
+from strategies import dialects
+from strategies.wish import Wish, WishError
 
 _NATIVE = ("service", "version", "environment", "strategy", "config", "reason", "at", "dry_run")
+_SEEDS = ("functionName", "policyId")
+"""The key that names the service in the body of a seed, and tells that it is one."""
+_BESIDE = ("reason", "at", "dry_run")
+"""What may stand beside a seed's own keys."""
+_VERSIONS = ("version", "versionB", "policyBId")
 _DURATIONS = {"soak", "batch_delay", "test_duration"}
 
 
@@ -31,9 +40,66 @@ _BY_NAME: Mapping[str, Key] = {
 
 
 def deploy_from(body: Any, known: Known) -> Deploy:
-    """Return the command of a native body. Raises `Refusal` 422 and `WordsError`."""
+    """Return the command of a native body or of a seed's. Raises `Refusal` 422 and `WordsError`."""
     if not isinstance(body, dict):
         raise _wrong("The body must be a JSON object.", "bad_body")
+    if any(key in body for key in _SEEDS):
+        return _from_seed(body, known)
+    command = _from_native(body, known)
+    wish = _understood(lambda: wish_from(_config(body)))
+    return command if wish == Wish() else command.wishing(wish)
+
+
+def _from_seed(body: Mapping[str, Any], known: Known) -> Deploy:
+    """Return the command of a seed's body: its names as they are configured, the rest as a wish."""
+    wish = _understood(
+        lambda: dialects.read({key: body[key] for key in body if key not in _BESIDE})
+    )
+    names = {
+        "service": wish.service,
+        "version": wish.version,
+        "environment": wish.environment or USUAL,
+    }
+    beside = {key: body[key] for key in _BESIDE if key in body}
+    typed = {
+        "service": next(key for key in _SEEDS if key in body),
+        "version": next((key for key in _VERSIONS if _has(body, key)), "version"),
+    }
+    try:
+        command = _from_native({**names, **beside}, known)
+    except WordsError as error:
+        raise _renamed(words_refused(error), typed) from None
+    except Refusal as refusal:
+        raise _renamed(refusal, typed) from None
+    return command.wishing(wish)
+
+
+def _has(body: Mapping[str, Any], key: str) -> bool:
+    config = body.get("config")
+    return key in body or (isinstance(config, dict) and key in config)
+
+
+def _renamed(refusal: Refusal, typed: Mapping[str, str]) -> Refusal:
+    """Return a refusal with the key as the body has it."""
+    return Refusal(
+        str(refusal),
+        code=refusal.code,
+        status=refusal.status,
+        key=typed.get(refusal.key, refusal.key),
+        suggestion=refusal.suggestion,
+    )
+
+
+def _understood(read: Callable[[], Wish]) -> Wish:
+    try:
+        return read()
+    except WishError as error:
+        raise Refusal(
+            str(error), code=error.code, status=422, key=error.key, suggestion=error.suggestion
+        ) from None
+
+
+def _from_native(body: Mapping[str, Any], known: Known) -> Deploy:
     for key in body:
         if key not in _NATIVE:
             raise _wrong(
@@ -73,11 +139,15 @@ def _text(body: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _options(body: Mapping[str, Any]) -> list[str]:
+def _config(body: Mapping[str, Any]) -> Mapping[str, Any]:
     config = body.get("config") or {}
     if not isinstance(config, dict):
         raise _wrong("config must be an object.", "bad_value", "config")
-    given = dict(config)
+    return config
+
+
+def _options(body: Mapping[str, Any]) -> list[str]:
+    given = {name: value for name, value in _config(body).items() if by_name(name) is None}
     if body.get("strategy") is not None:
         given["strategy"] = body["strategy"]
     if body.get("at") is not None:

@@ -1,12 +1,12 @@
 """`sluice doctor` and `plan --preflight`: look at everything that a start or a rollout needs, write nothing."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import aiohttp
 
+from bot.app.preflight import look_ahead
 from bot.app.targets import Targets
 from bot.cli.doors import Finding, Health
 from bot.grammar.verbs import Deploy
@@ -25,23 +25,12 @@ async def preflight(
     targets = Targets(config, now, None)
     try:
         target = await targets.find(deploy.service, deploy.environment)
-        target.workload.image_for(deploy.version)
-        split, _ = await asyncio.gather(target.router.read(), target.workload.read())
-        findings = await target.router.inspect(canary_pods=False)
+        findings = await look_ahead(target, deploy.version)
     except IntegrationError as error:
         return [Finding(error.code, str(error))]
     finally:
         await targets.close()
-    dirty = (
-        []
-        if split.canary == 0
-        else [
-            Finding(
-                "split_not_clean", f"The canary already receives {split.canary:g} % of the traffic."
-            )
-        ]
-    )
-    return [*dirty, *(Finding(f.code, f.sentence, f.fatal) for f in findings)]
+    return [Finding(f.code, f.sentence, f.fatal) for f in findings]
 
 
 async def examine(path: Path, now: Callable[[], datetime]) -> Sequence[Health]:
@@ -108,8 +97,7 @@ async def _target(targets: Targets, service: str, environment: str) -> Health:
     name = f"{service}/{environment}"
     try:
         target = await targets.find(service, environment)
-        await target.workload.read()
-        findings = await target.router.inspect(canary_pods=False)
+        findings = await look_ahead(target)
     except IntegrationError as error:
         return Health(name, "fail", str(error), f"code {error.code}")
     fatal = [finding for finding in findings if finding.fatal]
@@ -120,4 +108,4 @@ async def _target(targets: Targets, service: str, environment: str) -> Health:
         return Health(name, "warn", snapshot.problem, "Rollouts will hold and ask.")
     if findings:
         return Health(name, "warn", findings[0].sentence, f"code {findings[0].code}")
-    return Health(name, "ok", "router, workload and metrics answer")
+    return Health(name, "ok", "what runs there, its traffic and its metrics answer")

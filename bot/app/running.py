@@ -11,6 +11,7 @@ from aiohttp import web
 
 from bot.api import Doors, api
 from bot.app.listening import listening_on
+from bot.app.preflight import look_ahead
 from bot.app.targets import Targets, subscriptions
 from bot.commands import Commands, World
 from bot.grammar.verbs import Deploy
@@ -70,6 +71,7 @@ class Bot:
                 wake=self.reconciler.wake,
             )
         )
+        self.reconciler.consult(self.commands.afresh)
         self.door = SlackDoor(
             commands=self.commands,
             directory=directory,
@@ -234,14 +236,10 @@ class Bot:
     async def _preflight(self, deploy: Deploy) -> Sequence[str]:
         try:
             target = await self.targets.find(deploy.service, deploy.environment)
-            target.workload.image_for(deploy.version)
-            split = await target.router.read()
-            await target.workload.read()
-            findings = await target.router.inspect(canary_pods=False)
+            findings = await look_ahead(target, deploy.version)
         except (LookupError, IntegrationError) as error:
             return [str(error)]
-        dirty = [] if split.canary == 0 else [f"The canary already receives {split.canary:g} %."]
-        return [*dirty, *(finding.sentence for finding in findings)]
+        return [finding.sentence for finding in findings]
 
     async def _ready(self) -> dict[str, str]:
         parts = {"database": "ok", "slack": "ok" if self.door.home.met else "not reached yet"}

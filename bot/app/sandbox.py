@@ -19,23 +19,23 @@ from bot.app.clock import SystemClock
 from bot.app.listening import listening_on
 from bot.app.running import Bot
 from bot.cli.doors import DoorError, SandboxOptions
-from bot.sandbox.cluster import SimulatedCluster, orion
-from bot.sandbox.panel import MeshPanel
+from bot.sandbox.cluster import SimulatedCluster
+from bot.sandbox.panel import MeshPanel, Panels
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.script import play
+from bot.sandbox.services import NAMESPACE, SERVICES, put_services
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import read_settings
-from integrations.base import Lane
-
-SERVICE, NAMESPACE, REPOSITORY = "checkout", "shop", "registry.example/checkout"
 
 _CONFIG = """\
 slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
 clusters:
   sandbox: {{kubeconfig: "{kubeconfig}"}}
 metrics:
-  main: {{kind: prometheus, url: "{prometheus}"}}
+  checkout: {{kind: prometheus, url: "{checkout}"}}
+  cart: {{kind: prometheus, url: "{cart}"}}
+  search: {{kind: prometheus, url: "{search}"}}
 environments:
   production: {{strategy: canary, approvers: [S0SRE], approvals: 1, self_approval: false}}
 services:
@@ -47,12 +47,37 @@ services:
       workload: {{kind: deployment, stable: checkout-stable, canary: checkout-canary,
                  container: checkout, image: registry.example/checkout}}
       traffic: {{kind: istio, virtual_service: checkout, route: primary}}
-      metrics: {{source: main, template: istio}}
+      metrics: {{source: checkout, template: istio}}
       canary: {{steps: [5, 25, 50, 100], soak: 5m, auto_promote: false}}
       checks:
         - {{metric: error_rate, above: 5, then: rollback}}
         - {{metric: latency_p95, above: 500, then: warn}}
         - {{metric: latency_p99, above: 1000, then: rollback}}
+      min_requests: 1000
+  cart:
+    about: {{oncall: S0ONCALL}}
+    production:
+      cluster: sandbox
+      namespace: shop
+      strategy: blue-green
+      workload: {{kind: deployment, blue: cart-blue, green: cart-green, container: cart, image: registry.example/cart}}
+      traffic: {{kind: service_selector, service: cart, preview: cart-preview, key: version}}
+      metrics: {{source: cart, template: istio}}
+      blue_green: {{smoke_for: 1m, soak: 5m, retention: 1h}}
+      checks:
+        - {{metric: error_rate, above: 5, then: rollback}}
+      min_requests: 1000
+  search:
+    about: {{oncall: S0ONCALL, instances: 10}}
+    production:
+      cluster: sandbox
+      namespace: shop
+      strategy: rolling
+      workload: {{kind: deployment, name: search, container: search, image: registry.example/search}}
+      metrics: {{source: search, template: istio}}
+      rolling: {{batch: 2, delay: 1m}}
+      checks:
+        - {{metric: error_rate, above: 5, then: rollback}}
       min_requests: 1000
 """
 
@@ -63,9 +88,7 @@ class Sandbox:
 
     bot: Bot
     workspace: Workspace
-    cluster: SimulatedCluster
-    traffic: SimulatedTraffic
-    panel: MeshPanel
+    panel: Panels
     api_token: str
 
 
@@ -78,11 +101,16 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
         cluster = _running_for_an_hour(clock)
         await cluster.start()
         stack.push_async_callback(cluster.stop)
-        traffic = SimulatedTraffic(cluster, clock.now, service=SERVICE, namespace=NAMESPACE)
-        prometheus = SimulatedPrometheus(traffic, clock.now)
-        metrics_url = await prometheus.start()
-        stack.push_async_callback(prometheus.stop)
-        panel = MeshPanel(cluster, traffic, prometheus, clock, SERVICE, NAMESPACE)
+        urls, panels = {}, {}
+        for service, lanes in SERVICES.items():
+            traffic = SimulatedTraffic(
+                cluster, clock.now, service=service, namespace=NAMESPACE, lanes=lanes
+            )
+            prometheus = SimulatedPrometheus(traffic, clock.now)
+            urls[service] = await prometheus.start()
+            stack.push_async_callback(prometheus.stop)
+            panels[service] = MeshPanel(cluster, traffic, prometheus, clock, service, NAMESPACE)
+        panel = Panels(panels)
         signing, token, api_token = (secrets.token_hex(24) for _ in range(3))
         workspace = Workspace("http://127.0.0.1:9", signing, f"xoxb-{token}", panel=panel)
         await workspace.populate()
@@ -90,8 +118,7 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
             slack_url = await workspace.start(options.port, options.host)
         stack.push_async_callback(workspace.stop)
         config = folder / "sluice.yaml"
-        kubeconfig = cluster.kubeconfig(folder)
-        config.write_text(_CONFIG.format(kubeconfig=kubeconfig, prometheus=metrics_url))
+        config.write_text(_CONFIG.format(kubeconfig=cluster.kubeconfig(folder), **urls))
         settings = read_settings(
             {
                 "SLACK_BOT_TOKEN": f"xoxb-{token}",
@@ -106,7 +133,7 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
         bot = await Bot.start(settings, clock)
         stack.push_async_callback(bot.stop)
         workspace.bot_url = f"http://127.0.0.1:{bot.port}"
-        yield Sandbox(bot, workspace, cluster, traffic, panel, api_token)
+        yield Sandbox(bot, workspace, panel, api_token)
 
 
 def _running_for_an_hour(clock: SystemClock) -> SimulatedCluster:
@@ -117,9 +144,7 @@ def _running_for_an_hour(clock: SystemClock) -> SimulatedCluster:
         return clock.now() - age
 
     cluster = SimulatedCluster(clock=now, pod_start=20)
-    orion(cluster, service=SERVICE, namespace=NAMESPACE, version="v1", repository=REPOSITORY)
-    for lane in Lane:
-        cluster.object("deployments", NAMESPACE, f"{SERVICE}-{lane.value}")
+    put_services(cluster)
     age = timedelta(0)
     return cluster
 

@@ -1,6 +1,6 @@
 """From the configuration to connected targets, each made when it is first needed and kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +8,12 @@ from bot.observing import Target
 from bot.outbox import Subscription
 from bot.rollout.values import Rollout
 from bot.settings.values import Config, TargetBlock
+from bot.settings.workloads import DeploymentColours, DeploymentPair, SingleDeployment
 from integrations import catalog
 from integrations.alerts.schedule import retry_delay
+from integrations.base import MetricSource, Prober, Router
+
+BLUE, GREEN = "blue", "green"
 
 
 class Targets:
@@ -21,53 +25,91 @@ class Targets:
         self._now = now
         self._kubeconfig = kubeconfig
         self._clusters: dict[str, Any] = {}
-        self._targets: dict[tuple[str, str], Target] = {}
+        self._targets: dict[tuple[str, str, str], Target] = {}
+        self._prober: Prober | None = None
 
     async def of(self, r: Rollout) -> Target:
         """Return the target of a rollout. Raises `LookupError` and `IntegrationError`."""
-        return await self.find(r.service, r.environment)
+        live = r.armed.live if r.armed is not None else ""
+        return await self.find(r.service, r.environment, live)
 
-    async def find(self, service: str, environment: str) -> Target:
-        """Return one service in one environment, connected."""
-        key = (service, environment)
+    async def find(self, service: str, environment: str, live: str = "") -> Target:
+        """Return one service in one environment, connected.
+
+        Where lanes swap, `live` is the place that counts as stable; without it the router is asked which one it is.
+        """
+        block = self._config.target(service, environment)
+        if not isinstance(block.workload, DeploymentColours):
+            return await self._connected(service, environment, block, "")
+        if not live:
+            live = await self._which_is_live(service, environment, block)
+        return await self._connected(service, environment, block, live)
+
+    async def _which_is_live(self, service: str, environment: str, block: TargetBlock) -> str:
+        """Return the colour with the larger share; whether the split is clean is for the start to judge."""
+        blue = await self._connected(service, environment, block, BLUE)
+        assert blue.router is not None
+        split = await blue.router.read()
+        return BLUE if split.canary <= 50 else GREEN
+
+    async def _connected(
+        self, service: str, environment: str, block: TargetBlock, live: str
+    ) -> Target:
+        key = (service, environment, live)
         if key not in self._targets:
-            block = self._config.target(service, environment)
-            self._targets[key] = await self._connect(service, environment, block)
+            self._targets[key] = await self._connect(service, environment, block, live)
         return self._targets[key]
 
-    async def _connect(self, service: str, environment: str, block: TargetBlock) -> Target:
+    async def _connect(
+        self, service: str, environment: str, block: TargetBlock, live: str
+    ) -> Target:
         cluster = await self._cluster(block.cluster)
-        workload = block.workload
-        pair = {
+        places = _places(block, live)
+        runs = {
             "namespace": block.namespace,
-            "stable": workload.stable,
-            "canary": workload.canary,
+            "container": block.workload.container,
+            "image": block.workload.image,
         }
-        runs = {**pair, "container": workload.container, "image": workload.image}
-        splits = {
-            **pair,
-            "virtual_service": block.traffic.virtual_service,
-            "route": block.traffic.route,
-        }
+        parts: dict[str, Any] = {"prober": self._probes()}
+        if isinstance(block.workload, SingleDeployment):
+            options = {**runs, "name": block.workload.name}
+            parts["fleet"] = catalog.connect(catalog.FLEETS, block.workload.kind, cluster, options)
+        else:
+            pair = {**runs, **places}
+            parts["workload"] = catalog.connect(
+                catalog.WORKLOADS, block.workload.kind, cluster, pair
+            )
+            parts["router"] = _router(block, cluster, places)
+        return Target(
+            metrics=self._metrics(block, places),
+            variables={
+                "service": service,
+                "environment": environment,
+                "namespace": block.namespace,
+            },
+            live=live,
+            dark={BLUE: GREEN, GREEN: BLUE}.get(live, "canary"),
+            **parts,
+        )
+
+    def _metrics(self, block: TargetBlock, places: Mapping[str, str]) -> MetricSource:
         source = self._config.metrics[block.metrics.source]
         numbers = {
-            **pair,
+            "namespace": block.namespace,
+            **places,
             "url": source.url,
             "template": block.metrics.template,
             "bearer_token_file": source.bearer_token_file,
             "ca_file": source.ca_file,
             "timeout": float(source.timeout),
         }
-        return Target(
-            workload=catalog.connect(catalog.WORKLOADS, workload.kind, cluster, runs),
-            router=catalog.connect(catalog.ROUTERS, block.traffic.kind, cluster, splits),
-            metrics=catalog.connect(catalog.METRICS, source.kind, self._now, numbers),
-            variables={
-                "service": service,
-                "environment": environment,
-                "namespace": block.namespace,
-            },
-        )
+        made: MetricSource = catalog.connect(catalog.METRICS, source.kind, self._now, numbers)
+        return made
+
+    def _probes(self) -> Prober:
+        if self._prober is None:
+            self._prober = catalog.connect_prober()
+        return self._prober
 
     async def _cluster(self, name: str) -> Any:
         if name not in self._clusters:
@@ -82,8 +124,31 @@ class Targets:
             closing = getattr(target.metrics, "close", None)
             if closing is not None:
                 await closing()
+        closing = getattr(self._prober, "close", None)
+        if closing is not None:
+            await closing()
         for cluster in self._clusters.values():
             await cluster.close()
+
+
+def _places(block: TargetBlock, live: str) -> dict[str, str]:
+    """Return which Deployment is stable and which is the canary; in one place everything is the canary's."""
+    match block.workload:
+        case DeploymentPair(stable=stable, canary=canary):
+            return {"stable": stable, "canary": canary}
+        case DeploymentColours(blue=blue, green=green):
+            lit, dark = (blue, green) if live != GREEN else (green, blue)
+            return {"stable": lit, "canary": dark}
+        case SingleDeployment(name=name):
+            return {"stable": "", "canary": name}
+
+
+def _router(block: TargetBlock, cluster: Any, places: Mapping[str, str]) -> Router:
+    traffic = block.traffic
+    assert traffic is not None  # settings ask for one where there are two places
+    options = {"namespace": block.namespace, **places, **traffic.model_dump(exclude={"kind"})}
+    made: Router = catalog.connect(catalog.ROUTERS, traffic.kind, cluster, options)
+    return made
 
 
 def subscriptions(config: Config) -> list[Subscription]:

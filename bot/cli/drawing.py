@@ -5,25 +5,16 @@ Pure. Rows come from a bot that may be older or newer than this command line: wh
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import Any
 
 from bot.cli.terminal import Style, clean
-from strategies.plan import (
-    Approve,
-    Plan,
-    Prepare,
-    Promote,
-    Retire,
-    SetWeight,
-    Soak,
-    Step,
-    Switch,
-)
+from strategies.plan import Plan, SetWeight, Step, Switch, Watch
+from strategies.telling import estimate_phrase, plan_sentences
 from strategies.verdict import limit_words
 
 _GREEN, _YELLOW, _RED = "32", "33", "31"
 _PHASES = {
-    "SCHEDULED": ("queued", ""),
+    "SCHEDULED": ("scheduled", ""),
     "RUNNING": ("in progress", ""),
     "WAITING": ("waiting for a decision", _YELLOW),
     "PAUSED": ("paused", _YELLOW),
@@ -46,66 +37,39 @@ def bar(weight: float, style: Style) -> str:
     return f"{on * full}{off * (10 - full)} {weight:g} %"
 
 
-def span(seconds: int) -> str:
-    """Return a duration as people say it."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
-
-
-def plan_lines(plan: Plan, style: Style) -> list[str]:
-    """Return a plan as people read it before it runs."""
+def plan_lines(plan: Plan, style: Style, advice: str = "") -> list[str]:
+    """Return a plan as people read it before it runs; `advice` says which strategy would fit and why."""
     arrow = "→" if style.blocks else "->"
-    time = f"about {span(plan.estimate_s)}" if plan.estimate_s else "as fast as pods start"
+    told = zip(plan.steps, plan_sentences(plan), strict=True)
     steps = [
-        f"{number:>3}. {step.step:<10} {_step(step, style)}"
-        for number, step in enumerate(plan.steps, 1)
+        f"{number:>3}. {step.step:<10} {_drawn(step, sentence, style)}"
+        for number, (step, sentence) in enumerate(told, 1)
     ]
     return [
         clean(f"{plan.service} {plan.version} {arrow} {plan.environment}"),
-        f"{plan.strategy}, {time} without human waits, plan {plan.digest}",
+        f"{plan.strategy}, {estimate_phrase(plan)}, plan {plan.digest}",
         *(clean(step) for step in steps),
         *_checks(plan, arrow),
         *(clean(f"Warning: {warning}") for warning in plan.warnings),
+        *(clean(line) for line in advice.splitlines()),
     ]
 
 
-def _step(step: Step, style: Style) -> str:
-    match step:
-        case Prepare():
-            return f"start the new version without traffic, ready within {span(step.timeout)}"
-        case SetWeight():
-            return f"{bar(step.percent, style)} of the traffic"
-        case Switch():
-            return f"{bar(100, style)} of the traffic at once"
-        case Soak():
-            return f"watch for {span(step.duration)}, at least {step.min_requests:,} requests"
-        case Approve():
-            return _approve(step)
-        case Promote():
-            return "make it stable, then traffic goes home"
-        case Retire():
-            return f"keep the old version ready for {span(step.after)}"
-        case _ as unknown:
-            assert_never(unknown)
-
-
-def _approve(step: Approve) -> str:
-    people = "person" if step.quorum == 1 else "people"
-    weakened = f"; weakened: {', '.join(step.weakened)}" if step.weakened else ""
-    return (
-        f"ask {step.quorum} {people} of {', '.join(step.groups) or 'nobody'}, "
-        f"within {span(step.expires)}, then {step.on_expiry}{weakened}"
-    )
+def _drawn(step: Step, sentence: str, style: Style) -> str:
+    """Return the sentence of a step, with a bar before every weight."""
+    if isinstance(step, SetWeight | Switch):
+        # The bar ends in the number that the sentence begins with.
+        weight = step.percent if isinstance(step, SetWeight) else 100.0
+        return f"{bar(weight, style)}{sentence.removeprefix(f'{weight:g} %')}"
+    return sentence
 
 
 def _checks(plan: Plan, arrow: str) -> list[str]:
-    soaks = [step for step in plan.steps if isinstance(step, Soak)]
-    checks = dict.fromkeys(check for soak in soaks for check in soak.checks)
+    watches = [step for step in plan.steps if isinstance(step, Watch)]
+    checks = dict.fromkeys(check for watch in watches for check in watch.checks)
     lines = [f"{check.metric} {limit_words(check)} {arrow} {check.then}" for check in checks]
     if not lines:
-        return ["Checks: none"] if soaks else []
+        return ["Checks: none"] if watches else []
     return [clean(f"{'Checks:' if not n else '':<7} {line}") for n, line in enumerate(lines)]
 
 
@@ -144,13 +108,25 @@ def _cells(row: Mapping[str, Any], style: Style) -> list[str]:
             _text(row, "service"),
             _text(row, "environment"),
             arrow.join(filter(None, (_text(row, "from_version"), _text(row, "version")))),
-            _PHASES.get(phase, (phase.lower().replace("_", " "), ""))[0],
+            _state(row, phase),
             bar(float(weight), style) if shown and weight is not None else "",
             _text(row, "requester"),
-            _when(_text(row, "ended") or _text(row, "created")),
+            _when(_time(row, phase)),
             _text(row, "id"),
         )
     ]
+
+
+def _state(row: Mapping[str, Any], phase: str) -> str:
+    if phase == "SUCCEEDED" and row.get("winner") == "A":
+        return "A stays"
+    return _PHASES.get(phase, (phase.lower().replace("_", " "), ""))[0]
+
+
+def _time(row: Mapping[str, Any], phase: str) -> str:
+    """Return the one moment of a row: when it starts, ended, or was created."""
+    due = _text(row, "due") if phase == "SCHEDULED" else ""
+    return due or _text(row, "ended") or _text(row, "created")
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:

@@ -5,16 +5,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from bot.cli.agreeing import agreed
+from bot.cli.blocks import SeedBlock, is_block, read_block
 from bot.cli.doors import Finding
 from bot.cli.drawing import plan_lines
 from bot.cli.mistakes import DONE, REFUSED, WRONG, CliError
 from bot.cli.place import Place, Words
+from bot.cli.scripts import from_script
 from bot.cli.terminal import Outcome, clean
 from bot.cli.typed import joined, split_flags
 from bot.grammar import Known, parse_line
 from bot.grammar.mistakes import closest, did_you_mean, shown
-from bot.grammar.verbs import ShowPlan
-from bot.planning import plan_for
+from bot.grammar.verbs import Deploy, ShowPlan
+from bot.planning import advice_for, plan_for
 from bot.settings import (
     Config,
     ConfigError,
@@ -23,7 +26,9 @@ from bot.settings import (
     load_config,
     read_config,
 )
+from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS
 from strategies.plan import plan_to_json
+from strategies.wish import Wish
 
 _STDIN = "-"
 _MOST = 1 << 20
@@ -33,16 +38,40 @@ _REQUIRED = frozenset({"slack", "clusters", "metrics", "services"})
 
 def show_plan(words: Words, place: Place) -> Outcome:
     """Compile a plan from the file alone. Raises what is wrong with the words or the file."""
-    flags, line = split_flags(words, {"--config": "sluice.yaml", "--preflight": ""}, strict=False)
-    config = _config(flags.get("--config"), place)
+    script = from_script(words)
+    flags, line = split_flags(
+        script.words, {"--config": "sluice.yaml", "--preflight": ""}, strict=False
+    )
+    config, block = _sources(flags.get("--config"), place)
+    deploy = _deploy(line, config, block)
+    wishes = script.wish if block is None else script.wish.over(block.wish)
+    deploy = deploy if wishes == Wish() else deploy.wishing(wishes)
+    plan = plan_for(deploy, config)
+    advice = advice_for(deploy, plan, config)
+    shown_plan = Outcome(plan_to_json(plan), plan_lines(plan, place.style, advice))
+    if "--preflight" not in flags:
+        return shown_plan
+    return _with_findings(shown_plan, place.doors.preflight(config, deploy))
+
+
+def _sources(name: str | None, place: Place) -> tuple[Config, SeedBlock | None]:
+    """Return the configuration, and the block of a seed where `--config` names one."""
+    if name is None:
+        return load_config(place.local.config_path), None
+    text = _read(name, place.stdin)
+    if not is_block(text, name):
+        return _config_in(text, name), None
+    config = load_config(place.local.config_path)
+    sinks = tuple(alert.url for alert in config.alerts)
+    return config, read_block(text, name, sinks=sinks, metrics=_measured(config))
+
+
+def _deploy(line: Words, config: Config, block: SeedBlock | None) -> Deploy:
+    """Return what the words ask for; where a block says it as well, both have to say the same."""
     known = Known({name: tuple(service.targets) for name, service in config.services.items()})
     command = parse_line(joined(line), known)
     assert isinstance(command, ShowPlan)
-    plan = plan_for(command.deploy, config)
-    shown_plan = Outcome(plan_to_json(plan), plan_lines(plan, place.style))
-    if "--preflight" not in flags:
-        return shown_plan
-    return _with_findings(shown_plan, place.doors.preflight(config, command.deploy))
+    return command.deploy if block is None else agreed(command.deploy, line, known, block)
 
 
 def _with_findings(plan: Outcome, findings: Sequence[Finding]) -> Outcome:
@@ -68,7 +97,7 @@ def config(words: Words, place: Place) -> Outcome:
     """Do `config check [FILE|-]`: every mistake of a file, each with its place."""
     name = _file_to_check(words)
     try:
-        _config(name, place)
+        _check(name, place)
     except ConfigError as error:
         errors = [asdict(problem) for problem in error.errors]
         lines = [clean(format_problem(problem)) for problem in error.errors]
@@ -99,11 +128,38 @@ def _file_to_check(words: Words) -> str | None:
             raise CliError("Write `sluice config check`.", code="missing_word", key="config")
 
 
-def _config(name: str | None, place: Place) -> Config:
+def _check(name: str | None, place: Place) -> None:
     if name is None:
-        return load_config(place.local.config_path)
+        load_config(place.local.config_path)
+        return
+    text = _read(name, place.stdin)
+    if is_block(text, name):
+        read_block(text, name, metrics=_measured_here(place))
+    else:
+        _config_in(text, name)
+
+
+def _measured_here(place: Place) -> tuple[str, ...] | None:
+    """Return the metrics that can be measured here; None when there is no configuration that could tell."""
     try:
-        return read_config(_read(name, place.stdin), name)
+        return _measured(load_config(place.local.config_path))
+    except ConfigError:
+        return None
+
+
+def _measured(config: Config) -> tuple[str, ...]:
+    """Return the metrics that are known, or that some target has a query for."""
+    targets = [
+        target for service in config.services.values() for target in service.targets.values()
+    ]
+    named = [check.metric for target in targets for check in target.checks]
+    queried = [metric for target in targets for metric in target.queries]
+    return tuple(dict.fromkeys([*KNOWN_METRICS, *BUSINESS_METRICS, *named, *queried]))
+
+
+def _config_in(text: str, name: str) -> Config:
+    try:
+        return read_config(text, name)
     except ConfigError as error:
         raise _told(error, name) from None
 
@@ -129,7 +185,7 @@ def _told(error: ConfigError, name: str) -> ConfigError:
         return error
     sentence = (
         f"This is not a sluice.yaml: it has {foreign.key}, and none of slack, clusters, metrics and services. "
-        "Give a whole sluice.yaml."
+        "Give a whole sluice.yaml, or one block that docs/dialects.md lists."
     )
     line, column = foreign.line, foreign.column
     return ConfigError((Problem(name, line, column, "not_a_sluice_yaml", foreign.key, sentence),))

@@ -9,6 +9,7 @@ from typing import Any
 from bot.cli.drawing import plan_lines, rollout_lines
 from bot.cli.mistakes import REFUSED, WRONG, CliError
 from bot.cli.remote import Reply, say, shown_url
+from bot.cli.tallying import stats_lines
 from bot.cli.terminal import Outcome, Style, clean
 from bot.cli.typed import joined
 from bot.settings import ClientSettings
@@ -33,7 +34,10 @@ def steer(verb: str, words: tuple[str, ...], settings: ClientSettings, style: St
     if not (isinstance(body.get("code"), str) and isinstance(body.get("sentence"), str)):
         raise _not_sluice(reply, settings)
     watch = _where_to_watch(body, settings) if verb == "deploy" and style.people else []
-    return Outcome(body, [*_answer(body, style), *watch])
+    # Programs get the numbers as `GET /api/v1/stats` gives them.
+    numbers = body.get("stats")
+    shown_json = numbers if verb == "stats" and isinstance(numbers, dict) else body
+    return Outcome(shown_json, [*_answer(body, style), *watch])
 
 
 def _answer(body: Mapping[str, Any], style: Style) -> list[str]:
@@ -44,14 +48,16 @@ def _answer(body: Mapping[str, Any], style: Style) -> list[str]:
     rollout = body.get("rollout")
     if isinstance(rollout, dict):
         lines += rollout_lines([rollout], style)
+    elif isinstance(body.get("stats"), dict):
+        lines += stats_lines(body["stats"])
     elif isinstance(body.get("plan"), dict):
-        lines += _plan(body["plan"], style)
+        lines += _plan(body["plan"], style, _text(body, "advice"))
     return lines
 
 
-def _plan(body: Mapping[str, Any], style: Style) -> list[str]:
+def _plan(body: Mapping[str, Any], style: Style, advice: str) -> list[str]:
     try:
-        return plan_lines(plan_from_json(body), style)
+        return plan_lines(plan_from_json(body), style, advice)
     except ValueError:
         return ["The plan has steps that this command line is too old for; `--json` shows it."]
 

@@ -36,7 +36,7 @@ class Typed:
 def wants_json(argv: Sequence[str]) -> bool:
     """Say whether exactly one JSON value is wanted on standard output."""
     return list(argv[-1:]) == [_JSON] or any(
-        plain(word) == _JSON for word in argv[: _reason_at(argv)]
+        plain(word) == _JSON for word in argv[: reason_at(argv)]
     )
 
 
@@ -48,7 +48,7 @@ def read(argv: Sequence[str]) -> Typed:
     words = list(argv)
     if len(words) > 1 and words[-1] == _JSON:
         words.pop()
-    end = _reason_at(words)
+    end = reason_at(words)
     kept = [word for word in words[:end] if plain(word) not in {_JSON, *_HELP}]
     asked = any(plain(word) in _HELP for word in words[:end])
     return Typed((*kept, *words[end:]), json=wants_json(argv), help=asked)
@@ -62,7 +62,7 @@ def _is_text(word: str) -> bool:
     return True
 
 
-def _reason_at(words: Sequence[str]) -> int:
+def reason_at(words: Sequence[str]) -> int:
     """Return where the reason begins, `len(words)` when there is none."""
     for number, word in enumerate(words):
         if any(plain(part).casefold().rstrip(":,") == BECAUSE for part in word.split()):
@@ -79,7 +79,7 @@ def split_flags(
     """
     found: dict[str, str] = {}
     rest: list[str] = []
-    end = _reason_at(words)
+    end = reason_at(words)
     left = iter(words[:end])
     for word in left:
         name, equals, _ = plain(word).partition("=")
@@ -126,7 +126,7 @@ def joined(words: Sequence[str]) -> str:
 
     A value with blanks gets quotes back, because the shell has taken them: `--cron "0 2 * * *"`, `cron="0 2 * * *"`.
     """
-    end = _reason_at(words)
+    end = reason_at(words)
     pieces: list[str] = []
     for number, word in enumerate(words[:end]):
         before = plain(words[number - 1]) if number else ""

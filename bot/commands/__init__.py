@@ -9,17 +9,22 @@ from typing import assert_never
 
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.cautions import cautioned
 from bot.commands.going_back import go_back
-from bot.commands.reading import history, status
-from bot.commands.starting import check, show_plan, start
+from bot.commands.reading import history, stats, status
+from bot.commands.scheduling import afresh, call_off, later, planned, preview, schedule
+from bot.commands.starting import check, start
 from bot.commands.steering import press, settle_promote, steer
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
 from bot.policy import Actor, allow
+from bot.rollout.seen import Afresh
 from bot.rollout.values import Rollout
 from bot.store import Inbound
 
 __all__ = ["Answer", "Commands", "Directory", "Offer", "Receipt", "Refusal", "World"]
+
+Shows = verbs.ShowPlan | verbs.Status | verbs.History | verbs.Schedule | verbs.Stats | verbs.Help
 
 
 class Commands:
@@ -36,28 +41,37 @@ class Commands:
         world = self._world
         check(allow(actor, "read"))
         match command:
+            case verbs.Deploy() if later(command):
+                return await schedule(world, command, actor, receipt)
             case verbs.Deploy():
                 return await start(world, command, actor, receipt)
-            case verbs.ShowPlan():
-                return show_plan(world, command)
             case verbs.Rollback():
                 return await go_back(world, command, actor, receipt)
-            case verbs.Status():
-                return await status(world, command)
-            case verbs.History():
-                return await history(world, command)
-            case verbs.Help():
-                return Answer(command.topic, kind="help")
             case verbs.Cancel():
-                raise Refusal(
-                    "There is nothing scheduled to cancel: scheduling is not available yet.",
-                    code="not_yet_available",
-                    status=422,
-                )
+                return await call_off(world, command, actor, receipt)
             case (
                 verbs.Promote() | verbs.Pause() | verbs.Resume() | verbs.Extend() | verbs.Resolve()
             ):
                 return await steer(world, command, actor, receipt)
+            case _:
+                return await self._show(command)
+
+    async def _show(self, command: Shows) -> Answer:
+        """Answer what changes nothing."""
+        world = self._world
+        match command:
+            case verbs.ShowPlan():
+                return await cautioned(world, preview(world, command))
+            case verbs.Status():
+                return await status(world, command)
+            case verbs.History():
+                return await history(world, command)
+            case verbs.Schedule():
+                return await planned(world, command)
+            case verbs.Stats():
+                return await stats(world, command.service)
+            case verbs.Help():
+                return Answer(command.topic, kind="help")
             case _ as unknown:
                 assert_never(unknown)
 
@@ -72,6 +86,7 @@ class Commands:
         reason: str = "",
         seconds: int = 1800,
         force: bool = False,
+        winner: str = "",
     ) -> Answer:
         """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
         check(allow(actor, "read"))
@@ -85,11 +100,21 @@ class Commands:
             reason=reason,
             seconds=seconds,
             force=force,
+            winner=winner,
         )
+
+    async def stats(self, service: str | None, days: int, actor: Actor) -> Answer:
+        """Return how the strategies did in the last `days`; the words of chat know no other window than the usual."""
+        check(allow(actor, "read"))
+        return await stats(self._world, service, days)
 
     async def find(self, rollout: str) -> Rollout:
         """Return a rollout by id. Raises `Refusal`."""
         return await find(self._world, rollout)
+
+    async def afresh(self, r: Rollout) -> Afresh:
+        """Return what a scheduled rollout would be if it were asked for now; never refuses."""
+        return await afresh(self._world, r)
 
     async def settle(self, inbound: Inbound) -> Answer:
         """Carry out a promote whose click was recorded: look up who may, then vote. Raises `Refusal`."""

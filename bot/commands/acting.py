@@ -8,12 +8,12 @@ from datetime import datetime
 
 from bot import policy
 from bot.commands.answers import Answer, Refusal
-from bot.commands.starting import check, repeated
+from bot.commands.starting import busy, check, repeated
 from bot.commands.world import Receipt, World
 from bot.policy import Actor, Verb
 from bot.rollout import acts
 from bot.rollout.values import Rollout
-from bot.store import PoisonedRowError, StaleError
+from bot.store import BusyError, PoisonedRowError, StaleError
 
 TRIES = 20
 """How often a row may move under an act before the person is asked to say it again."""
@@ -62,6 +62,8 @@ async def act(
                 r = await writing.save(change(r, now), now)
         except StaleError:
             continue
+        except BusyError as error:
+            raise await busy(world.store, error.rollout) from error
         except KeyError as error:
             raise unknown(rollout) from error
         except PoisonedRowError as error:
@@ -80,10 +82,13 @@ async def act(
 
 def did(verb: Verb, r: Rollout) -> str:
     """Return what was done, as a sentence."""
+    if r.code == "called_off":
+        return f"Cancelled {r.service} {r.version}; it will not start."
     done = {
         "pause": f"Paused {r.service} {r.version} at {r.weight:g} %.",
         "resume": f"Going on with {r.service} {r.version} at {r.weight:g} %.",
         "extend": f"Extended for {r.service} {r.version}.",
+        "keep": f"A stays: {r.from_version} of {r.service} gets all traffic back now.",
         "rollback": f"Rolling {r.service} in {r.environment} back to {r.from_version or 'the version before'} now.",
         "resolve": f"Resolved {r.service} {r.version} by hand.",
         "promote": f"Approved {r.service} {r.version} at {r.weight:g} %.",

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from bot.rollout.values import Rollout
+from bot.stats import Stats
 from strategies.plan import Plan
 
 Press = Literal["promote", "pause", "resume", "rollback", "extend", "resolve"]
@@ -28,9 +30,16 @@ class Answer:
     code: str = "ok"
     rollout: Rollout | None = None
     plan: Plan | None = None
+    advice: str = ""
+    """Which strategy would fit this case, and why; with a plan that is shown."""
     rows: Sequence[Rollout] = ()
-    kind: Literal["done", "recorded", "plan", "status", "history", "help"] = "done"
+    stats: Stats | None = None
+    kind: Literal["done", "recorded", "plan", "status", "history", "schedule", "stats", "help"] = (
+        "done"
+    )
     created: bool = False
+    due: datetime | None = None
+    """When it starts, where that is not now."""
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunction

@@ -13,7 +13,7 @@ from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.starting import busy, check, create, new_rollout, repeated
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Rollback
-from bot.planning import rollback_plan
+from bot.planning import lanes_for, rollback_plan
 from bot.policy import Actor
 from bot.rollout import acts
 from bot.rollout.past import ever_stable, newest_finished, stable_versions
@@ -151,7 +151,8 @@ async def _afterwards(
     version = _version_to(command, environment, past, now)
     if not command.now:
         raise _confirmation(command, environment, past, version)
-    plan = rollback_plan(command.service, environment, version)
+    lanes = lanes_for(command.service, environment, world.config)
+    plan = rollback_plan(command.service, environment, version, lanes)
     undone = newest_finished(past)
     r = new_rollout(world, command.service, environment, plan, actor, command.reason, now)
     entry = Entry(

@@ -1,24 +1,30 @@
-"""Status and history: what is in flight, what is live, what went out before. Nothing is changed."""
+"""What is in flight, what is live, what went out before, and how the strategies did. Nothing is changed."""
+
+from datetime import timedelta
 
 from bot.commands.answers import Answer
 from bot.commands.world import World
 from bot.grammar.verbs import History, Status
-from bot.rollout.values import Rollout
+from bot.rollout.values import Phase, Rollout
+from bot.stats import DAYS, MOST, stats_of, summary
 
 
 async def status(world: World, command: Status) -> Answer:
-    """Return what is in flight and the newest finished rollout of every other target."""
+    """Return what is in flight, the newest finished rollout of every other target, and what is scheduled."""
     flying = await world.store.in_flight(command.service, command.environment)
     rows: list[Rollout] = list(flying)
     seen = {r.target for r in flying}
     for r in await world.store.history(command.service, command.environment, limit=200):
-        if r.target not in seen:
+        if r.target not in seen and r.phase is not Phase.SCHEDULED:
             seen.add(r.target)
             rows.append(r)
+    scheduled = await world.store.scheduled(command.service, command.environment)
+    rows += scheduled
     if not rows:
         what = f"of {command.service} " if command.service else ""
         return Answer(f"No rollouts {what}yet.", kind="status")
-    return Answer(f"{len(flying)} in flight.", rows=rows, kind="status")
+    later = f", {len(scheduled)} scheduled" if scheduled else ""
+    return Answer(f"{len(flying)} in flight{later}.", rows=rows, kind="status")
 
 
 async def history(world: World, command: History) -> Answer:
@@ -30,3 +36,15 @@ async def history(world: World, command: History) -> Answer:
         else f"{command.service} has no rollouts yet."
     )
     return Answer(sentence, rows=rows, kind="history")
+
+
+async def stats(world: World, service: str | None, days: int = DAYS) -> Answer:
+    """Return how the strategies did in the last `days`, of one service or of all."""
+    since = world.now() - timedelta(days=days)
+    # One more than is looked at, to know whether there is more.
+    outcomes = await world.store.outcomes(since, service, limit=MOST + 1)
+    approvals = await world.store.approvals(since, service, limit=MOST)
+    found = stats_of(
+        outcomes[:MOST], approvals, days=days, service=service, bounded=len(outcomes) > MOST
+    )
+    return Answer(summary(found), stats=found, kind="stats")

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from bot import policy
 from bot.commands.answers import Answer, Refusal
+from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Deploy, ShowPlan
-from bot.planning import plan_for, rules_for
+from bot.planning import advice_for, lanes_for, plan_for, rules_for
 from bot.policy import Actor
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
@@ -31,21 +32,24 @@ def show_plan(world: World, command: ShowPlan) -> Answer:
     """Compile and show; no row, no message, no write."""
     plan = compile_or_refuse(world, command.deploy)
     return Answer(
-        f"Plan for {plan.service} {plan.version} in {plan.environment}.", plan=plan, kind="plan"
+        f"Plan for {plan.service} {plan.version} in {plan.environment}.",
+        plan=plan,
+        advice=advice_for(command.deploy, plan, world.config),
+        kind="plan",
     )
 
 
 async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
     """Commit a new rollout with its plan, then wake it."""
     if command.options.dry_run:
-        return show_plan(world, ShowPlan(command))
+        return await cautioned(world, show_plan(world, ShowPlan(command)))
     plan = compile_or_refuse(world, command)
     await vouch(world, actor, "deploy")
     now = world.now()
     _not_frozen(world, command, now)
     r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
-    entry = Entry("created", actor.id, _sentence(r), data={"digest": plan.digest})
-    return await create(world, r.tell(entry), actor, receipt)
+    r = r.tell(Entry("created", actor.id, _sentence(r), data={"digest": plan.digest}))
+    return await create(world, warned(r, await cautions(world, plan)), actor, receipt)
 
 
 def new_rollout(
@@ -70,6 +74,7 @@ def new_rollout(
         counter=0,
         reason=reason,
         rules=rules_for(service, environment, world.config),
+        lanes=lanes_for(service, environment, world.config),
         channel=about.channel or world.config.slack.channel,
     )
 

@@ -10,13 +10,15 @@ from typing import cast
 from bot import policy
 from bot.commands.acting import act, did, find
 from bot.commands.answers import Answer, Refusal
+from bot.commands.choosing import keep, winner_named
 from bot.commands.going_back import abort, undo
+from bot.commands.scheduling import asking, start_now
 from bot.commands.starting import check, repeated, vouch
 from bot.commands.world import Receipt, World
 from bot.grammar import verbs
 from bot.policy import Actor, Verb
 from bot.rollout import acts, gates
-from bot.rollout.values import Rollout
+from bot.rollout.values import Phase, Rollout
 from bot.store import Inbound, StaleError
 
 FRESH = timedelta(seconds=5)
@@ -29,10 +31,10 @@ Steering = verbs.Promote | verbs.Pause | verbs.Resume | verbs.Extend | verbs.Res
 
 async def steer(world: World, command: Steering, actor: Actor, receipt: Receipt | None) -> Answer:
     """Do what was asked to the one rollout in flight that the words name."""
-    r = await the_one(world, command.service, command.environment)
+    r = await _meant(world, command)
     match command:
-        case verbs.Promote(gate=gate):
-            return await press(world, "promote", r.id, actor, receipt, gate=gate)
+        case verbs.Promote(gate=gate, reason=reason):
+            return await press(world, "promote", r.id, actor, receipt, gate=gate, reason=reason)
         case verbs.Pause(reason=reason):
             return await press(world, "pause", r.id, actor, receipt, reason=reason)
         case verbs.Resume():
@@ -41,6 +43,19 @@ async def steer(world: World, command: Steering, actor: Actor, receipt: Receipt 
             return await press(world, "extend", r.id, actor, receipt, seconds=seconds)
         case verbs.Resolve(reason=reason):
             return await press(world, "resolve", r.id, actor, receipt, reason=reason)
+
+
+async def _meant(world: World, command: Steering) -> Rollout:
+    """Return the rollout that the words name; what asks whether to start is resumed where nothing is in flight."""
+    try:
+        return await the_one(world, command.service, command.environment)
+    except Refusal as refusal:
+        if refusal.code != "nothing_in_flight" or not isinstance(command, verbs.Resume):
+            raise
+        asks = await asking(world, command.service, command.environment)
+        if asks is None:
+            raise
+        return asks
 
 
 async def the_one(world: World, service: str, environment: str | None) -> Rollout:
@@ -72,14 +87,19 @@ async def press(
     reason: str = "",
     seconds: int = 1800,
     force: bool = False,
+    winner: str = "",
 ) -> Answer:
-    """Do one act on one rollout."""
+    """Do one act on one rollout. `winner` names a variant or a version of an A/B test that asks for one."""
     if verb in {"resume", "extend", "resolve"}:
         await vouch(world, actor, cast("Verb", verb))
     match verb:
         case "promote" | "approve":
             r = await find(world, rollout)
-            return await _promote(world, r, actor, receipt, gate)
+            if winner and winner_named(r, winner) == "A":
+                return await keep(world, rollout, actor, receipt, reason, gate)
+            return await _promote(world, r, actor, receipt, gate, reason)
+        case "keep":
+            return await keep(world, rollout, actor, receipt, reason, gate)
         case "rollback":
             return await _roll_back(world, rollout, actor, receipt, reason, force=force)
         case "pause":
@@ -88,10 +108,7 @@ async def press(
                 lambda row, now: acts.pause(row, actor.id, reason, now),
             )  # fmt: skip
         case "resume":
-            return await act(
-                world, rollout, actor, "resume", receipt,
-                lambda row, now: acts.resume(row, actor.id, now),
-            )  # fmt: skip
+            return await _resume(world, rollout, actor, receipt)
         case "extend":
             return await act(
                 world, rollout, actor, "extend", receipt,
@@ -106,6 +123,16 @@ async def press(
             raise Refusal(
                 f"{verb} is not something to do to a rollout.", code="unknown_verb", status=422
             )
+
+
+async def _resume(world: World, rollout: str, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Go on after a pause; what is scheduled and asks starts now."""
+    r = await find(world, rollout)
+    if r.phase is Phase.SCHEDULED:
+        return await start_now(world, r, actor, receipt)
+    return await act(
+        world, rollout, actor, "resume", receipt, lambda row, now: acts.resume(row, actor.id, now)
+    )
 
 
 async def _roll_back(
@@ -132,13 +159,24 @@ async def _roll_back(
 
 
 async def _promote(
-    world: World, r: Rollout, actor: Actor, receipt: Receipt | None, gate: str | None
+    world: World,
+    r: Rollout,
+    actor: Actor,
+    receipt: Receipt | None,
+    gate: str | None,
+    reason: str,
 ) -> Answer:
     now = world.now()
     bound = _gate_meant(r, gate, now)
     if receipt is None:
-        return await _cast(world, r.id, actor, bound)
-    body = {**receipt.body, "verb": "promote", "gate": bound, "owner": actor.owner}
+        return await _cast(world, r.id, actor, bound, reason)
+    body = {
+        **receipt.body,
+        "verb": "promote",
+        "gate": bound,
+        "owner": actor.owner,
+        "reason": reason,
+    }
     async with world.store.writing() as writing:
         first = await writing.receive(Inbound(receipt.key, actor.door, actor.id, body, now, r.id))
     if not first:
@@ -150,7 +188,7 @@ async def _promote(
 
 def _gate_meant(r: Rollout, gate: str | None, now: datetime) -> str:
     """Return the id of the gate that is meant. Raises `Refusal` when that is not the open one."""
-    if r.gate is None:
+    if r.gate is None or r.gate.kind == "start":
         raise Refusal(_closed(r, gate), code="gate_closed" if gate else "no_open_gate", rollout=r)
     if gate is None and now - r.gate.opened < FRESH:
         raise Refusal(
@@ -167,7 +205,7 @@ def _closed(r: Rollout, gate: str | None) -> str:
     for closed in r.closed:
         if closed.id == gate:
             return f"Nothing was changed: that gate is closed. {closed.sentence}"
-    if r.gate is not None:
+    if r.gate is not None and r.gate.kind != "start":
         return (
             f"Nothing was changed: {gate} is not the open gate of {r.service} in {r.environment}; that is {r.gate.id}, "
             f"at {r.weight:g} %. Look at its numbers, then name it."
@@ -187,9 +225,8 @@ async def settle_promote(world: World, inbound: Inbound) -> Answer:
         owner=str(inbound.body.get("owner", "")),
     )
     try:
-        return await _cast(
-            world, inbound.rollout, actor, str(inbound.body.get("gate", "")), inbound.key
-        )
+        gate, reason = str(inbound.body.get("gate", "")), str(inbound.body.get("reason", ""))
+        return await _cast(world, inbound.rollout, actor, gate, reason, inbound.key)
     except Refusal as refusal:
         async with world.store.writing() as writing:
             await writing.settle(inbound.key, {"code": refusal.code, "sentence": str(refusal)})
@@ -197,7 +234,7 @@ async def settle_promote(world: World, inbound: Inbound) -> Answer:
 
 
 async def _cast(
-    world: World, rollout: str, actor: Actor, gate: str, key: str | None = None
+    world: World, rollout: str, actor: Actor, gate: str, reason: str, key: str | None = None
 ) -> Answer:
     r = await find(world, rollout)
     groups = r.gate.groups if r.gate is not None else ()
@@ -209,7 +246,7 @@ async def _cast(
                 r = await writing.load(rollout)
                 _gate_meant(r, gate, now)
                 check(policy.allow(actor, "promote", r, membership))
-                r = await writing.save(gates.vote(r, actor.id, now), now)
+                r = await writing.save(gates.vote(r, actor.id, now, reason), now)
                 if key is not None:
                     await writing.settle(key, {"code": "ok"})
         except StaleError:

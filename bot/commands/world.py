@@ -1,7 +1,7 @@
 """What commands work with: the row store, the configuration, the directory of people, a clock and a bell."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -45,4 +45,6 @@ class World:
     now: Callable[[], datetime]
     wake: Callable[[Rollout], None]
     """Called after the commit with the row that was committed: it has something to do."""
+    traffic: Callable[[str, str], Awaitable[float | None]] | None = None
+    """Requests per second that a service gets in an environment now; None: nobody knows. Only ever a hint."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

@@ -12,8 +12,8 @@ from bot.grammar.crontab import crontab
 from bot.grammar.line import Line, Word
 from bot.grammar.mistakes import WordsError, closest, did_you_mean, inert, shown
 from bot.grammar.verbs import Options
-from bot.settings.scalars import PRESETS, STRATEGIES, format_duration, parse_percent, parse_strategy
-from strategies import COMPILERS
+from bot.settings.scalars import PRESETS, format_duration, parse_percent, parse_strategy
+from strategies import known_strategies
 
 VOTES = ("promote", "approve")
 
@@ -33,8 +33,6 @@ class Key:
     """Words that the value may be, for a suggestion."""
     verbs: tuple[str, ...] = ("deploy", "plan")
     """Where it may stand."""
-    later: str = ""
-    """The feature that it needs and that this version does not have; planning refuses it."""
 
     @property
     def field(self) -> str:
@@ -58,9 +56,10 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
+_STRATEGIES = known_strategies()
 _PRESETS = " | ".join(PRESETS)
 KEYS: tuple[Key, ...] = (
-    Key("strategy", "canary", " | ".join(COMPILERS), parse_strategy, choices=STRATEGIES),
+    Key("strategy", "canary", " | ".join(_STRATEGIES), parse_strategy, choices=_STRATEGIES),
     Key(
         "traffic-steps",
         "5,25,50,100",
@@ -77,19 +76,19 @@ KEYS: tuple[Key, ...] = (
     Key("dry-run", "true", "show, do nothing", q.yes_or_no, _flag, flag=True),
     Key("namespace", "orion", "must be the target's", q.lower_name),
     Key("mesh", "istio", "must be the target's", q.lower_name),
-    Key("at", "22:00", "start then", q.moment, _quoted, later="scheduling"),
-    Key("cron", '"0 2 * * *"', "start at the next match", crontab, _quoted, later="scheduling"),
-    Key("header", "x-canary=true", "these requests first", q.header, _quoted, later="audiences"),
-    Key("user-tier", "beta", "these users first", q.name, later="audiences"),
-    Key("region", "us-west-2", "this region first", q.name, later="audiences"),
-    Key("batch-size", "25%", "percent, or a number of instances", q.batch, later="rolling"),
-    Key("batch-delay", "1m", "wait between batches", q.delay, format_duration, later="rolling"),
-    Key("max-concurrent", "5", "instances at a time", q.count, later="rolling"),
-    Key("test-duration", "10m", "smoke or A/B test", q.duration, format_duration, later="ab-test"),
-    Key("split", "50/50", "A/B, live first", q.split, later="ab-test"),
+    Key("at", "22:00", "start then", q.moment, _quoted),
+    Key("cron", '"0 2 * * *"', "start at the next match", crontab, _quoted),
+    Key("header", "x-canary=true", "these requests first", q.header, _quoted),
+    Key("user-tier", "beta", "these users first", q.name),
+    Key("region", "us-west-2", "this region first", q.name),
+    Key("batch-size", "25%", "percent, or a number of instances", q.batch),
+    Key("batch-delay", "1m", "wait between batches", q.delay, format_duration),
+    Key("max-concurrent", "5", "instances at a time", q.count),
+    Key("test-duration", "10m", "smoke or A/B test", q.duration, format_duration),
+    Key("split", "50/50", "A/B, live first", q.split),
     Key("approvals", "2", "people per gate, only more", q.count),
     Key("keep-baseline", "5", "percent kept back, last soak", q.baseline, q.plain_number),
-    Key("confidence", "95%", "of an A/B winner", q.confidence, later="advice on strategies"),
+    Key("confidence", "high", "how sure you are: high, normal, low or percent", q.confidence),
     Key("gate", "2", "with promote: this gate only", q.name, verbs=VOTES),
 )
 

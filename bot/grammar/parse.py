@@ -24,10 +24,12 @@ from bot.grammar.verbs import (
     Pause,
     Promote,
     Resume,
+    Schedule,
     ShowPlan,
+    Stats,
     Status,
 )
-from bot.grammar.words import Said, no_such_verb, place_of, take_apart
+from bot.grammar.words import Place, Said, no_such_verb, place_of, take_apart
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LIKE_A_DURATION = re.compile(r"[0-9]|pt?[0-9]", re.IGNORECASE)
@@ -103,7 +105,7 @@ def _about_a_place(verb: str, line: Line, known: Known) -> Command:
     seconds = _minutes_more(said) if verb == "extend" else 0
     place = place_of(said.words, known)
     environment, reason = place.environment, said.reason
-    if verb in {"status", "history"} and reason:
+    if verb in {"status", "history", "stats", "schedule"} and reason:
         sentence = f"`{verb}` only shows things and needs no reason. Leave `because` out."
         raise WordsError(sentence, code="unknown_word", key="because")
     match verb:
@@ -111,6 +113,10 @@ def _about_a_place(verb: str, line: Line, known: Known) -> Command:
             return Status(place.service, environment)
         case "history":
             return History(place.required(verb), environment)
+        case "schedule":
+            return Schedule(place.service, environment)
+        case "stats":
+            return Stats(_whole_service(place))
         case "promote" | "approve":
             gate = said.options.values.get("gate")
             return Promote(place.required(verb), environment, gate, reason)
@@ -123,6 +129,16 @@ def _about_a_place(verb: str, line: Line, known: Known) -> Command:
             return Extend(place.required(verb), environment, more, reason)
         case _:
             raise AssertionError(f"{verb} is in the table of phrases and nobody reads it")
+
+
+def _whole_service(place: Place) -> str | None:
+    if place.environment is None:
+        return place.service
+    sentence = (
+        f"`stats` counts a service in all its environments; leave {shown(place.environment)} out. "
+        "`GET /metrics` tells the environments apart."
+    )
+    raise WordsError(sentence, code="unknown_word", key="environment")
 
 
 def _minutes_more(said: Said) -> int:
@@ -141,11 +157,11 @@ def _minutes_more(said: Said) -> int:
 def _cancel(line: Line) -> Cancel:
     said = take_apart(line, "cancel")
     if not said.words:
-        sentence = "Which rollout? Write its id, `cancel ID`; `status` shows the ids."
+        sentence = "Which rollout? Write its id, `cancel ID`; `schedule` shows the ids."
         raise WordsError(sentence, code="missing_id", key="id")
     if len(said.words) > 1 or not _ID.fullmatch(said.words[0].bare):
         typed = " ".join(word.text for word in said.words)
-        sentence = f"`{shown(typed)}` is not the id of a rollout. `status` shows the ids."
+        sentence = f"`{shown(typed)}` is not the id of a rollout. `schedule` shows the ids."
         raise WordsError(sentence, code="bad_id", key="id")
     return Cancel(said.words[0].bare, said.reason)
 

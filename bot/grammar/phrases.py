@@ -16,8 +16,6 @@ class Phrase:
     verb: str
     form: str
     about: str
-    later: bool = False
-    """Whether it is read, but refused in this version."""
 
 
 PHRASES: tuple[Phrase, ...] = (
@@ -26,16 +24,18 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase("plan", "SERVICE VERSION …", "show what deploy would do"),
     Phrase("status", "[SERVICE] [ENV]", "what is in flight and live"),
     Phrase("history", "SERVICE [ENV]", "what went out before"),
+    Phrase("stats", "[SERVICE]", "how the strategies did in 30 days"),
     Phrase("promote", "SERVICE [ENV]", "vote for the open gate"),
     Phrase("approve", "SERVICE [ENV]", "the same as promote"),
     Phrase("pause", "SERVICE [ENV]", "hold; the checks go on"),
     Phrase("resume", "SERVICE [ENV]", "go on after a pause"),
     Phrase("extend", "SERVICE [ENV] [30m]", "give the gate or the soak more time"),
     Phrase("resolve", "SERVICE [ENV] REASON", "end what needs attention, by hand"),
-    Phrase("cancel", "ID", "take a scheduled rollout back", later=True),
+    Phrase("schedule", "[SERVICE] [ENV]", "what starts later, and when"),
+    Phrase("cancel", "ID", "take a scheduled rollout back"),
     Phrase("help", "[WORD]", "this text, or about one word"),
 )
 VERBS = tuple(phrase.verb for phrase in PHRASES)
 
 # Words of the contract whose work is not in this version: said plainly, and never taken for the name of a service.
-NOT_YET = ("stats", "schedule", "lock", "unlock", "freeze", "thaw")
+NOT_YET = ("lock", "unlock", "freeze", "thaw")

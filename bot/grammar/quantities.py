@@ -7,10 +7,12 @@ returns reads as itself again.
 import re
 from datetime import datetime, time
 
-from bot.settings.scalars import parse_duration, parse_percent, parse_steps
+from bot.grammar.zones import zone_name
+from bot.settings.scalars import parse_batch, parse_duration, parse_percent, parse_steps
 
 YES = frozenset({"true", "yes", "on"})
 NO = frozenset({"false", "no", "off"})
+CONFIDENCE = ("high", "normal", "low")
 
 _COUNT = re.compile(r"[0-9]{1,6}")
 _LATENCY = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,4})?)(?P<unit>ms|s)?")
@@ -59,12 +61,7 @@ def count(text: str) -> int:
 
 def batch(text: str) -> str:
     """Read the size of a batch: `25%` of the instances, or `2` instances."""
-    if not text.endswith("%"):
-        return str(count(text))
-    size = parse_percent(text)
-    if not size:
-        raise ValueError("A batch of nothing never ends: take percent above 0.")
-    return f"{plain_number(size)}%"
+    return str(parse_batch(text))
 
 
 def latency(text: str) -> float:
@@ -95,11 +92,16 @@ def split(text: str) -> str:
 
 
 def confidence(text: str) -> str:
-    """Read how sure a winner must be, percent from 50 up to, not including, 100."""
+    """Read how sure the requester is: `high`, `normal` or `low`, or percent, where 95 is high and below 80 is low."""
+    word = text.casefold()
+    if word in CONFIDENCE:
+        return word
+    if word[:1].isalpha():
+        raise ValueError("It is high, normal or low, or percent from 50 to below 100, like 95%.")
     level = parse_percent(text)
     if not 50 <= level < _ALL:
         raise ValueError("It is percent from 50 to below 100, like 95%.")
-    return f"{plain_number(level)}%"
+    return "high" if level >= 95 else "normal" if level >= 80 else "low"
 
 
 def baseline(text: str) -> float:
@@ -134,7 +136,17 @@ def header(text: str) -> str:
 
 
 def moment(text: str) -> str:
-    """Read when to start, `22:00` or a date with a time and perhaps a zone, in ISO form."""
+    """Read when to start, `22:00` or a date with a time, perhaps with a zone, in ISO form."""
+    typed, _, zone = text.rpartition(" ")
+    if not (typed and zone[:1].isalpha()):
+        return _instant(text)
+    when = _instant(typed)
+    if "T" in when and datetime.fromisoformat(when).tzinfo is not None:
+        raise ValueError("It has an offset and a time zone; one of them is enough.")
+    return f"{when} {zone_name(zone)}"
+
+
+def _instant(text: str) -> str:
     typed = text.casefold()
     try:
         if _CLOCK.fullmatch(typed):
@@ -144,7 +156,8 @@ def moment(text: str) -> str:
     except ValueError:
         pass  # shaped like a time, but there is no 25:00: the same sentence helps
     raise ValueError(
-        "It is a time, 22:00, or a date and a time, 2031-05-01T22:00 with or without Z or +02:00."
+        "It is a time, 22:00, or a date and a time, 2031-05-01T22:00 with or without Z or +02:00; "
+        "a time zone may follow, 22:00 Europe/Berlin."
     )
 
 

@@ -19,7 +19,9 @@ from bot.grammar.verbs import (
     Resolve,
     Resume,
     Rollback,
+    Schedule,
     ShowPlan,
+    Stats,
     Status,
 )
 from bot.settings.scalars import format_duration
@@ -41,6 +43,8 @@ def render(command: Command) -> str:
             return _line("rollback", *place, to, now, reason=command.reason)
         case Help():
             return _line("help", command.topic)
+        case Stats():
+            return _line("stats", command.service)
         case Cancel():
             return _line("cancel", command.id, reason=command.reason)
         case _:
@@ -51,7 +55,7 @@ _TAKEN = frozenset({*VERBS, *NOT_YET})
 
 
 def _about_a_place(
-    command: Promote | Pause | Resume | Extend | Resolve | Status | History,
+    command: Promote | Pause | Resume | Extend | Resolve | Status | History | Schedule,
 ) -> str:
     place = (command.service, command.environment)
     match command:
@@ -67,6 +71,8 @@ def _about_a_place(
             return _line("extend", *place, more, reason=command.reason)
         case Resolve():
             return _line("resolve", *place, reason=command.reason)
+        case Schedule():
+            return _line("schedule", *place)
         case Status():
             return _line("status", *place)
         case History():

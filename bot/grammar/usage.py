@@ -11,8 +11,6 @@ _TAIL = (
     "a bare number as a duration is minutes; all behind `because` is the reason, as written."
 )
 
-_NOT_YET = " (not yet)"
-
 
 def usage(
     topic: str = "",
@@ -28,7 +26,7 @@ def usage(
     """
     doors = {"deploy": deploy, "rollback": rollback}
     phrases = [
-        f"{doors.get(one.verb, verb.format(verb=one.verb))} {one.form}: {one.about}{_NOT_YET if one.later else ''}"
+        f"{doors.get(one.verb, verb.format(verb=one.verb))} {one.form}: {one.about}"
         for one in PHRASES
         if topic in {"", one.verb}
     ]
@@ -38,7 +36,7 @@ def usage(
 
 def _option(key: Key) -> str:
     alias = f" ({key.alias})" if key.alias else ""
-    return f"{key.name}{alias}={key.example}: {key.about}{_NOT_YET if key.later else ''}"
+    return f"{key.name}{alias}={key.example}: {key.about}"
 
 
 def topics() -> tuple[str, ...]:

@@ -4,7 +4,10 @@ Pure. Every door (slash command, mention, button, REST, CLI) makes one of these 
 fields are already of their type and in their unit (seconds, percent, milliseconds); names are as configured.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from strategies.wish import Confidence, Wish
 
 HALF_HOUR = 1800
 """What `extend` adds when it is not told, in seconds."""
@@ -49,7 +52,7 @@ class Options:
     keep_baseline: float | None = None
     """Percent, 0 to 20."""
     confidence: str | None = None
-    """Percent with its sign, `95%`."""
+    """`high`, `normal` or `low`: how sure the requester is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,19 @@ class Deploy:
     environment: str
     options: Options = field(default_factory=Options)
     reason: str = ""
+    wish: Wish | None = None
+    """What was asked for in native words (a seed's, or those that chat has none for); the options count over it."""
+
+    def wishing(self, wish: Wish) -> "Deploy":
+        """Return the request with this wish; the moment and the confidence, which doors look at, go along into it."""
+        said = self.options
+        whole = replace(
+            wish,
+            at=said.at or wish.at,
+            cron=said.cron or wish.cron,
+            confidence=cast("Confidence | None", said.confidence or wish.confidence),
+        )
+        return replace(self, options=replace(said, at=None, cron=None, confidence=None), wish=whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,21 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Stats:
+    """How the strategies did, of one service or of all."""
+
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What waits for its time."""
+
+    service: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Take a scheduled rollout back before it starts."""
 
@@ -170,6 +201,8 @@ Command = (
     | Rollback
     | Status
     | History
+    | Stats
+    | Schedule
     | Cancel
     | Help
 )

@@ -7,19 +7,22 @@ unchanged row means that there is nothing to do.
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout import gates
+from bot.rollout import gates, scheduling
 from bot.rollout.back import roll_back
 from bot.rollout.drift import foreign_edit, offline_mark, reapplied
-from bot.rollout.forward import landed, walk
+from bot.rollout.forward import walk
 from bot.rollout.intents import intent_state
-from bot.rollout.judging import look_at, recovered, start_back
+from bot.rollout.judging import look_at, recovered
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.pace import reminder_at
+from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.starting import arm
-from bot.rollout.values import Back, Entry, Phase, PutWeight, Rollout, Trouble
-from integrations.base import Lane
-from strategies.plan import Soak
+from bot.rollout.turning import start_back, turn
+from bot.rollout.values import Back, Entry, Phase, PutFleet, PutWeight, Rollout, Trouble
+from bot.rollout.weighing import landed
+from integrations.base import FleetState, Lane, LaneState
+from strategies.plan import Watch
 
 __all__ = ["PATIENCE", "SICKNESS", "advance"]
 
@@ -32,8 +35,12 @@ _CRASHING = {"crash_loop", "image_pull", "container_config"}
 def advance(r: Rollout, seen: Seen) -> Rollout:
     """Return the row as it should be next."""
     match r.phase:
-        case Phase.SUCCEEDED | Phase.CANCELLED | Phase.SCHEDULED:
+        case Phase.CANCELLED:
             return r
+        case Phase.SCHEDULED:
+            return scheduling.start(r, seen)
+        case Phase.SUCCEEDED:
+            return retire(r, seen)
         case Phase.NEEDS_ATTENTION:
             return _reminded(r, seen)
         case Phase.ROLLED_BACK:
@@ -45,7 +52,7 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
 
 
 def _forward(r: Rollout, seen: Seen) -> Rollout:
-    mark = offline_mark(r, seen.split)
+    mark = offline_mark(r, seen.fleet if r.lanes == "one" else seen.split)
     if mark:
         return _offline(r, seen, mark)
     judged, _ = look_at(r, seen)
@@ -56,7 +63,7 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
     if r.armed is None:
         return arm(r, seen) if r.phase is Phase.RUNNING else answers_again(r, seen)
     # A running soak judges the look itself: how often a check failed must not be counted twice.
-    watching = r.phase is Phase.RUNNING and isinstance(r.step, Soak)
+    watching = r.phase is Phase.RUNNING and isinstance(r.step, Watch)
     return _armed(answers_again(r if watching else judged, seen), seen)
 
 
@@ -92,13 +99,14 @@ def _offline(r: Rollout, seen: Seen, mark: str) -> Rollout:
 
 def _sick(r: Rollout, seen: Seen) -> Rollout:
     """Roll back when the canary's pods crash, or stay unready, while they carry traffic."""
-    if seen.lanes is None or r.weight <= 0 or r.stable_touched:
+    canary = _serving(r, seen)
+    if canary is None or r.weight <= 0:
         return r
-    canary = seen.lanes[Lane.CANARY]
     if canary.problem in _CRASHING:
         return _ill(r, seen, canary.problem, (canary.detail or canary.problem).rstrip("."))
     known = r.trouble is not None and r.trouble.code == "canary_not_ready"
-    if canary.ready > 0:
+    ready = canary.moved if isinstance(canary, FleetState) else canary.ready
+    if ready > 0:
         return replace(r, trouble=None) if known else r
     if not known:
         text = f"The canary has no ready pod while it gets {r.weight:g} % of the traffic."
@@ -110,19 +118,18 @@ def _sick(r: Rollout, seen: Seen) -> Rollout:
     return r
 
 
+def _serving(r: Rollout, seen: Seen) -> LaneState | FleetState | None:
+    """Return where the new version serves people; None while that is not to be judged, or was not looked at."""
+    if r.lanes == "one":
+        resting = not isinstance(r.intent, PutFleet)
+        return seen.fleet if resting else None
+    if seen.lanes is None or (r.stable_touched and not r.in_place):
+        return None
+    return seen.lanes[Lane.STABLE if r.in_place else Lane.CANARY]
+
+
 def _ill(r: Rollout, seen: Seen, code: str, reason: str) -> Rollout:
-    return start_back(
-        r,
-        Back(
-            code=code,
-            reason=reason,
-            actor="sluice",
-            at=seen.now,
-            automatic=True,
-            weight=r.weight,
-            judgement=r.judgement,
-        ),
-    )
+    return turn(r, seen.now, code, reason, r.judgement)
 
 
 def _expired(r: Rollout, seen: Seen) -> Rollout:

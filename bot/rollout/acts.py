@@ -1,4 +1,4 @@
-"""What people do to a row: pause, resume, extend, go back, resolve. Pure; `bot.commands` has asked who may.
+"""What people do to a row: start, cancel, pause, resume, extend, go back, resolve. Pure; `bot.commands` asked who may.
 
 Each raises `WrongStateError` with a sentence where the row cannot take the act.
 """
@@ -6,12 +6,13 @@ Each raises `WrongStateError` with a sentence where the row cannot take the act.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.rollout import gates
-from bot.rollout.holding import stopped
+from bot.rollout import fleets, gates, scheduling
+from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
-from bot.rollout.judging import start_back
-from bot.rollout.values import Back, Entry, Intent, Phase, PutLane, PutWeight, Rollout
-from strategies.plan import SetWeight, Soak, Switch
+from bot.rollout.turning import start_back, stopped
+from bot.rollout.values import Back, Entry, Intent, Phase, PutFleet, PutLane, PutWeight, Rollout
+from bot.rollout.weighing import audience
+from strategies.plan import Batch, SetWeight, Switch, Watch
 
 
 class WrongStateError(Exception):
@@ -55,7 +56,7 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
             resume_to=None,
             reminded=None,
         ).tell(entry)
-    running = isinstance(r.step, Soak)
+    running = isinstance(r.step, Watch)
     progress = replace(r.progress, since=now if running else r.progress.since, began=now)
     return replace(
         r,
@@ -71,9 +72,13 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
 def _again(r: Rollout, now: datetime) -> Intent | None:
     """Return the intent to go on with: pods get their whole time anew, a foreign weight is written over."""
     if r.code == "drift":
+        if r.lanes == "one":
+            return fleets.again(r, now)
         percent = r.intent.percent if isinstance(r.intent, PutWeight) else r.weight
-        return PutWeight(percent, before=ANYTHING, since=r.revision + 1)
-    return replace(r.intent, at=now) if isinstance(r.intent, PutLane) else r.intent
+        return PutWeight(percent, before=ANYTHING, since=r.revision + 1, rules=audience(r))
+    if isinstance(r.intent, PutLane | PutFleet):
+        return replace(r.intent, at=now)
+    return r.intent
 
 
 def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:
@@ -83,13 +88,34 @@ def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:
         gate = replace(r.gate, expires=max(r.gate.expires, now) + timedelta(seconds=seconds))
         text = f"{actor} gave the decision {minutes} more."
         return replace(r, gate=gate).tell(Entry("extended", actor, text))
-    if isinstance(r.step, Soak) and r.phase in {Phase.RUNNING, Phase.PAUSED}:
+    if isinstance(r.step, Watch) and r.phase in {Phase.RUNNING, Phase.PAUSED}:
         longer = replace(r.progress, extended=r.progress.extended + seconds)
         text = f"{actor} extended the soak at {r.weight:g} % by {minutes}."
         return replace(r, progress=longer).tell(Entry("extended", actor, text))
     raise WrongStateError(
         f"{r.target} has neither an open gate nor a running soak to extend.", code="no_open_gate"
     )
+
+
+def start_now(r: Rollout, actor: str, fresh: Rollout) -> Rollout:
+    """Begin a scheduled rollout that asks; `fresh` is the row as it would be created now."""
+    if r.phase is not Phase.SCHEDULED or r.gate is None:
+        raise WrongStateError(
+            f"{r.service} {r.version} ({r.id}) does not ask whether to start.", code="not_asking"
+        )
+    plan = "" if fresh.plan.digest == r.plan.digest else ", with the plan as it is now"
+    return scheduling.begun(r, fresh, actor, f"Started now by {actor}{plan}.")
+
+
+def cancel(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
+    """Take a scheduled rollout back."""
+    if r.phase is not Phase.SCHEDULED:
+        state = "has already ended" if r.phase.final else "has begun; `rollback` undoes it"
+        raise WrongStateError(
+            f"{r.service} {r.version} ({r.id}) {state}. Only what is scheduled can be cancelled.",
+            code="not_scheduled",
+        )
+    return scheduling.called_off(r, actor, reason, now)
 
 
 def go_back(
@@ -101,7 +127,9 @@ def go_back(
     """
     if r.phase.final:
         raise WrongStateError(f"{r.target} has already ended.", code="already_ended")
-    if r.phase is Phase.ROLLING_BACK and r.back is not None:
+    if r.phase is Phase.SCHEDULED:
+        return cancel(r, actor, reason, now)
+    if r.phase is Phase.ROLLING_BACK and r.back is not None and not r.back.partial:
         if not force or r.back.force:
             raise WrongStateError(
                 f"{r.target} is already rolling back.", code="already_rolling_back"
@@ -120,9 +148,20 @@ def go_back(
     return start_back(r, back)
 
 
+def keep(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
+    """Say that variant A of an A/B test stays: traffic returns to it, and the test has succeeded."""
+    if r.gate is None or r.gate.kind != "winner":
+        raise WrongStateError(
+            f"{r.target} does not ask which variant stays; `rollback` ends it.",
+            code="no_comparison",
+        )
+    why = reason or f"decided by {actor}"
+    return keep_a(r, Back("variant_a_won", why, actor, now, automatic=False, weight=r.weight))
+
+
 def carried(r: Rollout) -> float:
     """Return the weight the canary has, or may be about to have when a write is still on its way."""
-    if isinstance(r.intent, PutWeight) and isinstance(r.step, SetWeight | Switch):
+    if isinstance(r.intent, PutWeight) and isinstance(r.step, SetWeight | Switch | Batch):
         return max(r.weight, r.intent.percent)
     return r.weight
 

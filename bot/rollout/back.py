@@ -7,10 +7,12 @@ takes the traffic to a stable lane without ready pods, and never writes over an 
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.rollout import fleets
 from bot.rollout.intents import ANYTHING, intent_state, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.seen import Seen
-from bot.rollout.values import Armed, Entry, Phase, PutLane, PutWeight, Rollout, Trouble
+from bot.rollout.turning import back_to_batch
+from bot.rollout.values import Armed, Entry, Phase, PutFleet, PutLane, PutWeight, Rollout, Trouble
 from integrations.base import Lane, LaneState
 
 _LASTING = 3
@@ -27,6 +29,8 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
         return _nothing_written(r, seen)
     if seen.trouble is not None:
         return _blind(_keep_trying(r, seen.trouble), seen, armed)
+    if r.lanes == "one":
+        return _instances(r, seen, armed)
     if seen.lanes is None or seen.split is None:
         return r
     if r.trouble is not None and r.trouble.code != "stable_unhealthy" and not unwritten(r, seen):
@@ -40,6 +44,55 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
         if waiting is not None:
             return waiting
     return _traffic(r, seen, armed)
+
+
+def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
+    """Bring the instances of the one place home."""
+    back = r.back
+    assert back is not None
+    if seen.fleet is None:
+        return r
+    if r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen):
+        r = replace(r, trouble=None)
+    if fleets.foreign_image(r, seen.fleet):
+        return _ask(
+            r,
+            seen,
+            "stable_changed",
+            f"The instances are told to run {seen.fleet.image}, which this rollout did not write; they are left alone. "
+            "Decide by hand, then `resolve`.",
+        )
+    if not isinstance(r.intent, PutFleet):
+        return replace(r, intent=fleets.homeward(r, seen))
+    if not fleets.is_home(r, seen):
+        return _page_if_late(fleets.nudged(r, seen, seen.fleet), seen)
+    left = int(r.batch_began) if back.partial else 0
+    percent = 100.0 * left / max(1, armed.stable.replicas)
+    home = replace(r, intent=None, moved=left, weight=percent, weight_at=seen.now)
+    return back_to_batch(home, seen.now) if back.partial else _done(home, seen)
+
+
+def _page_if_late(r: Rollout, seen: Seen) -> Rollout:
+    assert isinstance(r.intent, PutFleet)
+    if seen.now - r.intent.at <= timedelta(minutes=5) or seen.fleet is None:
+        return r
+    if r.trouble is not None and r.trouble.code == "instances_late":
+        return r
+    text = (
+        f"The instances of {r.service} are not back on {r.from_version} after 5 minutes: {seen.fleet.ready} of "
+        f"{seen.fleet.total} are ready. {seen.fleet.detail} It goes on by itself when they start."
+    )
+    trouble = Trouble("instances_late", text, seen.now, tries=0, paged=True)
+    return replace(r, trouble=trouble).tell(
+        Entry(
+            "rollback_held",
+            "sluice",
+            text,
+            code="instances_late",
+            event="rollout.needs_attention",
+            tell="broadcast",
+        )
+    )
 
 
 def _blind(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
@@ -172,17 +225,21 @@ def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
 
 def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     """Write the armed split and read it back. The fence is written even where the weights are right already."""
+    partial = r.back is not None and r.back.partial
     if not isinstance(r.intent, PutWeight):
-        return replace(
-            r, intent=PutWeight(armed.canary_weight, before=ANYTHING, since=r.revision + 1)
-        )
+        weight = r.batch_began if partial else armed.canary_weight
+        return replace(r, intent=PutWeight(weight, before=ANYTHING, since=r.revision + 1))
     if intent_state(r, seen) != "applied":
         return r
+    if partial:
+        there = replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now)
+        return back_to_batch(there, seen.now)
     text = f"All traffic is back on {r.from_version}, read back."
     back = replace(r.back, home=seen.now) if r.back else None
-    return replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now, back=back).tell(
-        Entry("traffic_home", "sluice", text)
+    home = replace(
+        r, intent=None, weight=r.intent.percent, weight_at=seen.now, back=back, audience=()
     )
+    return home.tell(Entry("traffic_home", "sluice", text))
 
 
 def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
@@ -202,6 +259,8 @@ def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
 
 def _done(r: Rollout, seen: Seen) -> Rollout:
     assert r.back is not None
+    if r.back.lost:
+        return _a_stays(r, seen)
     seconds = int((seen.now - r.back.at).total_seconds())
     how = "automatically" if r.back.automatic else f"by {r.back.actor}"
     why = f": {r.back.reason}" if r.back.reason else ""
@@ -224,6 +283,17 @@ def _done(r: Rollout, seen: Seen) -> Rollout:
         intent=None,
         trouble=None,
         recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
+    ).tell(entry)
+
+
+def _a_stays(r: Rollout, seen: Seen) -> Rollout:
+    """End an A/B test that A won: what was live stays live, and nobody is alerted."""
+    assert r.back is not None
+    text = f"A stays: {r.from_version} keeps all traffic of {r.service} in {r.environment}, {r.version} is retired."
+    why = f" {r.back.reason}." if r.back.reason else ""
+    entry = Entry("succeeded", r.back.actor, text + why, code=r.back.code, event="")
+    return replace(
+        r, phase=Phase.SUCCEEDED, ended=seen.now, intent=None, trouble=None, winner="A"
     ).tell(entry)
 
 

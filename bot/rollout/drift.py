@@ -2,26 +2,35 @@
 
 from dataclasses import replace
 
-from bot.rollout.holding import drifted, hold
-from bot.rollout.intents import ANYTHING, intent_state, same_weight
+from bot.rollout.fleets import foreign_fleet
+from bot.rollout.holding import drifted
+from bot.rollout.intents import ANYTHING, intent_state, same_audience, same_weight
 from bot.rollout.seen import Seen
-from bot.rollout.values import PutWeight, Rollout
-from integrations.base import Lane, LaneState, Split
-from strategies.plan import Prepare
+from bot.rollout.turning import hold
+from bot.rollout.values import PutFleet, PutWeight, Rollout
+from integrations.base import FleetState, Lane, LaneState, Split
+from strategies.plan import Batch, Prepare, Replace
 
 
 def foreign_edit(r: Rollout, seen: Seen) -> Rollout | None:
     """Hold on an edit of what is ours. While a weight of ours is on its way its own step decides."""
     if r.code == "drift" or r.armed is None:
         return None
+    if r.lanes == "one":
+        return foreign_fleet(r, seen)
     on_its_way = isinstance(r.intent, PutWeight)
-    if seen.split is not None and not on_its_way and not same_weight(seen.split.canary, r.weight):
+    if seen.split is not None and not on_its_way and not _as_we_left_it(r, seen.split):
         return drifted(r, seen)
     if seen.lanes is None:
         return None
     stable, canary = seen.lanes[Lane.STABLE], seen.lanes[Lane.CANARY]
     text = _stable_image(r, stable) or _canary_image(r, canary)
     return hold(r, seen.now, "drift", text) if text else None
+
+
+def _as_we_left_it(r: Rollout, split: Split) -> bool:
+    weight = 0.0 if r.in_place else r.weight
+    return same_weight(split.canary, weight) and same_audience(split.rules, r.audience)
 
 
 def _stable_image(r: Rollout, stable: LaneState) -> str:
@@ -35,7 +44,8 @@ def _stable_image(r: Rollout, stable: LaneState) -> str:
 
 def _canary_image(r: Rollout, canary: LaneState) -> str:
     ours = r.intent is not None or r.stable_touched or canary.image == r.image
-    if ours or isinstance(r.step, Prepare):
+    begun = r.weight > 0 or any(isinstance(one, Prepare) for one in r.plan.steps[: r.cursor])
+    if ours or r.in_place or not begun:
         return ""
     return (
         f"The canary now runs {canary.image} instead of {r.image}; this rollout did not do that. "
@@ -45,14 +55,19 @@ def _canary_image(r: Rollout, canary: LaneState) -> str:
 
 def reapplied(r: Rollout, seen: Seen) -> Rollout | None:
     """Settle the weight that a person asked to write again after a drift; until it is there nothing else happens."""
+    if isinstance(r.intent, PutFleet) and not isinstance(r.step, Batch | Replace):
+        there = intent_state(r, seen) == "applied" and seen.fleet is not None
+        return replace(r, intent=None) if there else r
     if not isinstance(r.intent, PutWeight) or r.intent.before != ANYTHING:
         return None
     if not same_weight(r.intent.percent, r.weight):
         return None
-    return replace(r, intent=None) if intent_state(r, seen) == "applied" else r
+    if intent_state(r, seen) != "applied":
+        return r
+    return replace(r, intent=None, audience=r.intent.rules)
 
 
-def offline_mark(r: Rollout, split: Split | None) -> str:
+def offline_mark(r: Rollout, split: Split | FleetState | None) -> str:
     """Return the mark of an offline rollback of this rollout; one that was there before it began does not count."""
     if split is None or r.armed is None or split.mark == r.armed.mark:
         return ""

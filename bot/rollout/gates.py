@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout, Vote
-from strategies.plan import Approve, SetWeight, Soak, Switch
+from strategies.plan import Approve, Batch, Replace, SetWeight, Switch, Watch
 
 
 def next_weight(r: Rollout) -> float | None:
@@ -17,14 +17,25 @@ def next_weight(r: Rollout) -> float | None:
         match step:
             case SetWeight(percent=percent):
                 return percent
-            case Switch():
+            case Switch() | Replace():
                 return 100.0
+            case Batch(instances=size):
+                return _after_batch(r, size)
             case _:
                 continue
     return None
 
 
-def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask"]) -> Rollout:
+def _after_batch(r: Rollout, size: int | str) -> float | None:
+    """Return the share of the new version behind the next batch; None when all have moved."""
+    if r.all_moved or r.weight >= 100:
+        return None
+    whole = r.armed.stable.replicas if r.armed else 0
+    percent = float(size.rstrip("%")) if isinstance(size, str) else 100 * size / max(1, whole)
+    return min(100.0, r.weight + percent)
+
+
+def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner"]) -> Rollout:
     """Open the gate of the current step, with the newest numbers on it."""
     attempt = r.progress.attempt + 1
     approve = _approve_of(r)
@@ -62,6 +73,9 @@ def _approve_of(r: Rollout) -> Approve | None:
 
 
 def _question(r: Rollout, kind: str) -> str:
+    if kind == "winner":
+        stands = r.comparison.sentence if r.comparison else "no numbers"
+        return f"The A/B test is over ({stands}): which variant stays, A ({r.from_version}) or B ({r.version})?"
     if kind == "ask" and r.judgement is not None:
         return f"The metrics cannot decide at {r.weight:g} %: {r.judgement.sentence}."
     return f"Waiting for a decision at {r.weight:g} %."
@@ -74,7 +88,7 @@ def close_gate(r: Rollout, sentence: str, people: tuple[str, ...] = ()) -> Rollo
     return replace(r, gate=None, closed=(*r.closed, ClosedGate(r.gate.id, sentence, people)))
 
 
-def vote(r: Rollout, actor: str, now: datetime) -> Rollout:
+def vote(r: Rollout, actor: str, now: datetime, reason: str = "") -> Rollout:
     """Count one person's yes on the open gate; with the quorum the rollout goes on.
 
     The caller has asked `bot.policy` who may. Raises `ValueError` without an open gate.
@@ -87,11 +101,14 @@ def vote(r: Rollout, actor: str, now: datetime) -> Rollout:
     if missing > 0:
         text = f"{actor} approved at {r.weight:g} %; {missing} more needed."
         return replace(r, gate=gate).tell(Entry("voted", actor, text, data=data))
+    won = gate.kind == "winner"
     after = next_weight(r)
     goal = f"to {after:g} %" if after is not None else "to stable"
     waited = _words(now - gate.opened)
     people = tuple(v.actor for v in gate.votes)
-    text = f"Promoted {goal} by {', '.join(people)} after {waited}."
+    why = f" ({reason})" if reason else ""
+    text = f"Promoted {'B ' if won else ''}{goal} by {', '.join(people)} after {waited}{why}."
+    r = replace(r, winner="B") if won else r
     r = _past_twin(close_gate(replace(r, gate=gate), text, people))
     entry = Entry(
         "promoted",
@@ -105,7 +122,7 @@ def vote(r: Rollout, actor: str, now: datetime) -> Rollout:
 def _past_twin(r: Rollout) -> Rollout:
     """Skip the gate behind a soak that has just been decided by people: the same question is not asked twice."""
     following = r.plan.steps[r.cursor + 1 : r.cursor + 2]
-    asked = isinstance(r.step, Soak) and bool(following) and isinstance(following[0], Approve)
+    asked = isinstance(r.step, Watch) and bool(following) and isinstance(following[0], Approve)
     return replace(r, cursor=r.cursor + 1) if asked else r
 
 
@@ -132,7 +149,7 @@ def on_expiry(r: Rollout) -> Literal["hold", "rollback"]:
 
 def extends_soak(r: Rollout) -> bool:
     """Whether `extend` moves the end of a soak (and not the deadline of a gate)."""
-    return r.gate is None and isinstance(r.step, Soak)
+    return r.gate is None and isinstance(r.step, Watch)
 
 
 def _words(span: timedelta) -> str:

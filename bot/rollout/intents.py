@@ -3,11 +3,13 @@
 An intent is saved before it is written (G1). Whether it has landed is only ever read from the object.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from bot.rollout.seen import Seen
-from bot.rollout.values import Phase, PutLane, PutWeight, Rollout
-from integrations.base import LaneState, Split
+from bot.rollout.values import Phase, PutFleet, PutLane, PutWeight, Rollout
+from integrations.base import FleetState, HeaderRule, LaneState, Split
+from strategies.plan import Rule
 
 State = Literal["applied", "pending", "drift"]
 
@@ -33,16 +35,35 @@ def fence_of(text: str) -> tuple[int, int]:
 
 def weight_state(r: Rollout, intent: PutWeight, split: Split) -> State:
     """Say whether a weight has landed. Equal weights with an older fence are still pending: the fence must land too."""
-    if same_weight(split.canary, intent.percent):
+    if same_weight(split.canary, intent.percent) and same_audience(split.rules, intent.rules):
         return "applied" if fence_of(split.fence) >= (r.counter, intent.since) else "pending"
-    expected = intent.before == ANYTHING or same_weight(split.canary, intent.before)
-    return "pending" if expected else "drift"
+    # Ours on its way to other rules of the same weight, or still where it was: anything else is somebody's edit.
+    here = same_weight(split.canary, intent.before) or same_weight(split.canary, intent.percent)
+    return "pending" if intent.before == ANYTHING or here else "drift"
 
 
-def lane_state(intent: PutLane, lane: LaneState) -> State:
+def lane_state(r: Rollout, intent: PutLane, lane: LaneState) -> State:
     """Say whether a lane has what it should have; readiness is another question."""
     same = lane.image == intent.image and lane.replicas == intent.replicas
-    return "applied" if same else "pending"
+    fenced = not intent.since or fence_of(lane.fence) >= (r.counter, intent.since)
+    return "applied" if same and fenced else "pending"
+
+
+def fleet_state(r: Rollout, intent: PutFleet, fleet: FleetState) -> State:
+    """Say whether the instances were told; how many have moved is another question."""
+    if fence_of(fleet.fence) < (r.counter, intent.since):
+        return "pending"
+    sized = intent.replicas is None or fleet.total == intent.replicas
+    return "applied" if fleet.image == intent.image and sized else "drift"
+
+
+def same_audience(found: Sequence[HeaderRule], wanted: Sequence[Rule]) -> bool:
+    """Whether the managed routes of a router are the rules that are wanted, in their order."""
+    return [_condition(one) for one in found] == [_condition(one) for one in wanted]
+
+
+def _condition(one: HeaderRule | Rule) -> tuple[str, str | None, str | None, bool | None]:
+    return (one.header, one.equals, one.regex, one.present)
 
 
 def intent_state(r: Rollout, seen: Seen) -> State:
@@ -51,7 +72,9 @@ def intent_state(r: Rollout, seen: Seen) -> State:
         case PutWeight() as intent if seen.split is not None:
             return weight_state(r, intent, seen.split)
         case PutLane() as intent if seen.lanes is not None:
-            return lane_state(intent, seen.lanes[intent.lane])
+            return lane_state(r, intent, seen.lanes[intent.lane])
+        case PutFleet() as intent if seen.fleet is not None:
+            return fleet_state(r, intent, seen.fleet)
         case _:
             return "pending"
 

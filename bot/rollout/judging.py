@@ -6,10 +6,9 @@ An uneventful look leaves the row as it is, so that ten thousand quiet soaks wri
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.gates import close_gate
-from bot.rollout.intents import ANYTHING
 from bot.rollout.seen import Seen
-from bot.rollout.values import Back, Entry, Phase, PutWeight, Rollout
+from bot.rollout.turning import turn
+from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Approve
 from strategies.verdict import Judgement, Look, Result, Verdict, judge, number
 
@@ -27,7 +26,8 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
         soak.checks,
         min_requests=soak.min_requests,
         fails=r.progress.fails,
-        weight=r.weight,
+        # In one place both versions are in the same numbers: there is nothing to hold them against.
+        weight=100.0 if r.lanes == "one" else r.weight,
     )
     if judgement.verdict is Verdict.FAIL:
         kept = replace(r, look=seen.look, judgement=judgement)
@@ -45,49 +45,9 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
 
 
 def fall_back(r: Rollout, judgement: Judgement, seen: Seen) -> Rollout:
-    """Turn a failed look into a rollback, with its numbers."""
+    """Answer a failed look with its numbers: a rollback, or as much of it as the plan allows."""
     reason = f"{judgement.sentence} at {r.weight:g} %"
-    return start_back(
-        r,
-        Back(
-            code="check_failed",
-            reason=reason,
-            actor="sluice",
-            at=seen.now,
-            automatic=True,
-            weight=r.weight,
-            judgement=judgement,
-        ),
-    )
-
-
-def start_back(r: Rollout, back: Back) -> Rollout:
-    """Record that a rollback begins. Legal in every non-final phase; nothing is asked."""
-    r = close_gate(r, f"Closed: rolling back ({back.reason or back.actor}).", (back.actor,))
-    # Where nothing has to happen before the traffic, its intent is saved in this commit: the write follows at once.
-    at_once = r.armed is not None and not r.stable_touched
-    weight = r.armed.canary_weight if r.armed else 0.0
-    home = PutWeight(weight, before=ANYTHING, since=r.revision + 1) if at_once else None
-    who = "Automatic rollback" if back.automatic else f"Rollback asked for by {back.actor}"
-    return replace(
-        r,
-        phase=Phase.ROLLING_BACK,
-        back=back,
-        code=back.code,
-        intent=home,
-        gate=None,
-        trouble=None,
-        reminded=None,
-    ).tell(
-        Entry(
-            "rollback_started",
-            back.actor,
-            f"{who}: {back.reason}." if back.reason else f"{who}.",
-            code=back.code,
-            event="rollout.rolling_back",
-            data={"weight": back.weight},
-        )
-    )
+    return turn(r, seen.now, "check_failed", reason, judgement)
 
 
 def recovered(r: Rollout, look: Look) -> str:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rollout import gates
-from bot.rollout.holding import hold
 from bot.rollout.intents import unwritten
 from bot.rollout.seen import Seen
 from bot.rollout.starting import cancel
+from bot.rollout.turning import hold
 from bot.rollout.values import Entry, Phase, Rollout, Trouble
-from strategies.plan import Soak
+from strategies.plan import Watch
 
 PATIENCE = timedelta(minutes=5)
 """How long a target may be out of reach on the way up before the rollout holds and pages."""
@@ -70,7 +70,8 @@ def _needs_attention(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
 def answers_again(r: Rollout, seen: Seen) -> Rollout:
     """Forget a trouble that is over; what it alone had held goes on, because everything is read back first."""
     over = r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen)
-    if not over or r.trouble is None or (seen.split is None and seen.lanes is None):
+    unseen = seen.split is None and seen.lanes is None and seen.fleet is None
+    if not over or r.trouble is None or unseen:
         return r
     if r.phase is Phase.PAUSED and r.code == r.trouble.code:
         return _going_on(r, seen)
@@ -80,7 +81,7 @@ def answers_again(r: Rollout, seen: Seen) -> Rollout:
 
 
 def _going_on(r: Rollout, seen: Seen) -> Rollout:
-    since = seen.now if isinstance(r.step, Soak) else r.progress.since
+    since = seen.now if isinstance(r.step, Watch) else r.progress.since
     progress = replace(r.progress, since=since, began=seen.now)
     text = f"The target answers again; going on at {r.weight:g} %."
     running = replace(r, phase=Phase.RUNNING, code="", progress=progress, reminded=None).tell(

@@ -6,10 +6,22 @@ A look costs queries, so it happens on a cadence; a click or a timer in between 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.rollout import scheduling
 from bot.rollout.seen import Need
+from bot.rollout.smoking import next_try, tests_due
 from bot.rollout.values import Phase, PutWeight, Rollout
 from integrations.base import Lane
-from strategies.plan import Approve, Retire, SetWeight, Soak, Switch
+from strategies.plan import (
+    Approve,
+    Batch,
+    Compare,
+    Retire,
+    SetWeight,
+    Smoke,
+    Soak,
+    Switch,
+    Watch,
+)
 
 POLL = timedelta(seconds=2)
 """Between two reads of something that is on its way (pods starting, a write to be read back)."""
@@ -18,12 +30,16 @@ LOOK = timedelta(seconds=15)
 PAUSED_LOOK = timedelta(minutes=1)
 STARTING = 600
 """Seconds that more pods for a weight, or stable's new ones, may take."""
+LAG = timedelta(seconds=30)
+"""Between a switch of colours and the scale-down of the old one: kube-proxy and kept-alive connections lag behind."""
 DRAIN = timedelta(seconds=5)
 """From the read-back of the traffic to the scale-down, so that proxies that lag still find their pods."""
 RECHECK = timedelta(minutes=5)
 """After a rollback, when the numbers are looked at once more."""
 FRESH = timedelta(seconds=10)
 """How old the numbers on a gate may be when it opens."""
+COMPARE_LONG = 3600
+"""Seconds from which on an A/B test is looked at once a minute only."""
 REMIND = timedelta(days=1)
 """Between two reminders of a rollout that holds by itself."""
 SLOWEST = timedelta(minutes=1)
@@ -33,6 +49,8 @@ SLOWEST = timedelta(minutes=1)
 def cadence(r: Rollout) -> timedelta:
     """Return the time between two looks: 15 s, a tenth of a short soak, a minute while paused."""
     if r.phase is Phase.PAUSED or r.watched is None:
+        return PAUSED_LOOK
+    if isinstance(r.watched, Compare) and r.watched.duration >= COMPARE_LONG:
         return PAUSED_LOOK
     return min(LOOK, max(timedelta(seconds=1), timedelta(seconds=r.watched.duration / 10)))
 
@@ -44,7 +62,7 @@ def judged(r: Rollout) -> bool:
         and r.watched is not None
         and r.armed is not None
         and r.weight > 0
-        and not r.stable_touched
+        and (r.in_place or not r.stable_touched)
     )
 
 
@@ -64,7 +82,7 @@ def look_due(r: Rollout, now: datetime, looked: datetime | None) -> bool:
 
 def soak_end(r: Rollout) -> datetime | None:
     """Return when the current soak has lasted long enough; `None` when no soak time runs."""
-    if not isinstance(r.step, Soak) or r.progress.since is None:
+    if not isinstance(r.step, Watch) or r.progress.since is None:
         return None
     left = r.step.duration + r.progress.extended - r.progress.observed
     return r.progress.since + timedelta(seconds=left)
@@ -86,25 +104,50 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
     """Return what `advance` wants to see in this turn."""
     if r.phase.final:
         due = r.recheck_at is not None and now >= r.recheck_at
-        return Need(window=int(RECHECK.total_seconds())) if due else Need()
+        over = r.retire_at is not None and now >= r.retire_at
+        return Need(split=over, lanes=over, window=int(RECHECK.total_seconds()) if due else 0)
+    if r.phase is Phase.SCHEDULED:
+        return Need(afresh=scheduling.look_due(r, now))
+    if r.lanes == "one":
+        return _fleet_need(r, now, looked)
     if r.phase is Phase.ROLLING_BACK:
         # Before the traffic moves only stable matters: a canary that cannot be read must not hold it up.
         homeward = isinstance(r.intent, PutWeight)
         return Need(split=True, lanes=True, only=Lane.STABLE if homeward else None)
-    if r.phase in {Phase.SCHEDULED, Phase.NEEDS_ATTENTION}:
+    if r.phase is Phase.NEEDS_ATTENTION:
         return Need()
     if r.armed is None:
         return Need(split=True, lanes=True, inspect=r.phase is Phase.RUNNING)
-    wanted = _step_need(r) if r.phase is Phase.RUNNING else _resting_need(r)
+    wanted = _step_need(r, now) if r.phase is Phase.RUNNING else _resting_need(r)
     if look_due(r, now, looked):
         return replace(wanted, split=True, lanes=True, window=window(r, now))
     return wanted
 
 
-def _step_need(r: Rollout) -> Need:
-    entering = isinstance(r.step, SetWeight | Switch) and not isinstance(r.intent, PutWeight)
-    resting = isinstance(r.step, Soak | Approve) and r.intent is None
-    return Need(split=not resting, lanes=not resting, inspect=entering, canary_pods=entering)
+def _step_need(r: Rollout, now: datetime) -> Need:
+    weighs = isinstance(r.step, SetWeight | Switch | Batch)
+    entering = weighs and not isinstance(r.intent, PutWeight) and not r.stable_touched
+    resting = isinstance(r.step, Watch | Approve) and r.intent is None
+    return Need(
+        split=not resting,
+        lanes=not resting,
+        inspect=entering,
+        canary_pods=entering,
+        smoke=tests_due(r, now),
+    )
+
+
+def _fleet_need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
+    """Return what is needed of a target with one place: its instances, unless nothing moves and no look is due."""
+    if r.phase is Phase.NEEDS_ATTENTION:
+        return Need()
+    if look_due(r, now, looked):
+        return Need(fleet=True, window=window(r, now))
+    if r.phase is Phase.ROLLING_BACK or r.armed is None:
+        return Need(fleet=True)
+    moving = r.phase is Phase.RUNNING and not isinstance(r.step, Watch | Approve)
+    unclear = r.intent is not None or r.trouble is not None
+    return Need(fleet=moving or unclear)
 
 
 def _resting_need(r: Rollout) -> Need:
@@ -124,8 +167,12 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
 
     Every non-final row has an answer or an open gate: no zombies (G10).
     """
+    if r.phase.final and r.intent is not None:
+        return now + POLL
     if r.phase.final:
-        return r.recheck_at
+        return min((t for t in (r.recheck_at, r.retire_at) if t is not None), default=None)
+    if r.phase is Phase.SCHEDULED:
+        return scheduling.wake_at(r, now)
     if r.phase is Phase.NEEDS_ATTENTION:
         return reminder_at(r) or now + REMIND
     if r.trouble is not None:
@@ -151,12 +198,14 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
 
 def _step_time(r: Rollout, now: datetime, looked: datetime | None) -> datetime:
     match r.step:
-        case Soak():
+        case Soak() | Compare():
             end = soak_end(r) or now
             # Behind its end a soak is decided by a look; between two looks there is nothing to do.
             return end if end > now or looked is None else max(now, looked + cadence(r))
         case Retire(after=after) if r.progress.since is not None:
             left = after - r.progress.observed
             return max(now, r.progress.since + timedelta(seconds=left))
+        case Smoke() if r.progress.since is not None:
+            return next_try(r, now)
         case _:
             return now + (POLL / 4 if isinstance(r.intent, PutWeight) else POLL)

@@ -17,7 +17,7 @@ def stable_versions(newest_first: Sequence[Rollout]) -> list[str]:
         if r.from_version and not r.rollback_of and stack[-1:] != [r.from_version]:
             # What a rollout found there was stable, also where nobody told Sluice how it came there.
             stack.append(r.from_version)
-        if r.phase is Phase.ROLLED_BACK:
+        if r.phase is Phase.ROLLED_BACK or not r.live_changed:
             continue
         if r.rollback_of and r.version in stack:
             while stack[-1] != r.version:
@@ -29,7 +29,7 @@ def stable_versions(newest_first: Sequence[Rollout]) -> list[str]:
 
 def ever_stable(newest_first: Sequence[Rollout]) -> set[str]:
     """Return every version that has been stable on this target."""
-    done = [r for r in newest_first if r.phase is Phase.SUCCEEDED]
+    done = [r for r in newest_first if r.live_changed]
     return {r.version for r in done} | {r.from_version for r in newest_first if r.from_version}
 
 

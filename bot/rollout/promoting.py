@@ -6,10 +6,11 @@ Where it stands is read from the row's weight and intent, so that it can be take
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.holding import PASSING, drifted, give_up
+from bot.rollout.holding import PASSING, drifted
 from bot.rollout.intents import ANYTHING, intent_state
 from bot.rollout.pace import DRAIN, STARTING
 from bot.rollout.seen import Seen
+from bot.rollout.turning import turn
 from bot.rollout.values import Entry, PutLane, PutWeight, Rollout
 from integrations.base import Lane, LaneState
 
@@ -56,10 +57,10 @@ def _stable_ready(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
         text = f"Stable runs {r.version} with {stable.ready} pods ready; traffic goes home."
         return replace(r, intent=intent).tell(Entry("going_home", "sluice", text))
     if applied and stable.problem and stable.problem not in PASSING:
-        return give_up(r, seen.now, "promote_failed", stable.detail or stable.problem)
+        return turn(r, seen.now, "promote_failed", stable.detail or stable.problem)
     if seen.now - r.intent.at > timedelta(seconds=STARTING):
         sentence = f"stable was not ready with {r.version} after {STARTING} s"
-        return give_up(r, seen.now, "promote_failed", sentence)
+        return turn(r, seen.now, "promote_failed", sentence)
     return r
 
 
@@ -69,7 +70,7 @@ def _home(r: Rollout, seen: Seen) -> Rollout:
         return drifted(r, seen)
     if state == "pending":
         return r
-    return replace(r, intent=None, weight=0.0, weight_at=seen.now)
+    return replace(r, intent=None, weight=0.0, weight_at=seen.now, audience=())
 
 
 def _scale_down(r: Rollout, seen: Seen, canary: LaneState) -> Rollout:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.rollout.values import Trouble
-from integrations.base import Finding, Lane, LaneState, Split
+from bot.rollout.values import Rollout, SmokeResult, Trouble
+from integrations.base import Finding, FleetState, Lane, LaneState, Split
 from strategies.verdict import Look
 
 
@@ -22,6 +22,26 @@ class Need:
     inspect: bool = False
     """The preflight of the router."""
     canary_pods: bool = False
+    fleet: bool = False
+    """The instances of a target with one place."""
+    smoke: bool = False
+    """Run the smoke tests of the current step."""
+    afresh: bool = False
+    """What a scheduled rollout would be if it were asked for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Afresh:
+    """What a scheduled rollout would be if it were asked for now."""
+
+    rollout: Rollout | None
+    """As it would be created; None where today's configuration makes no plan of it."""
+    problem: str = ""
+    """Why there is no plan, as a sentence."""
+    frozen: str = ""
+    """The freeze window that covers this moment, in words."""
+    busy: str = ""
+    """The id of the rollout that holds the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,11 @@ class Seen:
     now: datetime
     split: Split | None = None
     lanes: Mapping[Lane, LaneState] | None = None
+    fleet: FleetState | None = None
+    smoke: tuple[SmokeResult, ...] | None = None
+    live: str = ""
+    """Where lanes swap: the name of the place that is stable."""
+    afresh: Afresh | None = None
     look: Look | None = None
     findings: tuple[Finding, ...] | None = None
     image: str = ""

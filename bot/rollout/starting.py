@@ -7,13 +7,16 @@ from datetime import datetime
 from bot.rollout.intents import fence_of, same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.values import Armed, Entry, LaneMemo, Phase, Progress, Rollout
-from integrations.base import Finding, Lane, LaneState
+from integrations.base import Finding, FleetState, Lane, LaneState
+from strategies.plan import Rule
 
 
 def arm(r: Rollout, seen: Seen) -> Rollout:
     """Take the snapshot that going back restores, or refuse to start. Nothing has been written yet."""
     if seen.trouble is not None and seen.trouble.final:
         return cancel(r, seen.now, seen.trouble.code, seen.trouble.sentence)
+    if r.lanes == "one":
+        return r if seen.fleet is None else _arm_fleet(r, seen, seen.fleet)
     if seen.split is None or seen.lanes is None or seen.findings is None:
         return r
     fatal = forbidding(r, seen.findings)
@@ -30,6 +33,7 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
         canary=LaneMemo(canary.image, canary.replicas, canary.ready),
         at=seen.now,
         mark=seen.split.mark,
+        live=seen.live,
     )
     text = f"Started: {stable.version} → {r.version}, {stable.ready} stable pods ready."
     notes = "".join(f" {f.sentence}" for f in seen.findings if not f.fatal)
@@ -38,6 +42,8 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
         armed=armed,
         image=seen.image,
         from_version=stable.version,
+        # Routes that an earlier rollout left behind: the first write takes them away.
+        audience=tuple(Rule(x.header, x.equals, x.regex, x.present) for x in seen.split.rules),
         # A fence left by an earlier database must not lock this rollout out.
         counter=max(r.counter, *(c + 1 for c in seen_counters if c >= r.counter), r.counter),
         progress=Progress(began=seen.now),
@@ -51,6 +57,52 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
             data={"from_version": stable.version},
         )
     )
+
+
+def _arm_fleet(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
+    refusal = _fleet_refused(r, seen, fleet)
+    if refusal is not None:
+        return cancel(r, seen.now, *refusal)
+    now_there = LaneMemo(fleet.image, fleet.total, fleet.ready)
+    found = fence_of(fleet.fence)[0]
+    text = (
+        f"Started: {fleet.version} → {r.version}, {fleet.ready} of {fleet.total} instances ready."
+    )
+    return replace(
+        r,
+        armed=Armed(0.0, now_there, LaneMemo("", 0, 0), seen.now, mark=fleet.mark),
+        image=seen.image,
+        from_version=fleet.version,
+        counter=max(r.counter, found + 1 if found >= r.counter else r.counter),
+        progress=Progress(began=seen.now),
+        trouble=None,
+    ).tell(
+        Entry(
+            "armed",
+            "sluice",
+            text,
+            event="rollout.started",
+            data={"from_version": fleet.version},
+        )
+    )
+
+
+def _fleet_refused(r: Rollout, seen: Seen, fleet: FleetState) -> tuple[str, str] | None:
+    if fleet.old > 0:
+        return (
+            "split_not_clean",
+            f"{fleet.old} instances still run another version than {fleet.version}, so there is no clean state to go"
+            + " back to. Let that movement end, then start again.",
+        )
+    if fleet.ready < 1 and not r.rollback_of:
+        return (
+            "stable_unhealthy",
+            f"None of the {fleet.total} instances is ready ({fleet.detail or fleet.image}); a rollback would have"
+            + " nowhere to go. Repair them first.",
+        )
+    if fleet.image == seen.image or fleet.image.startswith(f"{seen.image}@"):
+        return ("already_live", f"{r.version} is what already runs. Name another version.")
+    return None
 
 
 def _start_refused(r: Rollout, seen: Seen, stable: LaneState) -> tuple[str, str] | None:

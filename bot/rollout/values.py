@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from integrations.base import Lane
-from strategies.plan import Plan, Soak, Step
+from strategies.compare import Comparison
+from strategies.plan import Plan, Replace, Rule, Step, Watch
 from strategies.verdict import Fails, Judgement, Look
+from strategies.wish import Wish
 
 
 class Phase(StrEnum):
@@ -45,6 +47,10 @@ class PutWeight:
     """What the router showed when the intent was made; anything else but `percent` is somebody's edit."""
     since: int
     """The revision of the intent: an older fence on the object means that this write has not landed yet."""
+    rules: tuple[Rule, ...] = ()
+    """The requests that go to the canary whatever the weight."""
+    at: datetime | None = None
+    """When it was asked for, where a deadline counts from it."""
     kind: Literal["weight"] = "weight"
 
 
@@ -57,10 +63,38 @@ class PutLane:
     replicas: int
     at: datetime
     """When it was asked for; deadlines count from here."""
+    since: int = 0
+    """The revision whose fence must be on the lane too; 0: looking right is enough."""
     kind: Literal["lane"] = "lane"
 
 
-Intent = Annotated[PutWeight | PutLane, Field(discriminator="kind")]
+@dataclass(frozen=True, slots=True)
+class PutFleet:
+    """Intent: `count` instances of the one place shall run `image`; None: all of them."""
+
+    image: str
+    at: datetime
+    """When it was asked for; deadlines count from here."""
+    since: int
+    """The revision of the intent, see `PutWeight`."""
+    count: int | None = None
+    replicas: int | None = None
+    """How many instances there shall be in all; None leaves that alone."""
+    nudged: datetime | None = None
+    """When it was written once more, because nothing was moving."""
+    kind: Literal["fleet"] = "fleet"
+
+
+Intent = Annotated[PutWeight | PutLane | PutFleet, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeResult:
+    """What came of one smoke test."""
+
+    url: str
+    passed: bool
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +116,8 @@ class Armed:
     at: datetime
     mark: str = ""
     """The offline mark that the router carried already: left by an earlier rollback, no wish about this rollout."""
+    live: str = ""
+    """Where lanes swap: the place that was live (`blue`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +133,8 @@ class Gate:
     """A question to people, open until it has its quorum, expires, or something ends it."""
 
     id: str
-    kind: Literal["approve", "ask"]
+    kind: Literal["approve", "ask", "winner", "start"]
+    """`winner`: an A/B test is over and a person says which variant stays. `start`: scheduled, and not started."""
     opened: datetime
     expires: datetime
     quorum: int
@@ -134,6 +171,8 @@ class Progress:
     attempt: int = 0
     """How many gates this step has opened."""
     fails: Fails = ()
+    smoke: tuple[SmokeResult, ...] = ()
+    """What the smoke tests of this step said last."""
 
     def seconds(self, now: datetime) -> float:
         """Return how long this step has been observed."""
@@ -185,6 +224,10 @@ class Back:
     judgement: Judgement | None = None
     force: bool = False
     """Go home even if stable looks unhealthy (`now`)."""
+    lost: bool = False
+    """Variant A won an A/B test: going home is the good end, and nobody is alerted."""
+    partial: bool = False
+    """Only the batch that failed goes back; the rollout then holds."""
     home: datetime | None = None
     """When traffic was read back at its armed split."""
 
@@ -243,7 +286,37 @@ class Rollout:
     reminded: datetime | None = None
     """When people were last told that this rollout holds by itself and needs them; `None` while it does not."""
     rollback_of: str = ""
+    lanes: Literal["fixed", "swap", "one"] = "fixed"
+    """See `strategies.request.Request`."""
+    audience: tuple[Rule, ...] = ()
+    """The requests that go to the canary whatever the weight, as last read back."""
+    batches: int = 0
+    """Batches that are done."""
+    moved: int = 0
+    """Instances of the one place that were last read back as moved."""
+    batch_began: float = 0.0
+    """Where the current batch began: percent, or instances in one place. A failed batch goes back to here."""
+    comparison: Comparison | None = None
+    """How the two variants of an A/B test stand."""
+    winner: str = ""
+    """`A` or `B`, once an A/B test has one."""
+    retire_at: datetime | None = None
+    """Where lanes swap: until when the old version is kept ready, after success."""
+    wary: bool = False
+    """A scale-down by an earlier rollout may still be on its way to our lane: write it even if it looks right."""
+    wish: Wish | None = None
+    """What was asked for, kept while the rollout is scheduled: its plan is compiled again at the start."""
+    due: datetime | None = None
+    """When a scheduled rollout starts."""
+    asked: str = ""
+    """The command that asked for it, as JSON, while it is scheduled: its plan is compiled again at the start."""
     recheck_at: datetime | None = None
+    started: datetime | None = None
+    """When it began to run: its creation, or the end of its time as a scheduled one."""
+    waited: float = 0.0
+    """Seconds that it stood still for people, up to `waiting_since`."""
+    waiting_since: datetime | None = None
+    """Since when it stands still for people; `None` while it does not."""
     ended: datetime | None = None
     channel: str = ""
     """Where its card lives."""
@@ -265,10 +338,10 @@ class Rollout:
         return f"{self.service}/{self.environment}"
 
     @property
-    def watched(self) -> Soak | None:
-        """The soak whose checks judge now: the current one, else the last one behind the cursor."""
+    def watched(self) -> Watch | None:
+        """The step whose checks judge now: the current one, else the last watching one behind the cursor."""
         for step in reversed(self.plan.steps[: self.cursor + 1]):
-            if isinstance(step, Soak):
+            if isinstance(step, Watch):
                 return step
         return None
 
@@ -277,5 +350,36 @@ class Rollout:
         return replace(self, news=(*self.news, entry), **changes)
 
     def to_next(self, now: datetime) -> Self:
-        """Return the row with the cursor on the next step."""
-        return replace(self, cursor=self.cursor + 1, progress=Progress(began=now), gate=None)
+        """Return the row with the cursor on the next step; behind a batch that is back at the batch until all moved."""
+        following, batch, end = self.cursor + 1, self.plan.repeated, self.plan.repeats_until
+        if batch is not None and self.cursor == batch and self.lanes == "fixed" and self.all_moved:
+            # What the last visit handed over has been watched as the canary already.
+            following = end
+        elif batch is not None and following == end and not self.all_moved:
+            following = batch
+        return self.to(following, now)
+
+    def to(self, cursor: int, now: datetime) -> Self:
+        """Return the row with the cursor on this step."""
+        return replace(self, cursor=cursor, progress=Progress(began=now), gate=None)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the new version takes the old one's place in the stable lane; the router is then left alone."""
+        return any(isinstance(step, Replace) for step in self.plan.steps)
+
+    @property
+    def all_moved(self) -> bool:
+        """Whether no old instance is left. On fixed lanes that includes the hand-over to the stable lane."""
+        match self.lanes:
+            case "one":
+                return self.armed is not None and self.moved >= self.armed.stable.replicas
+            case "swap":
+                return self.weight >= 100
+            case "fixed":
+                return self.stable_touched and self.weight == 0
+
+    @property
+    def live_changed(self) -> bool:
+        """Whether it succeeded with its own version: not where variant A won."""
+        return self.phase is Phase.SUCCEEDED and self.winner != "A"

@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from bot.sandbox.controllers import DeploymentController, Mishap
+from bot.sandbox.controllers import DeploymentController
+from bot.sandbox.endpoints import EndpointController
 from bot.sandbox.json_patch import (
     MalformedPatchError,
     PatchError,
@@ -23,6 +24,7 @@ from bot.sandbox.json_patch import (
     apply_merge_patch,
 )
 from bot.sandbox.kinds import served_kinds, target_of
+from bot.sandbox.kubelet import Kubelet, Mishap
 from bot.sandbox.objects import Body, Key, Kind, Objects
 from bot.sandbox.orion import orion_objects
 from bot.sandbox.refusals import (
@@ -71,7 +73,9 @@ class SimulatedCluster:
         self.url = ""
         self._clock = clock
         self._objects = Objects(clock)
-        self._controller = DeploymentController(self._objects, clock, pod_start)
+        kubelet = Kubelet(self._objects, pod_start)
+        self._controller = DeploymentController(self._objects, clock, kubelet)
+        self._endpoints = EndpointController(self._objects)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -108,6 +112,7 @@ class SimulatedCluster:
         """Create an object, or replace it, as `kubectl apply` would."""
         kind = next(kind for kind in self.kinds if kind.kind == obj["kind"])
         key = Key(kind.plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        self._advance(key.plural, key.namespace, key.name)
         if key in self._objects.bodies:
             self._objects.update(kind, key, obj, manager)
         else:
@@ -256,12 +261,14 @@ class SimulatedCluster:
         """Let the controllers catch up with what is about to be looked at."""
         if plural == "deployments" and name:
             self._controller.advance(Key("deployments", namespace, name))
-        elif plural in {"deployments", "replicasets", "pods"}:
+        elif plural in {"deployments", "replicasets", "pods", "endpointslices"}:
             for body in list(self._objects.select("deployments", namespace)):
                 metadata = body["metadata"]
                 self._controller.advance(
                     Key("deployments", metadata["namespace"], metadata["name"])
                 )
+        if plural == "endpointslices":
+            self._endpoints.advance(namespace)
 
 
 def orion(

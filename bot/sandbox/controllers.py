@@ -1,51 +1,66 @@
-"""The Deployment controller and the kubelet of the simulated cluster.
+"""The Deployment controller of the simulated cluster, and the ReplicaSet controller under it.
 
-Level-triggered and driven by the clock alone: `advance` looks at a Deployment and at the time, and makes its
-ReplicaSets, Pods and status what they are by then. It may run at any time and any number of times.
+Level-triggered and driven by the clock alone: `advance` looks at a Deployment and at the time, goes through every
+moment since its last look at which a pod got ready, and makes ReplicaSets, Pods and status what they are by then. It
+may run at any time and any number of times.
 """
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
 
-from bot.sandbox.objects import Body, Key, Kind, Objects
-
-Mishap = Literal["crash_loop", "image_pull", "never_ready", "unschedulable"]
+from bot.sandbox.kubelet import Kubelet, Mishap, condition
+from bot.sandbox.objects import Body, Key, Kind, Objects, owned_by
+from bot.sandbox.rolling import Share, resized, rolled, room_of
 
 _REVISION = "deployment.kubernetes.io/revision"
 _HASH = "pod-template-hash"
-_RESTART_EVERY = 10.0  # seconds between two crashes, on average of the kubelet's back-off
+_NO_DEADLINE = 2**31 - 1
 
-_REPLICA_SET = Kind("apps", ("v1",), "replicasets", "ReplicaSet", status_apart=True)
-_POD = Kind("", ("v1",), "pods", "Pod", status_apart=True)
+_REPLICA_SET = Kind(
+    "apps", ("v1",), "replicasets", "ReplicaSet", counts_generations=True, status_apart=True
+)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the controller remembers of a Deployment between two looks."""
+
+    until: datetime
+    """Everything up to this moment has happened."""
+    quiet: int = 0
+    """The generation that is fully rolled out, so that looking at it again costs nothing."""
+    asked: int = 0
+    """The number of pods that was asked for at the last look."""
+    ceiling: int = 0
+    """The most pods there could be then."""
+    generation: int = 0
+    progress: tuple[int, ...] = ()
+    moved_at: datetime | None = None
+    """When the rollout of this generation last came further."""
 
 
 @dataclass(slots=True)
 class DeploymentController:
-    """Rolls Deployments out: new pods at once, old ones leave as new ones get ready."""
+    """Rolls Deployments out as their strategy says."""
 
     objects: Objects
     clock: Callable[[], datetime]
-    pod_start: float
-    """Seconds from the creation of a pod to its readiness."""
-    mishaps: dict[str, Mishap] = field(default_factory=dict)
-    """By image: what its pods suffer from."""
-    _born: dict[str, datetime] = field(default_factory=dict)
-    """By uid: creationTimestamp counts whole seconds only, which is too coarse for `pod_start`."""
-    _since: dict[str, tuple[int, datetime]] = field(default_factory=dict)
-    """By uid of a Deployment: the generation last seen and when its progress began."""
-    _quiet: dict[str, int] = field(default_factory=dict)
-    """By uid of a Deployment: the generation that is fully rolled out, so that looking at it again costs nothing."""
-    _count: int = 0
+    kubelet: Kubelet
+    _memory: dict[str, Memory] = field(default_factory=dict)
+    """By uid."""
+
+    @property
+    def mishaps(self) -> dict[str, Mishap]:
+        """By image: what its pods suffer from."""
+        return self.kubelet.mishaps
 
     def wake(self) -> None:
-        """Look at everything again: pods were deleted, or an image changed its manners."""
-        self._quiet.clear()
+        """Look at everything again: pods were deleted, or an image changed its manners just now."""
+        for memory in self._memory.values():
+            memory.quiet, memory.until = 0, self.clock()
 
     def advance(self, key: Key) -> None:
         """Bring one Deployment's ReplicaSets, Pods and status up to the present."""
@@ -53,196 +68,206 @@ class DeploymentController:
         if body is None:
             return
         now, metadata = self.clock(), body["metadata"]
-        if self._quiet.get(metadata["uid"]) == metadata["generation"]:
+        memory = self._memory.setdefault(metadata["uid"], Memory(now))
+        at, memory.until = memory.until, now
+        if memory.quiet == metadata["generation"]:
             return
-        if self._since.get(metadata["uid"], (0, now))[0] != metadata["generation"]:
-            self._since[metadata["uid"]] = (metadata["generation"], now)
-        newest = self._newest_set(key, body)
-        self._scale(key, body, newest, now)
-        status = self._status(body, newest, now)
-        self.objects.set_status(key, status)
-        if status["conditions"][-1].get("reason") == "NewReplicaSetAvailable":
-            self._quiet[metadata["uid"]] = metadata["generation"]
+        newest = self._settle(key, body, memory, at)
+        while (moment := self._next_moment(body, at, now)) is not None:
+            at = moment
+            newest = self._settle(key, body, memory, at)
+        self._report(key, body, memory, newest)
 
-    def _newest_set(self, key: Key, body: Body) -> Body:
+    def _settle(self, key: Key, body: Body, memory: Memory, at: datetime) -> str:
+        """Do at one moment all that can be done, for each pass may make room for another; return the newest set."""
+        # The statuses first: the pass after a change still counts with what was available before it.
+        self._run_sets(body, at)
+        newest = self._newest_set(key, body)
+        while self._pass(body, memory, newest):
+            self._run_sets(body, at)
+        self._run_sets(body, at)
+        self._note_progress(body, memory, newest, at)
+        return newest
+
+    def _pass(self, body: Body, memory: Memory, newest: str) -> bool:
+        """Tell the ReplicaSets their next sizes; say whether one of them changed."""
+        spec = body["spec"]
+        replicas = int(spec.get("replicas", 1))
+        room = room_of(spec.get("strategy") or {}, replicas)
+        old = [item for item in self._sets(body) if item["metadata"]["name"] != newest]
+        new = [item for item in self._sets(body) if item["metadata"]["name"] == newest]
+        sets = [*old, *new]
+        before = [_wanted(item) for item in sets]
+        if memory.asked != replicas and any(before):
+            after = resized(replicas, room, memory.ceiling, before)
+        elif spec.get("paused") or not new:
+            after = before
+        else:
+            first, *rest = rolled(replicas, room, _share(new[0]), [_share(item) for item in old])
+            after = [*rest, first]
+        grew = memory.asked != replicas
+        memory.asked, memory.ceiling = replicas, replicas + (room.surge if room else 0)
+        for item, size in zip(sets, after, strict=True):
+            self._change_set(item, replicas=size)
+        return grew or after != before
+
+    def _newest_set(self, key: Key, body: Body) -> str:
+        """Return the name of the ReplicaSet of the template, which is created unless the Deployment is paused."""
         template = body["spec"]["template"]
         digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
         name = f"{key.name}-{digest}"
         found = self.objects.bodies.get(Key("replicasets", key.namespace, name))
-        newest = 1 + max((_revision(item) for item in self._sets(body)), default=0)
-        if found and _revision(found) == newest - 1:
-            return found
-        return self._store_set(key, body, name, digest, newest, found)
-
-    def _store_set(
-        self, key: Key, body: Body, name: str, digest: str, revision: int, found: Body | None
-    ) -> Body:
+        if found is None and body["spec"].get("paused"):
+            return name
+        newest = max((_revision(item) for item in self._sets(body)), default=0)
+        back = (
+            found is not None and _revision(found) != newest
+        )  # an earlier template is the newest again
+        if found is None:
+            found = self._create_set(key, body, name, digest, newest + 1)
+        # Only the newest set follows the Deployment here; the others keep the patience that they were made with.
+        patience = int(body["spec"].get("minReadySeconds", 0))
+        revision = newest + 1 if back else _revision(found)
+        self._change_set(found, revision=revision, minReadySeconds=patience)
         note = {_REVISION: str(revision)}
-        if found:  # an earlier template is back: its ReplicaSet becomes the newest again
-            metadata = found["metadata"] | {"annotations": note}
-            place = Key("replicasets", key.namespace, name)
-            kept = self.objects.update(_REPLICA_SET, place, found | {"metadata": metadata}, "kube")
-        else:
-            labels = (body["spec"]["template"].get("metadata") or {}).get("labels") or {}
-            metadata = {
-                "name": name,
-                "namespace": key.namespace,
-                "labels": labels | {_HASH: digest},
-                "annotations": note,
-                "ownerReferences": [_owner("Deployment", body)],
-            }
-            spec = {"template": body["spec"]["template"], "selector": body["spec"]["selector"]}
-            kept = self.objects.create(_REPLICA_SET, {"metadata": metadata, "spec": spec}, "kube")
         notes = (body["metadata"].get("annotations") or {}) | note
         self.objects.bodies[key]["metadata"]["annotations"] = notes
-        return kept
+        return name
 
-    def _scale(self, key: Key, body: Body, newest: Body, now: datetime) -> None:
-        wanted = int(body["spec"].get("replicas", 1))
-        digest = newest["metadata"]["labels"][_HASH]
-        pods = self._pods(body)
-        new = [pod for pod in pods if pod["metadata"]["labels"][_HASH] == digest]
-        new.sort(key=lambda pod: not self._is_ready(pod, now))
-        for pod in new[wanted:]:
-            self._remove(pod)
-        for _ in range(wanted - len(new)):
-            self._start(key, newest, now)
-        ready = sum(self._is_ready(pod, now) for pod in new[:wanted])
-        old = [pod for pod in pods if pod["metadata"]["labels"][_HASH] != digest]
-        old.sort(key=lambda pod: not self._is_ready(pod, now))
-        for pod in old[max(0, wanted - ready) :]:
-            self._remove(pod)
-        for pod in self._pods(body):
-            place = Key("pods", key.namespace, pod["metadata"]["name"])
-            self.objects.set_status(place, self._pod_status(pod, now))
-
-    def _start(self, key: Key, replica_set: Body, now: datetime) -> None:
-        self._count += 1
-        template = replica_set["spec"]["template"]
-        suffix = hashlib.sha256(str(self._count).encode()).hexdigest()[:5]
+    def _create_set(self, key: Key, body: Body, name: str, digest: str, revision: int) -> Body:
+        template = body["spec"]["template"]
+        labels = ((template.get("metadata") or {}).get("labels") or {}) | {_HASH: digest}
         metadata = {
-            "name": f"{replica_set['metadata']['name']}-{suffix}",
+            "name": name,
             "namespace": key.namespace,
-            "labels": replica_set["metadata"]["labels"],
-            "ownerReferences": [_owner("ReplicaSet", replica_set)],
+            "labels": labels,
+            "annotations": {_REVISION: str(revision)},
+            "ownerReferences": [owned_by("apps/v1", "Deployment", body)],
         }
-        pod = self.objects.create(_POD, {"metadata": metadata, "spec": template["spec"]}, "kube")
-        self._born[pod["metadata"]["uid"]] = now
+        marked = (template.get("metadata") or {}) | {"labels": labels}
+        spec = {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": template | {"metadata": marked},
+        }
+        return self.objects.create(_REPLICA_SET, {"metadata": metadata, "spec": spec}, "kube")
 
-    def _remove(self, pod: Body) -> None:
-        self._born.pop(pod["metadata"]["uid"], None)
-        self.objects.delete(Key("pods", pod["metadata"]["namespace"], pod["metadata"]["name"]))
+    def _change_set(self, item: Body, *, revision: int | None = None, **spec: int) -> None:
+        metadata = item["metadata"]
+        if revision in {None, _revision(item)} and item["spec"].items() >= spec.items():
+            return
+        if revision is not None:
+            metadata = metadata | {"annotations": {_REVISION: str(revision)}}
+        key = Key("replicasets", metadata["namespace"], metadata["name"])
+        changed = item | {"metadata": metadata, "spec": item["spec"] | spec}
+        self.objects.update(_REPLICA_SET, key, changed, "kube")
+
+    def _run_sets(self, body: Body, at: datetime) -> None:
+        """Let every ReplicaSet have the pods that it was told to have, and say how they are."""
+        for item in self._sets(body):
+            self.kubelet.fit(item, _wanted(item), at)
+            pods = self.kubelet.pods(item)
+            ready = [moment for pod in pods if (moment := self.kubelet.ready_at(pod, at))]
+            held = _held(item)
+            counts = {
+                "replicas": len(pods),
+                "readyReplicas": sum(moment <= at for moment in ready),
+                "availableReplicas": sum(moment + held <= at for moment in ready),
+            }
+            metadata = item["metadata"]
+            self.objects.set_status(
+                Key("replicasets", metadata["namespace"], metadata["name"]), counts
+            )
+
+    def _next_moment(self, body: Body, after: datetime, until: datetime) -> datetime | None:
+        """Return when the next pod gets ready or available; None when none does until then."""
+        moments = [
+            moment
+            for item in self._sets(body)
+            for pod in self.kubelet.pods(item)
+            if (ready := self.kubelet.ready_at(pod, after))
+            for moment in {ready, ready + _held(item)}
+        ]
+        return min((moment for moment in moments if after < moment <= until), default=None)
 
     def _sets(self, body: Body) -> list[Body]:
         return self.objects.owned(body["metadata"]["uid"], "replicasets")
 
-    def _pods(self, body: Body) -> list[Body]:
-        return [
-            pod
-            for replica_set in self._sets(body)
-            for pod in self.objects.owned(replica_set["metadata"]["uid"], "pods")
-        ]
-
-    def _age(self, pod: Body, now: datetime) -> float:
-        return (now - self._born.get(pod["metadata"]["uid"], now)).total_seconds()
-
-    def _mishap(self, pod: Body) -> Mishap | None:
-        images = [entry.get("image", "") for entry in pod["spec"]["containers"]]
-        return next((self.mishaps[image] for image in images if image in self.mishaps), None)
-
-    def _is_ready(self, pod: Body, now: datetime) -> bool:
-        return self._mishap(pod) is None and self._age(pod, now) >= self.pod_start
-
-    def _pod_status(self, pod: Body, now: datetime) -> Body:
-        ready, mishap, age = self._is_ready(pod, now), self._mishap(pod), self._age(pod, now)
-        if mishap == "unschedulable":
-            nowhere = _condition("PodScheduled", on=False, reason="Unschedulable")
-            return {"phase": "Pending", "conditions": [nowhere]}
-        # A container crashes or fails to be pulled only after it had the time to start.
-        visible = mishap if age >= self.pod_start else None
+    def _counts(self, body: Body, newest: str) -> dict[str, int]:
+        sets = self._sets(body)
+        new = [item for item in sets if item["metadata"]["name"] == newest]
+        available = _sum(sets, "availableReplicas")
         return {
-            "phase": "Running" if visible != "image_pull" else "Pending",
-            "conditions": [_condition("PodScheduled", on=True), _condition("Ready", on=ready)],
-            "containerStatuses": [
-                _container_status(entry, visible, age - self.pod_start, ready=ready)
-                for entry in pod["spec"]["containers"]
-            ],
+            "replicas": _sum(sets, "replicas"),
+            "updatedReplicas": _sum(new, "replicas"),
+            "readyReplicas": _sum(sets, "readyReplicas"),
+            "availableReplicas": available,
+            "unavailableReplicas": max(0, sum(_wanted(item) for item in sets) - available),
         }
 
-    def _status(self, body: Body, newest: Body, now: datetime) -> Body:
-        digest, wanted = newest["metadata"]["labels"][_HASH], int(body["spec"].get("replicas", 1))
-        pods = self._pods(body)
-        updated = sum(pod["metadata"]["labels"][_HASH] == digest for pod in pods)
-        ready = sum(self._is_ready(pod, now) for pod in pods)
-        done = updated == wanted == len(pods) == ready
-        counts = {
-            "replicas": len(pods),
-            "updatedReplicas": updated,
-            "readyReplicas": ready,
-            "availableReplicas": ready,
-            "unavailableReplicas": max(0, wanted - ready),
-        }
-        enough = ready >= wanted - math.floor(
-            wanted / 4
-        )  # maxUnavailable is 25 % unless said otherwise
-        return {
+    def _note_progress(self, body: Body, memory: Memory, newest: str, at: datetime) -> None:
+        counts = self._counts(body, newest)
+        updated = counts["updatedReplicas"]
+        progress = (
+            updated,
+            updated - counts["replicas"],
+            counts["readyReplicas"],
+            counts["availableReplicas"],
+        )
+        further = any(now > then for now, then in zip(progress, memory.progress, strict=False))
+        if further or memory.generation != body["metadata"]["generation"]:
+            memory.moved_at = at
+        memory.generation, memory.progress = body["metadata"]["generation"], progress
+
+    def _report(self, key: Key, body: Body, memory: Memory, newest: str) -> None:
+        """Write the status of the Deployment and of its pods."""
+        now = memory.until
+        for item in self._sets(body):
+            for pod in self.kubelet.pods(item):
+                self.kubelet.report(pod, now)
+        spec = body["spec"]
+        replicas = int(spec.get("replicas", 1))
+        counts = self._counts(body, newest)
+        available = counts["availableReplicas"]
+        done = counts["updatedReplicas"] == counts["replicas"] == available == replicas
+        room = room_of(spec.get("strategy") or {}, replicas)
+        enough = available >= replicas - (room.unavailable if room else 0)
+        progressing = _progressing(spec, memory, now, done=done)
+        status = {
             "observedGeneration": body["metadata"]["generation"],
-            **{name: count for name, count in counts.items() if count},
-            "conditions": [
-                _condition("Available", on=enough),
-                self._progressing(body, now, done=done),
-            ],
+            **{name: number for name, number in counts.items() if number},
+            "conditions": [condition("Available", on=enough), progressing],
         }
-
-    def _progressing(self, body: Body, now: datetime, *, done: bool) -> Body:
-        if done:
-            return _condition("Progressing", on=True, reason="NewReplicaSetAvailable")
-        deadline = timedelta(seconds=body["spec"].get("progressDeadlineSeconds", 600))
-        if now - self._since[body["metadata"]["uid"]][1] > deadline:
-            return _condition("Progressing", on=False, reason="ProgressDeadlineExceeded")
-        return _condition("Progressing", on=True, reason="ReplicaSetUpdated")
+        self.objects.set_status(key, status)
+        memory.quiet = body["metadata"]["generation"] if done else 0
 
 
-def digest_for(image: str) -> str:
-    """Return the digest that the simulated registry has for an image."""
-    named = re.search(r"@(sha256:[0-9a-f]{64})$", image)
-    return named[1] if named else "sha256:" + hashlib.sha256(image.encode()).hexdigest()
+def _progressing(spec: Mapping[str, object], memory: Memory, now: datetime, *, done: bool) -> Body:
+    if done:
+        return condition("Progressing", on=True, reason="NewReplicaSetAvailable")
+    if spec.get("paused"):
+        return condition("Progressing", on=True, reason="DeploymentPaused")
+    seconds = int(str(spec.get("progressDeadlineSeconds", 600)))
+    since = memory.moved_at or now
+    if seconds != _NO_DEADLINE and now - since > timedelta(seconds=seconds):
+        return condition("Progressing", on=False, reason="ProgressDeadlineExceeded")
+    return condition("Progressing", on=True, reason="ReplicaSetUpdated")
 
 
-def _container_status(
-    container: Mapping[str, Any], mishap: Mishap | None, failing: float, *, ready: bool
-) -> Body:
-    image = str(container.get("image", ""))
-    status: Body = {"name": container["name"], "image": image, "ready": ready, "restartCount": 0}
-    if mishap == "image_pull":
-        return status | {"imageID": "", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
-    status["imageID"] = f"{_repository(image)}@{digest_for(image)}"
-    if mishap == "crash_loop":
-        restarts = 1 + int(failing / _RESTART_EVERY)
-        waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
-        return status | {"restartCount": restarts, "state": waiting}
-    return status | {"state": {"running": {}}}
+def _share(item: Body) -> Share:
+    return Share(_wanted(item), _sum([item], "availableReplicas"))
 
 
-def _repository(image: str) -> str:
-    return re.sub(r"(:[^/:@]+)?(@.*)?$", "", image)
+def _wanted(item: Body) -> int:
+    return int(item["spec"]["replicas"])
 
 
-def _condition(kind: str, *, on: bool, reason: str = "") -> Body:
-    condition = {"type": kind, "status": "True" if on else "False"}
-    return condition | ({"reason": reason} if reason else {})
+def _held(item: Body) -> timedelta:
+    return timedelta(seconds=item["spec"].get("minReadySeconds", 0))
 
 
-def _owner(kind: str, body: Body) -> Body:
-    metadata = body["metadata"]
-    version = "apps/v1"
-    return {
-        "apiVersion": version,
-        "kind": kind,
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "controller": True,
-    }
+def _sum(sets: list[Body], name: str) -> int:
+    return sum(int((item.get("status") or {}).get(name, 0)) for item in sets)
 
 
 def _revision(item: Body) -> int:

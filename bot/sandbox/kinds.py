@@ -20,6 +20,7 @@ def served_kinds() -> list[Kind]:
         Kind("", ("v1",), "pods", "Pod", status_apart=True),
         Kind("", ("v1",), "services", "Service", status_apart=True),
         Kind("", ("v1",), "serviceaccounts", "ServiceAccount"),
+        Kind("discovery.k8s.io", ("v1",), "endpointslices", "EndpointSlice"),
         Kind(
             "apps", ("v1",), "deployments", "Deployment", counts_generations=True, status_apart=True
         ),

@@ -12,6 +12,7 @@ export function wireMesh(send) {
   $("break").addEventListener("click", () => act("break"));
   $("heal").addEventListener("click", () => act("heal"));
   for (const name of ["metrics_down", "slack_down"]) $(name).addEventListener("change", (e) => act(name, e.target.checked));
+  $("services").addEventListener("change", (e) => act("service", e.target.value));
   $("speed").addEventListener("change", (e) => act("speed", Number(e.target.value)));
   for (const name of ["errors", "latency"]) wireSlider($(name), (value) => act(name, value));
 }
@@ -27,6 +28,7 @@ export function drawMesh({ panel, slack_down: slackDown }) {
   $("with-mesh").hidden = !panel;
   if (!panel) return;
   $("service").textContent = panel.service;
+  drawServices(panel);
   drawBar(panel.lanes);
   const lanes = $("lanes");
   const key = JSON.stringify(panel.lanes);
@@ -38,6 +40,13 @@ export function drawMesh({ panel, slack_down: slackDown }) {
   drawClock(panel);
 }
 
+function drawServices({ service, services }) {
+  const select = $("services");
+  select.hidden = services.length < 2;
+  if (select.options.length !== services.length) select.replaceChildren(...services.map((name) => el("option", { value: name }, name)));
+  if (document.activeElement !== select) select.value = service;
+}
+
 function label(name, value) {
   $(`${name}-out`).textContent = name === "errors" ? percent(value) : `${Math.round(value)} ms`;
   $(name).setAttribute("aria-valuetext", $(`${name}-out`).textContent);
@@ -45,7 +54,7 @@ function label(name, value) {
 
 function drawBar(lanes) {
   const [stable, canary] = lanes;
-  $("bar").setAttribute("aria-label", `Traffic: ${percent(stable.weight)} stable, ${percent(canary.weight)} canary`);
+  $("bar").setAttribute("aria-label", `Traffic: ${percent(stable.weight)} ${stable.name}, ${percent(canary.weight)} ${canary.name}`);
   $("bar").querySelector(".stable").style.flexBasis = `${stable.weight}%`;
   $("bar").querySelector(".canary").style.flexBasis = `${canary.weight}%`;
 }
@@ -54,7 +63,7 @@ function laneNode(lane) {
   const pods = Array.from({ length: lane.pods }, (_, at) => el("i", { className: at < lane.ready ? "ready" : "" }));
   const rows = [["pods", `${lane.ready} of ${lane.pods}`], ["errors", lane.error_rate === null ? "—" : percent(lane.error_rate)], ["p95", lane.latency_p95 === null ? "—" : `${Math.round(lane.latency_p95)} ms`]];
   return el("div", { className: `lane ${lane.lane}` },
-    el("div", { className: "name" }, lane.lane),
+    el("div", { className: "name" }, lane.name),
     el("div", { className: "version", title: lane.version }, lane.version || "—"),
     el("div", { className: "weight" }, percent(lane.weight)),
     el("div", { className: "pods", ariaHidden: "true" }, ...pods),

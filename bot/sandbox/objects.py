@@ -167,6 +167,18 @@ def parse_selector(text: str) -> list[Callable[[Mapping[str, str]], bool]]:
     return [_requirement(part) for part in parts]
 
 
+def owned_by(version: str, kind: str, owner: Mapping[str, Any]) -> Body:
+    """Return the reference that makes `owner` the controller of an object."""
+    metadata = owner["metadata"]
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+    }
+
+
 def stamp(at: datetime) -> str:
     """Return a time as Kubernetes writes it: UTC, whole seconds."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,11 +1,22 @@
-"""One service of the ORION platform as Kubernetes objects: a stable/canary pair behind an Istio VirtualService.
+"""Services of the ORION platform as Kubernetes objects, one function for each way in which its guides run them.
 
-Pure. The two lanes are told apart by the label `track`, as in the platform's own canary guide.
+A stable/canary pair behind an Istio VirtualService (told apart by the label `track`), a blue/green pair behind a
+Service (by `version`), and a single Deployment.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 Body = dict[str, Any]
+
+
+class Shelf(Protocol):
+    """Where objects are put, as far as these functions care."""
+
+    def put(self, obj: Mapping[str, Any], /) -> None:
+        """Create an object, or replace it."""
+        ...
+
 
 _ISTIO = "networking.istio.io/v1"
 
@@ -13,13 +24,75 @@ _ISTIO = "networking.istio.io/v1"
 def orion_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
     """Return namespace, Deployments, Service, DestinationRule and VirtualService (route `primary`, 100/0)."""
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-        _deployment(service, namespace, "stable", image, replicas),
-        _deployment(service, namespace, "canary", image, 0),
-        _object("v1", "Service", service, namespace, _service_spec(service)),
-        _object(_ISTIO, "DestinationRule", service, namespace, _rule_spec(service)),
-        _object(_ISTIO, "VirtualService", service, namespace, _virtual_service_spec(service)),
+        _namespace(namespace),
+        _lane(service, namespace, {"track": "stable"}, image, replicas),
+        _lane(service, namespace, {"track": "canary"}, image, 0),
+        _object("v1", "Service", service, namespace, _service_spec({"app": service})),
+        *_mesh(service, namespace, "track", ("stable", "canary")),
     ]
+
+
+def colours_objects(
+    service: str, namespace: str, image: str, replicas: int, *, mesh: bool = False
+) -> list[Body]:
+    """Return namespace, Deployments `-blue` and `-green`, and what sends traffic to blue.
+
+    That is the Service, which selects `version: blue`, and its preview, which selects `version: green`; with `mesh` the
+    Service selects both, and a VirtualService splits at 100/0.
+    """
+    labels = {"app": service}
+    live = labels if mesh else labels | {"version": "blue"}
+    preview = _service_spec(labels | {"version": "green"})
+    return [
+        _namespace(namespace),
+        _lane(service, namespace, {"version": "blue"}, image, replicas),
+        _lane(service, namespace, {"version": "green"}, image, 0),
+        _object("v1", "Service", service, namespace, _service_spec(live)),
+        _object("v1", "Service", f"{service}-preview", namespace, preview),
+        *(_mesh(service, namespace, "version", ("blue", "green")) if mesh else []),
+    ]
+
+
+def fleet_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return namespace, one Deployment of the service's own name, and its Service."""
+    labels = {"app": service}
+    return [
+        _namespace(namespace),
+        _deployment(service, service, namespace, labels, image, replicas),
+        _object("v1", "Service", service, namespace, _service_spec(labels)),
+    ]
+
+
+def colours(
+    cluster: Shelf,
+    service: str = "cart",
+    namespace: str = "orion",
+    version: str = "v1.0.0",
+    replicas: int = 4,
+    repository: str = "ghcr.io/orion/cart",
+    *,
+    mesh: bool = False,
+) -> None:
+    """Put a service with a blue and a green Deployment into a cluster; blue is live, green has no pods."""
+    for obj in colours_objects(service, namespace, f"{repository}:{version}", replicas, mesh=mesh):
+        cluster.put(obj)
+
+
+def fleet(
+    cluster: Shelf,
+    service: str = "search",
+    namespace: str = "orion",
+    version: str = "v1.0.0",
+    replicas: int = 10,
+    repository: str = "ghcr.io/orion/search",
+) -> None:
+    """Put a service with a single Deployment into a cluster."""
+    for obj in fleet_objects(service, namespace, f"{repository}:{version}", replicas):
+        cluster.put(obj)
+
+
+def _namespace(name: str) -> Body:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def _object(version: str, kind: str, name: str, namespace: str, spec: Body) -> Body:
@@ -27,8 +100,15 @@ def _object(version: str, kind: str, name: str, namespace: str, spec: Body) -> B
     return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def _deployment(service: str, namespace: str, track: str, image: str, replicas: int) -> Body:
-    labels = {"app": service, "track": track}
+def _lane(service: str, namespace: str, lane: dict[str, str], image: str, replicas: int) -> Body:
+    (suffix,) = lane.values()
+    labels = {"app": service, **lane}
+    return _deployment(f"{service}-{suffix}", service, namespace, labels, image, replicas)
+
+
+def _deployment(
+    name: str, service: str, namespace: str, labels: dict[str, str], image: str, replicas: int
+) -> Body:
     spec = {
         "replicas": replicas,
         "selector": {"matchLabels": labels},
@@ -37,21 +117,23 @@ def _deployment(service: str, namespace: str, track: str, image: str, replicas: 
             "spec": {"containers": [{"name": service, "image": image}]},
         },
     }
-    return _object("apps/v1", "Deployment", f"{service}-{track}", namespace, spec)
+    return _object("apps/v1", "Deployment", name, namespace, spec)
 
 
-def _service_spec(service: str) -> Body:
-    return {"selector": {"app": service}, "ports": [{"name": "http", "port": 80}]}
+def _service_spec(selector: dict[str, str]) -> Body:
+    return {"selector": selector, "ports": [{"name": "http", "port": 80}]}
 
 
-def _rule_spec(service: str) -> Body:
-    subsets = [{"name": track, "labels": {"track": track}} for track in ("stable", "canary")]
-    return {"host": service, "subsets": subsets}
-
-
-def _virtual_service_spec(service: str) -> Body:
+def _mesh(service: str, namespace: str, key: str, lanes: Sequence[str]) -> list[Body]:
+    """Return DestinationRule and VirtualService; the first lane has all of the traffic."""
+    subsets = [{"name": lane, "labels": {key: lane}} for lane in lanes]
     route = [
-        {"destination": {"host": service, "subset": track}, "weight": weight}
-        for track, weight in (("stable", 100), ("canary", 0))
+        {"destination": {"host": service, "subset": lane}, "weight": weight}
+        for lane, weight in zip(lanes, (100, 0), strict=True)
     ]
-    return {"hosts": [service], "http": [{"name": "primary", "route": route}]}
+    rule = {"host": service, "subsets": subsets}
+    virtual_service = {"hosts": [service], "http": [{"name": "primary", "route": route}]}
+    return [
+        _object(_ISTIO, "DestinationRule", service, namespace, rule),
+        _object(_ISTIO, "VirtualService", service, namespace, virtual_service),
+    ]

@@ -4,6 +4,7 @@
 import { blockNode, el, mrkdwn, setNames } from "/blocks.js";
 import { drawMesh, wireMesh } from "/mesh.js";
 import { drawForm } from "/form.js";
+import { wireIdeas } from "/ideas.js";
 
 const POLL_MS = 500;
 const SHOWN_REPLIES = 4;
@@ -237,11 +238,17 @@ function foot(m) {
 
 function emptyNode() {
   const example = el("button", { type: "button" }, "/deploy checkout v2");
-  example.addEventListener("click", () => { $("text").value = "/deploy checkout v2"; $("text").focus(); });
+  example.addEventListener("click", () => fill("/deploy checkout v2"));
   return el("li", { className: "empty" },
     el("h2", {}, "Nothing has been said here yet"),
     el("p", {}, "Ask for a new version as the requester, then switch to an approver and press the buttons. Break the canary and watch the traffic go home."),
     example);
+}
+
+function fill(line) {
+  $("text").value = line;
+  grow();
+  $("text").focus();
 }
 
 function reply(ts) {
@@ -287,6 +294,7 @@ $("text").addEventListener("input", grow);
 $("stop-replying").addEventListener("click", () => reply(""));
 reply("");
 wireMesh(send);
+wireIdeas(() => here.state?.panel?.services ?? [], fill);
 if (matchMedia("(max-width: 800px)").matches) document.querySelector("#mesh details").open = false;
 
 async function run() {

@@ -22,6 +22,7 @@ _RESOURCES = {
     "blocks.js": "text/javascript",
     "mesh.js": "text/javascript",
     "form.js": "text/javascript",
+    "ideas.js": "text/javascript",
 }
 Value = float | bool | str | None
 
@@ -30,14 +31,17 @@ class Panel(Protocol):
     """The mesh beside the chat, as the page shows it.
 
     `state()` returns a JSON object with the keys
-    `service` (name) · `time` (the sandbox clock, ISO 8601 with offset) · `speed` (factor) · `metrics_down` (flag) ·
+    `service` (the one shown) · `services` (the names of all) ·
+    `time` (the sandbox clock, ISO 8601 with offset) · `speed` (factor) · `metrics_down` (flag) ·
     `broken` (whether *Break the canary* was pressed and not healed) ·
     `errors` (percent) and `latency` (ms): where the two sliders of the canary stand ·
-    `lanes`: two objects, stable first, with `lane` (`stable` or `canary`), `version` (`""` for an empty lane),
-    `weight` (percent), `ready` and `pods` (counts), `error_rate` (percent or null), `latency_p95` (ms or null).
+    `lanes`: two objects, stable first, with `lane` (`stable` or `canary`), `name` (what it is called here),
+    `version` (`""` for an empty lane), `weight` (percent), `ready` and `pods` (counts),
+    `error_rate` (percent or null), `latency_p95` (ms or null).
 
     `act(name, value)` does one of `errors` (percent) · `latency` (ms) · `break` · `heal` · `speed` (factor) ·
-    `metrics_down` (flag); it raises `ValueError` with a sentence for anything else. *Slack down* is the workspace's.
+    `metrics_down` (flag) · `service` (the name of the one to show); it raises `ValueError` with a sentence for anything
+    else. *Slack down* is the workspace's.
     """
 
     def state(self) -> dict[str, Any]:

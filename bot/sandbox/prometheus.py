@@ -1,21 +1,26 @@
 """A stand-in Prometheus for the sandbox: real HTTP in front of the simulated traffic.
 
 The one rule: it understands exactly the queries that the `istio` template renders, because it renders the same ones and
-compares; anything else is refused as Prometheus refuses what it cannot parse.
+compares, and custom queries for one metric that was set by hand, `revenue{workload="checkout-canary"}`; anything else
+is refused as Prometheus refuses what it cannot parse.
 """
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from aiohttp import web
 
 from bot.sandbox.traffic import SimulatedTraffic
 from integrations.base import Lane
-from integrations.metrics.templates import Question, render
+from integrations.metrics.templates import Lanes, Question, render
 
 _WINDOW = re.compile(r"\[(\d{1,7})s\]")
+_OWN = re.compile(
+    r"(?:(?:sum|avg|min|max)\()?(?P<metric>[a-z_:][a-z0-9_:]*)\{(?P<labels>[^{}]*)\}\)?"
+)
+_QUOTED = re.compile(r"""["']([^"'\\]*)["']""")
 
 
 class SimulatedPrometheus:
@@ -58,20 +63,41 @@ class SimulatedPrometheus:
         window = int(found[1]) if (found := _WINDOW.search(text)) else 60
         if window < 1:
             return _bad_data()
-        questions = render("istio", self._traffic.lanes, window)
-        metric = next((name for name, question in questions.items() if question.text == text), None)
-        if metric is None:
+        for lanes in self._ways_round():
+            questions = render("istio", lanes, window)
+            metric = next((name for name, q in questions.items() if q.text == text), None)
+            if metric is not None:
+                return self._answer(
+                    questions[metric], self._traffic.numbers(window).get(metric, {})
+                )
+        return self._own(text)
+
+    def _ways_round(self) -> tuple[Lanes, ...]:
+        """Return the lanes in both orders: of two colours either may be the stable one."""
+        lanes = self._traffic.lanes
+        if not lanes.stable:
+            return (lanes,)
+        return lanes, Lanes(lanes.namespace, lanes.canary, lanes.stable)
+
+    def _own(self, text: str) -> web.Response:
+        """Answer a custom query: its metric was set by hand, and one of its labels names a workload or a version."""
+        found = _OWN.fullmatch(text.strip())
+        if found is None:
             return _bad_data()
-        return self._answer(questions[metric], self._traffic.numbers(window).get(metric, {}))
+        values = self._traffic.figure(found["metric"], _QUOTED.findall(found["labels"]))
+        return _bad_data() if values is None else self._vector([({}, value) for value in values])
 
     def _answer(self, question: Question, values: Mapping[Lane, float]) -> web.Response:
+        workload = self._traffic.lanes.workload
+        return self._vector(
+            [({question.label: workload(lane)}, value) for lane, value in values.items()]
+        )
+
+    def _vector(self, rows: Sequence[tuple[Mapping[str, str], float]]) -> web.Response:
         now = self._clock().timestamp()
         result = [
-            {
-                "metric": {question.label: self._traffic.lanes.workload(lane)},
-                "value": [now, "NaN" if math.isnan(value) else repr(value)],
-            }
-            for lane, value in values.items()
+            {"metric": labels, "value": [now, "NaN" if math.isnan(value) else repr(value)]}
+            for labels, value in rows
         ]
         return web.json_response(
             {"status": "success", "data": {"resultType": "vector", "result": result}}
@@ -79,7 +105,9 @@ class SimulatedPrometheus:
 
 
 def _bad_data() -> web.Response:
-    error = "this is the sandbox: it only knows the queries of the istio template"
+    error = (
+        "this is the sandbox: it knows the queries of the istio template, and metrics that were set"
+    )
     return web.json_response(
         {"status": "error", "errorType": "bad_data", "error": error}, status=400
     )

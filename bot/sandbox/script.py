@@ -5,6 +5,7 @@ Dana: /deploy checkout v2          someone types
 Ana: press Promote                 someone presses the newest button that begins so (waits for it)
 break | heal                       the big buttons of the page
 errors 12                          a slider
+service cart                       which service the buttons and sliders are about
 expect rolled back                 waits until a message shows these words
 ```
 """
@@ -57,6 +58,8 @@ async def _line(line: str, workspace: Workspace, panel: Panel, channel: str) -> 
             await panel.act(word, None)
         case "errors" | "latency" | "speed":
             await panel.act(word, float(rest))
+        case "service":
+            await panel.act(word, rest.strip())
         case "expect":
             await _expect(workspace, rest.strip(), channel)
         case _:

@@ -1,5 +1,7 @@
 """The metrics half of the sandbox's mesh: how many requests each lane answered, how well and how fast.
 
+Which lane gets them is in `bot.sandbox.ways`.
+
 The one rule: numbers follow from the cluster. Between two ticks the world is taken to be as the earlier one found it;
 the sandbox ticks after every write and before every question, so a window that spans a weight change comes out right.
 """
@@ -10,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import NormalDist
-from typing import Any, Protocol
 
-from integrations.base import Lane, version_of
-from integrations.metrics.templates import Lanes
+from bot.sandbox.ways import Objects, Ways
+from integrations.base import Lane
+from integrations.metrics.templates import CALLERS_FRESHNESS, Lanes
 
 _BASE_ERRORS = 0.2
 _BASE_P95_MS = 120.0
@@ -24,14 +26,6 @@ _NORMAL = NormalDist()
 
 _MOST_STRETCHES = 4096
 _WOBBLE_S = 15
-
-
-class Objects(Protocol):
-    """A cluster as far as traffic depends on it."""
-
-    def object(self, plural: str, namespace: str, name: str, /) -> dict[str, Any] | None:
-        """Return the object as it is now, `None` when there is none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,10 @@ class _Stretch:
 
 
 class SimulatedTraffic:
-    """The requests to one service with lanes `<service>-stable` and `<service>-canary`. Sliders go by version."""
+    """The requests to one service. Sliders go by version.
+
+    Its lanes are `<service>-stable` and `<service>-canary` unless other workloads are given: two colours, or one alone.
+    """
 
     def __init__(
         self,
@@ -71,17 +68,18 @@ class SimulatedTraffic:
         *,
         service: str,
         namespace: str,
+        lanes: Lanes | None = None,
         rps: float = 200.0,
         seed: int = 1,
     ) -> None:
-        self.lanes = Lanes(namespace, f"{service}-stable", f"{service}-canary")
-        self._cluster = cluster
+        self.lanes = lanes or Lanes(namespace, f"{service}-stable", f"{service}-canary")
+        self._ways = Ways(cluster, service, self.lanes)
         self._clock = clock
-        self._service = service
         self._rps = rps
         self._seed = seed
         self._errors: dict[str, float] = {}
         self._latency: dict[str, float] = {}
+        self._figures: dict[str, dict[str, float]] = {}
         self._served: set[Lane] = set()
         self._stretches: list[_Stretch] = []
         self._since = clock()
@@ -125,6 +123,36 @@ class SimulatedTraffic:
         self._rps = rps
         self._flows = self._sample()
 
+    def set_audience(self, percent: float) -> None:
+        """Let `percent` of all requests be such that an audience of the canary matches, where it has one."""
+        if not 0 <= percent <= 100:
+            raise ValueError(f"an audience is 0 to 100 percent, not {percent}")
+        self.tick()
+        self._ways.audience = percent / 100
+        self._flows = self._sample()
+
+    def set_figure(self, metric: str, version: str, value: float) -> None:
+        """Let a metric of `version` be `value` from now on, whatever the window.
+
+        For `latency_avg`, `connection_failures`, `circuit_breaker_trips`, `cpu` and `memory`; any other name is one of
+        the team's own, which a custom query like `revenue{workload="$workload"}` reads.
+        """
+        if not math.isfinite(value):
+            raise ValueError(f"a metric is a number, not {value}")
+        self._figures.setdefault(metric, {})[version] = value
+
+    def figure(self, metric: str, words: Iterable[str]) -> list[float] | None:
+        """Return a metric of the team's own for the first lane whose workload or version is among `words`.
+
+        No number where that version has none; None for a name that nobody has set, or when no lane is named.
+        """
+        self.tick()
+        known, named = self._figures.get(metric), set(words)
+        for lane, flow in self._flows.items():
+            if known is not None and named & {self.lanes.workload(lane), flow.version}:
+                return [known[flow.version]] if flow.version in known else []
+        return None
+
     def tick(self) -> None:
         """Close the stretch that ends now, and look at the world again."""
         now = self._clock()
@@ -143,44 +171,32 @@ class SimulatedTraffic:
         del self._stretches[:-_MOST_STRETCHES]
 
     def _sample(self) -> dict[Lane, Flow]:
-        share = self._canary_share()
-        return {
-            Lane.STABLE: self._flow(Lane.STABLE, 1 - share),
-            Lane.CANARY: self._flow(Lane.CANARY, share),
-        }
-
-    def _canary_share(self) -> float:
-        virtual_service = self._cluster.object(
-            "virtualservices", self.lanes.namespace, self._service
-        )
-        return canary_share(virtual_service or {})
+        return {lane: self._flow(lane, share) for lane, share in self._ways.shares().items()}
 
     def _flow(self, lane: Lane, share: float) -> Flow:
-        deployment = (
-            self._cluster.object("deployments", self.lanes.namespace, self.lanes.workload(lane))
-            or {}
-        )
-        version = _version(deployment)
-        ready = int(deployment.get("status", {}).get("readyReplicas") or 0)
+        crew = self._ways.crew(lane)
+        ready = sum(crew.ready.values())
+        # Without a pod nobody is served; the panel still shows what the version would be like.
+        parts = [(n, version) for version, n in crew.ready.items() if n] or [(1, crew.version)]
         return Flow(
-            version=version,
+            version=crew.version,
             ready=ready,
             weight=100 * share,
             # Requests to a lane without pods fail in the caller's proxy: no pod of the lane ever counts them.
             rps=self._rps * share if ready else 0.0,
-            errors=self.errors(version),
-            p95=self.latency(version),
+            errors=_mean([(pods, self.errors(version)) for pods, version in parts]),
+            p95=slowness([(pods, self.latency(version)) for pods, version in parts]),
         )
 
     def numbers(self, window: int) -> dict[str, dict[Lane, float]]:
         """Return every metric of `integrations.base.Snapshot` over the last `window` seconds, by lane.
 
-        An absent lane has no such series; NaN is what Prometheus computes for a lane without requests. `freshness` is
-        the age of the newest sample, in seconds.
+        An absent lane has no such series; NaN is what Prometheus computes for a lane without requests. `freshness` and
+        `callers_freshness` are the ages of the newest samples, in seconds.
         """
         self.tick()
         found: dict[str, dict[Lane, float]] = {}
-        for lane in Lane:
+        for lane in self._flows:
             for metric, value in self._lane_numbers(lane, window):
                 found.setdefault(metric, {})[lane] = value
         return found
@@ -189,13 +205,22 @@ class SimulatedTraffic:
         flow = self._flows[lane]
         if flow.ready:
             load = flow.rps / flow.ready
-            yield "cpu", min(95.0, 12 + load / 2) * self._wobble("cpu", lane)
-            yield "memory", min(95.0, 45 + load / 20) * self._wobble("memory", lane)
+            cpu = min(95.0, 12 + load / 2) * self._wobble("cpu", lane)
+            memory = min(95.0, 45 + load / 20) * self._wobble("memory", lane)
+            yield "cpu", self._set("cpu", flow.version, cpu)
+            yield "memory", self._set("memory", flow.version, memory)
         if lane not in self._served:
             return
         if flow.ready:
             yield "freshness", 5.0
+        yield CALLERS_FRESHNESS, 5.0
+        for metric in ("connection_failures", "circuit_breaker_trips"):
+            yield metric, self._set(metric, flow.version, 0.0)
         yield from self._request_numbers(lane, window)
+
+    def _set(self, metric: str, version: str, value: float) -> float:
+        """Return what was set for a version, else `value`."""
+        return self._figures.get(metric, {}).get(version, value)
 
     def _request_numbers(self, lane: Lane, window: int) -> Iterable[tuple[str, float]]:
         cut = self._since - timedelta(seconds=window)
@@ -207,6 +232,8 @@ class SimulatedTraffic:
         yield "error_rate", errors
         yield "success_rate", 100 - errors
         shares = [(count, flow.p95) for count, flow in parts if count]
+        average = mean(shares) * self._wobble("latency", lane)
+        yield "latency_avg", self._set("latency_avg", self._flows[lane].version, average)
         for percentile in (50, 95, 99):
             slowness = quantile(percentile / 100, shares) * self._wobble("latency", lane)
             yield f"latency_p{percentile}", slowness
@@ -224,27 +251,23 @@ class SimulatedTraffic:
         return random.Random(f"{self._seed}/{what}/{lane}/{moment}").uniform(0.97, 1.03)  # noqa: S311 - no secret
 
 
-def canary_share(virtual_service: Mapping[str, Any]) -> float:
-    """Return the part of the traffic, 0 to 1, that the first split between stable and canary gives to the canary."""
-    for route in virtual_service.get("spec", {}).get("http", ()):
-        weights = {_lane(part): float(part.get("weight") or 0) for part in route.get("route", ())}
-        if {Lane.STABLE, Lane.CANARY} <= weights.keys():
-            total = sum(weights.values())
-            return weights[Lane.CANARY] / total if total else 0.0
-    return 0.0
+def slowness(shares: Sequence[tuple[float, float]]) -> float:
+    """Return the p95 of a mixture, exactly where nothing is mixed."""
+    return shares[0][1] if len(shares) == 1 else quantile(0.95, shares)
 
 
-def _lane(part: Mapping[str, Any]) -> Lane | None:
-    destination = part.get("destination", {})
-    name = destination.get("subset") or destination.get("host", "")
-    return next((lane for lane in Lane if name == lane or name.endswith(f"-{lane}")), None)
+def mean(shares: Sequence[tuple[float, float]]) -> float:
+    """Return the mean in ms of requests that are a mixture, as in `quantile`. NaN for none."""
+    return _mean([(count, _median(p95) * math.exp(_SPREAD**2 / 2)) for count, p95 in shares])
 
 
-def _version(deployment: Mapping[str, Any]) -> str:
-    containers = (
-        deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ())
-    )
-    return version_of(containers[0].get("image", "")) if containers else ""
+def _mean(parts: Sequence[tuple[float, float]]) -> float:
+    total = sum(count for count, _ in parts)
+    return sum(count * value for count, value in parts) / total if total else math.nan
+
+
+def _median(p95: float) -> float:
+    return p95 / math.exp(_NORMAL.inv_cdf(0.95) * _SPREAD)
 
 
 def quantile(q: float, shares: Sequence[tuple[float, float]]) -> float:
@@ -252,7 +275,7 @@ def quantile(q: float, shares: Sequence[tuple[float, float]]) -> float:
     total = sum(count for count, _ in shares)
     if not total:
         return math.nan
-    medians = [(count, math.log(p95) - _NORMAL.inv_cdf(0.95) * _SPREAD) for count, p95 in shares]
+    medians = [(count, math.log(_median(p95))) for count, p95 in shares]
     low, high = min(m for _, m in medians) - 4 * _SPREAD, max(m for _, m in medians) + 4 * _SPREAD
     for _ in range(40):
         middle = (low + high) / 2

@@ -22,19 +22,24 @@ from bot.settings.values import (
     EVENTS,
     About,
     AlertBlock,
-    CanaryBlock,
     ClusterBlock,
     Config,
-    DeploymentPair,
     EnvironmentBlock,
     FreezeWindow,
-    IstioTraffic,
     MetricsBlock,
     Service,
     SlackBlock,
     TargetBlock,
     TargetMetrics,
     UnknownNameError,
+)
+from bot.settings.ways import CanaryBlock
+from bot.settings.workloads import (
+    DeploymentColours,
+    DeploymentPair,
+    IstioTraffic,
+    ServiceSelectorTraffic,
+    SingleDeployment,
 )
 
 __all__ = [
@@ -46,6 +51,7 @@ __all__ = [
     "ClusterBlock",
     "Config",
     "ConfigError",
+    "DeploymentColours",
     "DeploymentPair",
     "EnvironmentBlock",
     "FreezeWindow",
@@ -55,8 +61,10 @@ __all__ = [
     "Problem",
     "Secret",
     "Service",
+    "ServiceSelectorTraffic",
     "Settings",
     "SettingsError",
+    "SingleDeployment",
     "SlackBlock",
     "TargetBlock",
     "TargetMetrics",

@@ -73,14 +73,15 @@ class Block(BaseModel):
                     f"{shown(key)} is unknown here{did_you_mean(key, known)}. Known keys: {', '.join(known)}.",
                 )
             case "model_type" | "dict_type" | "tuple_type" as kind:
-                return _wrong_shape(
+                return wrong_shape(
                     detail["input"], "a list" if kind == "tuple_type" else "a block of keys"
                 )
             case code:
                 return refuse(code, detail["msg"])
 
 
-def _wrong_shape(value: Any, wanted: str) -> PydanticCustomError:
+def wrong_shape(value: Any, wanted: str) -> PydanticCustomError:
+    """Return the refusal of a value that is no block or no list where one is wanted."""
     if isinstance(value, Scalar) and value.kind in {"nothing", "refused"}:
         return not_single(value)
     return refuse("wrong_type", f"This takes {wanted}, but here is {found(value)}.")
@@ -88,21 +89,22 @@ def _wrong_shape(value: Any, wanted: str) -> PydanticCustomError:
 
 def by_kind(known: Mapping[str, type[Block]]) -> PlainValidator:
     """Return the validator of a block whose key `kind` says which keys it has."""
+    return PlainValidator(lambda value: read_by_kind(value, known))
 
-    def read(value: Any) -> Any:
-        if type(value) in known.values():
-            return value
-        if not isinstance(value, dict):
-            raise _wrong_shape(value, "a block of keys")
+
+def read_by_kind(value: Any, known: Mapping[str, type[Block]]) -> Any:
+    """Return the block that the key `kind` names."""
+    if type(value) in known.values():
+        return value
+    if not isinstance(value, dict):
+        raise wrong_shape(value, "a block of keys")
+    if "kind" not in value:
         kinds = ", ".join(known)
-        if "kind" not in value:
-            raise refuse_at(
-                ("kind", "missing_key", f"The key kind is missing here: add one of {kinds}.")
-            )
-        kind = _kind(value["kind"], known)
-        return known[kind].model_validate({**value, "kind": kind})
-
-    return PlainValidator(read)
+        raise refuse_at(
+            ("kind", "missing_key", f"The key kind is missing here: add one of {kinds}.")
+        )
+    kind = _kind(value["kind"], known)
+    return known[kind].model_validate({**value, "kind": kind})
 
 
 def _kind(value: Any, known: Mapping[str, type[Block]]) -> str:

@@ -1,32 +1,20 @@
-"""The block `checks` of a target: limits on metrics, read into `strategies.plan.Check`.
+"""The block `checks` of a target: limits on metrics and named sets of them, read into `strategies.plan.Check`.
 
 Pure. A check that could never fail, or always does, is a mistake and is refused.
 """
 
+from itertools import chain
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import PlainValidator, model_validator
+from pydantic import PlainValidator, TypeAdapter, model_validator
 
-from bot.settings.block import Block
+from bot.settings.block import Block, wrong_shape
+from bot.settings.document import Scalar
 from bot.settings.fields import choice, number, refuse_at, whole
+from bot.settings.metrics import KNOWN_METRICS, PERCENT_METRICS, unknown_metric
 from bot.settings.names import MetricName, RawText
-from bot.settings.scalars import did_you_mean, shown
 from strategies.plan import Check
 
-KNOWN_METRICS = (
-    "error_rate",
-    "success_rate",
-    "latency_p50",
-    "latency_p95",
-    "latency_p99",
-    "rps",
-    "cpu",
-    "memory",
-    "requests",
-)
-"""The metrics that every source knows; another name needs a `query`."""
-
-PERCENT_METRICS = frozenset({"error_rate", "success_rate", "cpu", "memory"})
 BOUNDS = ("above", "below", "above_baseline", "times_baseline")
 
 _LARGEST = 1e15
@@ -60,12 +48,7 @@ class CheckBlock(Block):
     def _metric_faults(self) -> list[_Fault]:
         if self.metric in KNOWN_METRICS or self.query is not None:
             return []
-        hint = did_you_mean(self.metric, KNOWN_METRICS)
-        sentence = (
-            f"{shown(self.metric)} is no built-in metric{hint}: give it a query, "
-            f"or take one of {', '.join(KNOWN_METRICS)}."
-        )
-        return [("metric", "unknown_metric", sentence)]
+        return [("metric", "unknown_metric", unknown_metric(self.metric))]
 
     def _bound_faults(self) -> list[_Fault]:
         given = [name for name in BOUNDS if getattr(self, name) is not None]
@@ -106,11 +89,74 @@ class CheckBlock(Block):
         return [(key, "bad_failures", sentence)]
 
 
-def _read_check(value: Any) -> Check:
+SETS: dict[str, tuple[Check, ...]] = {
+    "conservative": (
+        Check("error_rate", above=1),
+        Check("latency_p99", above=500),
+        Check("success_rate", below=99),
+    ),
+    "moderate": (
+        Check("error_rate", above=5),
+        Check("latency_p99", above=1000),
+        Check("success_rate", below=95),
+    ),
+    "mesh": (
+        Check("error_rate", above_baseline=5),
+        Check("latency_p95", times_baseline=1.5),
+        Check("connection_failures", above=10),
+        Check("circuit_breaker_trips", above=100),
+    ),
+    "functions": (
+        Check("error_rate", above=5),
+        Check("latency_p99", above=1000),
+        Check("success_rate", below=95),
+        Check("cold_start_rate", above=50, then="warn"),
+    ),
+    "orion": (
+        Check("error_rate", above=5),
+        Check("latency_p95", above=500, then="warn"),
+        Check("latency_p99", above=1000),
+        Check("success_rate", below=95),
+        Check("cpu", above=80, then="warn"),
+        Check("memory", above=80, then="warn"),
+    ),
+}
+"""Sets of checks that can be had by name."""
+
+_SET = choice(*SETS, code="unknown_preset")
+
+
+class PresetBlock(Block):
+    """A set of checks inside a list of checks, as written."""
+
+    preset: Annotated[str, _SET]
+
+
+_WORD: TypeAdapter[str] = TypeAdapter(Annotated[str, _SET])
+
+
+def _read_item(value: Any) -> tuple[Check, ...]:
     if isinstance(value, Check):
-        return value
-    return Check(**dict(CheckBlock.model_validate(value)))
+        return (value,)
+    if isinstance(value, dict) and "preset" in value:
+        return SETS[PresetBlock.model_validate(value).preset]
+    return (Check(**dict(CheckBlock.model_validate(value))),)
 
 
-CheckField = Annotated[Check, PlainValidator(_read_check)]
-"""A check with the type that strategies use; `CheckBlock` is only how it is written."""
+_ITEMS: TypeAdapter[tuple[tuple[Check, ...], ...]] = TypeAdapter(
+    tuple[Annotated[tuple[Check, ...], PlainValidator(_read_item)], ...]
+)
+
+
+def _read_checks(value: Any) -> tuple[Check, ...]:
+    match value:
+        case list() | tuple():
+            return tuple(chain.from_iterable(_ITEMS.validate_python(value)))
+        case Scalar(kind="text"):
+            return SETS[_WORD.validate_python(value)]
+        case _:
+            raise wrong_shape(value, "a list, or the name of a set of checks")
+
+
+Checks = Annotated[tuple[Check, ...], PlainValidator(_read_checks)]
+"""Checks with the type that strategies use; the blocks are only how they are written."""

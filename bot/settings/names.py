@@ -5,7 +5,7 @@ Pure. A text that could never be the name of the thing it stands for is refused 
 
 import functools
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator
@@ -128,6 +128,14 @@ Name = Annotated[str, _pattern(_LABEL, "bad_name", _NAME_SENTENCE)]
 ObjectName = Annotated[
     str, _pattern(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", "bad_name", _NAME_SENTENCE)
 ]
+LabelKey = Annotated[
+    str,
+    _pattern(
+        rf"(?:(?=.{{1,253}}/){_LABEL}(?:\.{_LABEL})*/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?",
+        "bad_name",
+        "is no label key such as version or app.kubernetes.io/version.",
+    ),
+]
 Image = Annotated[str, scalar(_image)]
 Url = Annotated[str, scalar(_url)]
 SecretText = Annotated[Secret, BeforeValidator(_secret)]
@@ -147,10 +155,7 @@ MetricName = Annotated[
 ]
 Timezone = Annotated[str, scalar(_timezone)]
 WeekTimeText = Annotated[WeekTime, scalar(scalars.parse_week_time)]
-Strategy = Annotated[
-    Literal["direct", "recreate", "canary", "blue-green", "rolling", "ab-test"],
-    scalar(scalars.parse_strategy),
-]
+Strategy = Annotated[str, scalar(scalars.parse_strategy)]
 ChannelId = Annotated[
     str, _pattern("[CG][A-Z0-9]{2,20}", "bad_id", f"is no channel id (C…), {_ID_SENTENCE}")
 ]

@@ -13,7 +13,15 @@ from bot.settings.problems import Mark, Problem
 from bot.settings.scalars import did_you_mean, shown
 from bot.settings.values import default_approvals
 
-_USUAL_ENVIRONMENTS = ("production", "staging", "test", "development")
+_USUAL_ENVIRONMENTS = (
+    "production",
+    "staging",
+    "stage",
+    "testing",
+    "test",
+    "development",
+    "dev",
+)
 
 
 def reference_problems(root: Node, file: str) -> list[Problem]:

@@ -1,57 +1,62 @@
 """The small words of configuration and commands: durations, percentages, steps, strategy names, times of the week.
 
 Pure: text in, value out, or a `ScalarError` that says what to write instead. Shared by `sluice.yaml` and the grammar,
-so that a word means the same in both.
+so that a word means the same in both; what the dialects share as well is in `strategies.scalars`.
 """
 
-import difflib
-import itertools
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-WEEK = 7 * 86_400
-"""The longest duration that is taken anywhere, in seconds."""
+from strategies import COMPILERS, known_strategies
+from strategies.installed import squashed
+from strategies.own import OTHER_NAMES
+from strategies.scalars import (
+    PRESETS,
+    WEEK,
+    ScalarError,
+    check_step,
+    checked_percent,
+    checked_steps,
+    complete_steps,
+    did_you_mean,
+    format_duration,
+    parse_batch,
+    parse_duration,
+    parse_percent,
+    parse_preset,
+    parse_steps,
+    shown,
+    suggestion,
+)
 
-PRESETS: dict[str, tuple[float, ...]] = {
-    "standard": (10.0, 50.0, 100.0),
-    "conservative": (5.0, 10.0, 25.0, 50.0, 100.0),
-    "aggressive": (25.0, 100.0),
-}
-"""Named traffic steps, in percent."""
+__all__ = [
+    "PRESETS",
+    "STRATEGIES",
+    "WEEK",
+    "ScalarError",
+    "WeekTime",
+    "check_step",
+    "checked_percent",
+    "checked_steps",
+    "complete_steps",
+    "did_you_mean",
+    "format_duration",
+    "parse_batch",
+    "parse_duration",
+    "parse_percent",
+    "parse_preset",
+    "parse_steps",
+    "parse_strategy",
+    "parse_week_time",
+    "shown",
+    "suggestion",
+]
 
-STRATEGIES = ("direct", "recreate", "canary", "blue-green", "rolling", "ab-test")
-"""The canonical strategy names."""
+STRATEGIES = tuple(COMPILERS)
+"""The names of our own strategies; installed packages may add others."""
 
-_STRATEGY_WORDS = {re.sub("[-_ ]", "", name): name for name in STRATEGIES} | {
-    "allatonce": "direct",
-    "abtesting": "ab-test",
-    "a/b": "ab-test",
-}
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-# Nine digits are more than a week of seconds: longer numbers never reach int().
-_COUNT = "([0-9]{1,9})"
-_SHORT = re.compile(
-    rf"(?:{_COUNT}d)?(?:{_COUNT}h)?(?:{_COUNT}m)?(?:{_COUNT}s)?", re.ASCII | re.IGNORECASE
-)
-_ISO = re.compile(
-    rf"P(?:{_COUNT}D)?(?:T(?=[0-9])(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}S)?)?",
-    re.ASCII | re.IGNORECASE,
-)
-_UNIT_SECONDS = (86_400, 3_600, 60, 1)
-_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
 _WEEK_TIME = re.compile(r"([a-z]{3,9}) +([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII | re.IGNORECASE)
-_DURATION_HINT = "write it like 30s, 5m, 2h, 1d or PT5M"
-
-
-class ScalarError(ValueError):
-    """A word that is not what it should be. `str()` is a sentence; `code` names it for machines."""
-
-    def __init__(self, sentence: str, *, code: str) -> None:
-        super().__init__(sentence)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,151 +69,17 @@ class WeekTime:
     minute: int
 
 
-def shown(text: str, limit: int = 60) -> str:
-    """Return foreign text in quotes, safe for one line of a message: clipped, without control characters."""
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return f'"{clean if len(clean) <= limit else clean[: limit - 1] + "…"}"'
-
-
-def suggestion(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that `word` was probably meant to be, if any."""
-    # Enough for every list of words a person writes, and a bound on the work for a hostile file.
-    by_lower = {name.lower(): name for name in itertools.islice(known, 200)}
-    close = difflib.get_close_matches(word[:100].lower(), by_lower, n=1, cutoff=0.7)
-    return by_lower[close[0]] if close else None
-
-
-def parse_duration(
-    text: str,
-    bare: Literal["minutes", "seconds", "refuse"],
-    *,
-    at_least: int = 1,
-    at_most: int = WEEK,
-) -> int:
-    """Return whole seconds from `30s 5m 2h 1d 1h30m PT5M`; `bare` says what a number without a unit means.
-
-    Raises `ScalarError`: `bad_duration`, `bare_number` or `out_of_range` (outside `at_least`..`at_most` seconds).
-    """
-    word = text.strip()
-    is_bare = re.fullmatch("[0-9]{1,9}", word, re.ASCII)
-    seconds = _bare_seconds(word, bare) if is_bare else _unit_seconds(word)
-    if not at_least <= seconds <= at_most:
-        bounds = f"from {format_duration(at_least)} to {format_duration(at_most)}"
-        raise ScalarError(
-            f"{shown(text)} is out of range: take a duration {bounds}.", code="out_of_range"
-        )
-    return seconds
-
-
-def _bare_seconds(word: str, bare: Literal["minutes", "seconds", "refuse"]) -> int:
-    if bare == "refuse":
-        raise ScalarError(
-            f"{shown(word)} has no unit, and minutes or seconds would be a guess: {_DURATION_HINT}.",
-            code="bare_number",
-        )
-    return int(word) * (60 if bare == "minutes" else 1)
-
-
-def _unit_seconds(word: str) -> int:
-    match = _SHORT.fullmatch(word) or _ISO.fullmatch(word)
-    if match is None or not any(match.groups()):
-        raise ScalarError(
-            f"{shown(word)} is not a duration: {_DURATION_HINT}.", code="bad_duration"
-        )
-    return sum(
-        int(count or 0) * unit for count, unit in zip(match.groups(), _UNIT_SECONDS, strict=True)
-    )
-
-
-def format_duration(seconds: int) -> str:
-    """Return `90` as `1m30s`: the shortest text that `parse_duration` reads back."""
-    parts = []
-    for unit, letter in zip(_UNIT_SECONDS, "dhms", strict=True):
-        count, seconds = divmod(seconds, unit)
-        if count:
-            parts.append(f"{count}{letter}")
-    return "".join(parts) or "0s"
-
-
-def parse_percent(text: str) -> float:
-    """Return percent from `5`, `5%` or `0.5%`. Raises `ScalarError`: `bad_percent` or `out_of_range`."""
-    word = text.strip().removesuffix("%").rstrip()
-    if not _DECIMAL.fullmatch(word):
-        raise ScalarError(
-            f"{shown(text)} is not a percentage: write it like 5 or 0.5.", code="bad_percent"
-        )
-    return checked_percent(float(word))
-
-
-def checked_percent(percent: float) -> float:
-    """Return `percent` when it lies in 0..100. Raises `ScalarError` `out_of_range`."""
-    if not 0 <= percent <= 100:
-        raise ScalarError(
-            f"{percent:g} is out of range: a percentage is from 0 to 100.", code="out_of_range"
-        )
-    return percent
-
-
-def parse_steps(text: str) -> tuple[float, ...]:
-    """Return the steps of a preset name or of `5,25,50`, `5/25/50`, `5%,25%`, in percent; the last is always 100.
-
-    Raises `ScalarError`: `unknown_preset`, `bad_percent`, `out_of_range` or `bad_steps`.
-    """
-    word = text.strip().lower()
-    if word[:1].isalpha():
-        return parse_preset(word)
-    return complete_steps(checked_steps([parse_percent(part) for part in re.split("[,/]", word)]))
-
-
-def parse_preset(text: str) -> tuple[float, ...]:
-    """Return the steps of a preset, in percent. Raises `ScalarError` `unknown_preset`."""
-    steps = PRESETS.get(text.strip().lower())
-    if steps is None:
-        raise ScalarError(
-            f"{shown(text)} is no preset of steps{did_you_mean(text, PRESETS)}: "
-            f"take {', '.join(PRESETS)}, or write percentages.",
-            code="unknown_preset",
-        )
-    return steps
-
-
-def checked_steps(steps: Sequence[float]) -> tuple[float, ...]:
-    """Return the steps when they rise strictly within 0 < step <= 100. Raises `ScalarError` `bad_steps`."""
-    if not steps:
-        raise ScalarError("There are no steps: name at least one percentage.", code="bad_steps")
-    for before, step in zip((0.0, *steps), steps, strict=False):
-        check_step(before, step)
-    return tuple(float(step) for step in steps)
-
-
-def check_step(before: float, step: float) -> None:
-    """Refuse a step outside of 0 < step <= 100, or one not above the step before it: `ScalarError` `bad_steps`."""
-    if not 0 < step <= 100:
-        raise ScalarError(
-            f"Step {step:g} is out of range: a step is more than 0 and at most 100 percent.",
-            code="bad_steps",
-        )
-    if step <= before:
-        raise ScalarError(
-            f"Step {step:g} does not rise above the {before:g} before it: each step is larger than the last.",
-            code="bad_steps",
-        )
-
-
-def complete_steps(steps: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the steps with a last step of 100."""
-    return steps if steps[-1] == 100 else (*steps, 100.0)
-
-
 def parse_strategy(text: str) -> str:
     """Return the canonical strategy name, read without regard to case, `-`, `_` or space.
 
     Raises `ScalarError` `unknown_strategy`.
     """
-    name = _STRATEGY_WORDS.get(re.sub("[-_ ]", "", text.lower()))
+    names = known_strategies()
+    known = {**{squashed(name): name for name in names}, **OTHER_NAMES}
+    name = known.get(squashed(text))
     if name is None:
         raise ScalarError(
-            f"{shown(text)} is no strategy{did_you_mean(text, STRATEGIES)}: take one of {', '.join(STRATEGIES)}.",
+            f"{shown(text)} is no strategy{did_you_mean(text, names)}: take one of {', '.join(names)}.",
             code="unknown_strategy",
         )
     return name
@@ -224,9 +95,3 @@ def parse_week_time(text: str) -> WeekTime:
             f'{shown(text)} is no time of the week: write it like "Fri 15:00".', code="bad_window"
         )
     return WeekTime(names[0], int(match.group(2)), int(match.group(3)))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean X?)` for the middle of a sentence, or nothing."""
-    close = suggestion(word, known)
-    return f" (did you mean {close}?)" if close else ""

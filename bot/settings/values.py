@@ -10,16 +10,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bot.settings.block import Block, by_kind
-from bot.settings.checks import CheckField
-from bot.settings.fields import Flag, Seconds, SecondsOrZero, choice, refuse, refuse_at, whole
-from bot.settings.lists import Soaks, Steps
+from bot.settings.checks import Checks
+from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
+from bot.settings.fitting import target_faults
+from bot.settings.metrics import with_queries
 from bot.settings.names import (
     Approver,
     ChannelId,
-    Image,
+    MetricName,
     Name,
-    ObjectName,
     PersonOrGroup,
+    RawText,
     Repository,
     SecretText,
     Strategy,
@@ -28,9 +29,26 @@ from bot.settings.names import (
     Url,
     WeekTimeText,
 )
-from bot.settings.scalars import PRESETS, complete_steps, did_you_mean, shown, suggestion
-
-_PRODUCTION = ("production", "prod")
+from bot.settings.scalars import did_you_mean, shown, suggestion
+from bot.settings.trials import MatchField, SmokeField
+from bot.settings.ways import (
+    AbTestBlock,
+    BlueGreenBlock,
+    CanaryBlock,
+    DirectBlock,
+    RecreateBlock,
+    RollingBlock,
+)
+from bot.settings.workloads import (
+    DeploymentColours,
+    DeploymentPair,
+    ServiceSelectorTraffic,
+    SingleDeployment,
+    TrafficField,
+    WorkloadField,
+)
+from strategies.cautions import PRODUCTION
+from strategies.fitting import Lanes, Weights
 
 EVENTS = (
     "rollout.scheduled",
@@ -121,38 +139,6 @@ class About(Block):
     repository: Repository | None = None
 
 
-class DeploymentPair(Block):
-    """Two Deployments of the same software, one per lane. Their names tell the lanes apart."""
-
-    kind: Literal["deployment"] = "deployment"
-    stable: ObjectName
-    canary: ObjectName
-    container: Name
-    image: Image
-    """The repository, without tag or digest."""
-
-    @model_validator(mode="after")
-    def _has_two_lanes(self) -> Self:
-        if self.stable == self.canary:
-            raise refuse_at(
-                (
-                    "canary",
-                    "same_workload",
-                    "Stable and canary are the same Deployment: name two different ones.",
-                )
-            )
-        return self
-
-
-class IstioTraffic(Block):
-    """A VirtualService that splits between the lanes."""
-
-    kind: Literal["istio"] = "istio"
-    virtual_service: ObjectName
-    route: Text | None = None
-    """The name of the http route; None: the only one that splits."""
-
-
 class TargetMetrics(Block):
     """Where the numbers of a target come from."""
 
@@ -162,50 +148,67 @@ class TargetMetrics(Block):
     ] = "istio"
 
 
-class CanaryBlock(Block):
-    """How a canary climbs."""
-
-    steps: Steps = PRESETS["standard"]
-    """Percent, rising; the last is always 100."""
-    soak: Soaks = (300,)
-    """Seconds: one value for all steps, or one per step (a last step of 100 that was added repeats the last one)."""
-    auto_promote: Flag = False
-    retention: SecondsOrZero = 0
-
-    @field_validator("soak", mode="after")
-    @classmethod
-    def _one_soak_per_step(cls, soak: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
-        steps = info.data.get("steps")
-        if steps is not None and len(soak) not in {1, len(steps)}:
-            raise refuse(
-                "soak_count",
-                f"There are {len(soak)} soaks for {len(steps)} steps: give one for all, or one per step.",
-            )
-        return soak
-
-    @model_validator(mode="after")
-    def _ends_at_100(self) -> Self:
-        if self.steps[-1] < 100:
-            # Only here both lists are known as they were given; a frozen model can still complete itself.
-            object.__setattr__(self, "steps", complete_steps(self.steps))
-            if len(self.soak) > 1:
-                object.__setattr__(self, "soak", (*self.soak, self.soak[-1]))
-        return self
-
-
 class TargetBlock(Block):
     """One service in one environment: where it runs, how traffic is split, what is watched."""
 
     cluster: Name
     namespace: Name
-    workload: Annotated[DeploymentPair, by_kind({"deployment": DeploymentPair})]
-    traffic: Annotated[IstioTraffic, by_kind({"istio": IstioTraffic})]
+    workload: WorkloadField
+    traffic: TrafficField | None = None
+    """None only where there is one Deployment alone."""
     metrics: TargetMetrics
+    queries: dict[MetricName, RawText] = Field(default={})
+    """PromQL by metric name, for checks and A/B tests that name the metric without a query of their own."""
     canary: CanaryBlock = CanaryBlock()
-    checks: tuple[CheckField, ...] = ()
+    direct: DirectBlock = DirectBlock()
+    recreate: RecreateBlock = RecreateBlock()
+    blue_green: BlueGreenBlock = BlueGreenBlock()
+    rolling: RollingBlock = RollingBlock()
+    ab_test: AbTestBlock = AbTestBlock()
+    smoke: tuple[SmokeField, ...] = ()
+    match: tuple[MatchField, ...] = ()
+    checks: Checks = ()
     min_requests: Annotated[int, whole(1, 1_000_000_000)] = 1000
+    min_soak: Seconds | None = None
     strategy: Strategy | None = None
     """Overrides the strategy of the environment."""
+
+    @property
+    def lanes(self) -> Lanes:
+        """Two places with fixed roles, two that swap roles, or one place whose instances move."""
+        match self.workload:
+            case DeploymentPair():
+                return "fixed"
+            case DeploymentColours():
+                return "swap"
+            case SingleDeployment():
+                return "one"
+
+    @property
+    def weights(self) -> Weights:
+        """`switch`: the router knows 0 and 100 percent only."""
+        return "switch" if isinstance(self.traffic, ServiceSelectorTraffic) else "any"
+
+    @field_validator("checks", mode="before")
+    @classmethod
+    def _checks_take_queries(cls, value: Any, info: ValidationInfo) -> Any:
+        return with_queries(value, info.data.get("queries"))
+
+    @field_validator("ab_test", mode="before")
+    @classmethod
+    def _yardsticks_take_queries(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict) or "metrics" not in value:
+            return value
+        return value | {"metrics": with_queries(value["metrics"], info.data.get("queries"))}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        faults = list(
+            target_faults(self.lanes, self.weights, self.traffic, self.match, self.strategy)
+        )
+        if faults:
+            raise refuse_at(*faults)
+        return self
 
 
 class Service(Block):
@@ -242,7 +245,7 @@ class Config(Block):
             return value
         return {
             name: {"approvals": default_approvals(name), **body}
-            if name in _PRODUCTION and isinstance(body, dict)
+            if is_production(name) and isinstance(body, dict)
             else body
             for name, body in value.items()
         }
@@ -270,7 +273,12 @@ class Config(Block):
 
 def default_approvals(environment: str) -> int:
     """Return how many approvals an environment asks for when nothing is written: production is not opened unasked."""
-    return 1 if environment in _PRODUCTION else 0
+    return 1 if is_production(environment) else 0
+
+
+def is_production(environment: str) -> bool:
+    """Tell whether an environment is the one that is not opened unasked."""
+    return environment in PRODUCTION
 
 
 def _unknown(what: str, name: str, known: Iterable[str], where: str) -> UnknownNameError:

@@ -19,6 +19,8 @@ NOTHING = "—"
 """Shown where a text is empty: Slack refuses blank texts."""
 
 _CELL = 40
+_TAIL = 20
+"""Room for the line that counts what was left out."""
 # Invisible although Unicode calls them letters or marks: fillers, the grapheme joiner, the blank braille cell.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "\u02cb"}
@@ -72,6 +74,19 @@ def clip(text: str, limit: int) -> str:
 def section(mrkdwn: str) -> Block:
     """Return a paragraph."""
     return {"type": "section", "text": _mrkdwn(mrkdwn, SECTION)}
+
+
+def listing(lines: Sequence[str], paragraphs: int = 5) -> list[Block]:
+    """Return lines in as many paragraphs as they need; what is beyond the last one is counted."""
+    made: list[list[str]] = [[]]
+    for index, line in enumerate(lines):
+        if made[-1] and len("\n".join([*made[-1], line])) > SECTION - _TAIL:
+            if len(made) == paragraphs:
+                made[-1].append(f"+ {len(lines) - index} more")
+                break
+            made.append([])
+        made[-1].append(line)
+    return [section("\n".join(part)) for part in made]
 
 
 def fields(items: Sequence[str]) -> Block:

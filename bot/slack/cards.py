@@ -7,8 +7,7 @@ one-line record without buttons. Values on buttons are routing, never authority:
 import json
 from collections.abc import Sequence
 
-from bot.rollout.gates import next_weight
-from bot.rollout.pace import soak_end
+from bot.rollout.gates import on_expiry
 from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout
 from bot.slack.blocks import (
     Block,
@@ -21,21 +20,31 @@ from bot.slack.blocks import (
     section,
     table_text,
 )
+from bot.slack.comparing import comparison_blocks, winner_card, winner_line
 from bot.slack.message import Message
+from bot.slack.standing import (
+    audience_line,
+    colours_line,
+    doing,
+    place,
+    retired_line,
+    stages,
+    versions_line,
+)
+from bot.slack.waiting import cancel_button, start_card, starts
 from bot.slack.wording import (
+    a_stays,
     bar,
     headline,
     names,
     percent,
     sign,
     snapshot_rows,
-    stage_number,
-    stages,
     told,
     window_words,
     with_people,
 )
-from strategies.plan import Approve
+from strategies.plan import Batch, Replace, SetWeight, Switch
 from strategies.verdict import number
 
 
@@ -46,23 +55,34 @@ def value(r: Rollout, gate: str = "") -> str:
 
 def card(r: Rollout) -> Message:
     """Return the one living card of a rollout."""
-    number_, of = stage_number(r)
-    where = f"{percent(r.weight)}, stage {number_} of {of}" if not r.phase.final else _ended(r)
-    title = f"{sign(r)} · *{escape(headline(r))}* — {where}"
+    title = f"{sign(r)} · *{escape(headline(r))}* — {_where(r)}"
     blocks: list[Block] = [section(title)]
-    if not r.phase.final:
-        blocks.append(section(f"{bar(r.weight)}\n{stages(r)}"))
+    if not r.phase.final and r.phase is not Phase.SCHEDULED:
+        blocks.append(section(f"{bar(r.weight)}\n{stages(r)}".rstrip()))
     blocks += [context(line) for line in _lines(r)]
+    if r.gate is None:
+        # While the question is open its own message has the table; here it would be a twin.
+        blocks += comparison_blocks(r)
     row = _buttons(r)
     if row:
         blocks.append(actions(*row))
     blocks.append(context(_footer(r)))
-    return Message(f"{sign(r)}: {headline(r)} — {where}", tuple(blocks))
+    return Message(f"{sign(r)}: {headline(r)} — {_where(r)}", tuple(blocks))
+
+
+def _where(r: Rollout) -> str:
+    if r.phase is Phase.SCHEDULED:
+        return starts(r)
+    return _ended(r) if r.phase.final else place(r)
 
 
 def _ended(r: Rollout) -> str:
+    if a_stays(r):
+        return f"{escape(r.from_version)} keeps all traffic, {escape(r.version)} is retired"
     if r.phase is Phase.SUCCEEDED:
         return f"live at 100 %, before it {escape(r.from_version)}"
+    if r.phase is Phase.ROLLED_BACK and r.lanes == "one":
+        return f"all instances run {escape(r.from_version)} again"
     if r.phase is Phase.ROLLED_BACK:
         return f"{escape(r.from_version)} has all traffic again"
     if r.back is not None and r.armed is None:
@@ -71,21 +91,28 @@ def _ended(r: Rollout) -> str:
 
 
 def _lines(r: Rollout) -> list[str]:
-    lines = []
-    if r.back is not None and r.back.reason:
-        lines.append(f"Why: {escape(r.back.reason)}")
+    lines = [colours_line(r), audience_line(r), winner_line(r), retired_line(r)]
+    if r.back is not None and r.back.reason and not a_stays(r):
+        what = " (only the batch that failed goes back)" if r.back.partial else ""
+        lines.append(f"Why: {escape(r.back.reason)}{what}")
     if r.trouble is not None and not r.phase.final:
         lines.append(f"⚠ {escape(r.trouble.sentence)}")
-    if r.phase is Phase.PAUSED and r.code not in {"paused", ""}:
-        lines.append(
-            f"Held: {escape(r.code.replace('_', ' '))}. *Resume* goes on, *Roll back* goes home."
-        )
-    end = soak_end(r)
-    if r.phase is Phase.RUNNING and end is not None:
-        lines.append(f"Watching until {date(end)}")
+    lines += _held(r)
+    lines += doing(r)
     if r.look is not None and not r.phase.final and r.phase is not Phase.ROLLING_BACK:
         lines.append(_numbers(r))
-    return lines
+    return [line for line in lines if line]
+
+
+def _held(r: Rollout) -> list[str]:
+    if r.phase is not Phase.PAUSED:
+        return []
+    versions = versions_line(r)
+    if r.code in {"paused", ""}:
+        return [versions]
+    on, home = ("completes it", "undoes all of it") if versions else ("goes on", "goes home")
+    why = escape(r.code.replace("_", " "))
+    return [versions, f"Held: {why}. *Resume* {on}, *Roll back* {home}."]
 
 
 def _numbers(r: Rollout) -> str:
@@ -97,7 +124,8 @@ def _numbers(r: Rollout) -> str:
         sample = r.look.get(metric)
         canary = number(sample.canary, metric) if sample.canary is not None else sample.why_canary
         stable = number(sample.stable, metric) if sample.stable is not None else sample.why_stable
-        parts.append(f"{label} {canary} (stable {stable})")
+        # In one place both versions are in the same numbers.
+        parts.append(f"{label} {canary}" + ("" if r.lanes == "one" else f" (stable {stable})"))
     verdict = escape(r.judgement.sentence) if r.judgement else ""
     return " · ".join([*parts, f"n = {r.look.requests:,}", verdict])
 
@@ -105,6 +133,8 @@ def _numbers(r: Rollout) -> str:
 def _buttons(r: Rollout) -> list[Block]:
     goal = f"Roll back to {r.from_version}" if r.from_version else "Roll back"
     back = button(goal, "rollback", value(r), "danger")
+    if r.phase is Phase.SCHEDULED:
+        return [] if r.gate is not None else [cancel_button(value(r))]
     if r.phase in {Phase.RUNNING, Phase.WAITING}:
         # While a gate is open its own message has the three buttons; here they would be twins.
         return [] if r.gate is not None else [button("Pause", "pause", value(r)), back]
@@ -119,7 +149,7 @@ def _buttons(r: Rollout) -> list[Block]:
         and r.trouble.code == "stable_unhealthy"
     ):
         return [button("Roll back regardless", "force", value(r), "danger")]
-    if r.phase is Phase.SUCCEEDED and not r.rollback_of:
+    if r.live_changed and not r.rollback_of:
         return [back]
     return []
 
@@ -131,10 +161,12 @@ def _footer(r: Rollout) -> str:
 
 def gate_card(r: Rollout, gate: Gate) -> Message:
     """Return the question to the approvers, with the snapshot of the stage and the three buttons."""
-    weight = next_weight(r)
-    goal = f"to {percent(weight)}" if weight is not None else "to stable"
-    service = f"{r.service} {r.version}"
-    ask = f"promote {service} from {percent(r.weight)} {goal}?"
+    if gate.kind == "winner":
+        return winner_card(r, gate, value(r, gate.id))
+    if gate.kind == "start":
+        return start_card(r, gate, value(r, gate.id))
+    goal = _goal(r)
+    ask = f"promote {r.service} {r.version} {_from(r)}{goal}?"
     who = names(gate.groups) if gate.groups else "anybody here"
     blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
     if gate.kind == "ask" and gate.judgement is not None:
@@ -142,8 +174,7 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
         blocks.append(section(f"This request weakens what is configured:\n{lines}"))
-    if gate.look is not None:
-        blocks += _snapshot(r, gate)
+    blocks += _evidence(r, gate)
     blocks.append(context(_votes(r, gate)))
     blocks.append(
         actions(
@@ -153,6 +184,44 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
         )
     )
     return Message(f"Decision needed: {ask} {_short(gate)}", tuple(blocks))
+
+
+def _goal(r: Rollout) -> str:
+    """Return where the next promotion leads; `Promote` stands before it."""
+    for index, step in enumerate(r.plan.steps[r.cursor :], r.cursor):
+        match step:
+            case SetWeight():
+                return f"to {percent(step.percent)}"
+            case Switch():
+                return "to 100 %"
+            case Batch():
+                return "in batches" if r.plan.repeated is not None else _notch(r, index)
+            case Replace():
+                return "with downtime"
+            case _:
+                continue
+    return "to stable"
+
+
+def _notch(r: Rollout, index: int) -> str:
+    """Return what the batches of a plan add up to, with this one."""
+    batches = [step for step in r.plan.steps[: index + 1] if isinstance(step, Batch)]
+    shares = [step.instances for step in batches]
+    if all(isinstance(share, str) for share in shares):
+        return f"to {percent(sum(float(str(share).rstrip('%')) for share in shares))}"
+    return "to the next instances"
+
+
+def _from(r: Rollout) -> str:
+    return f"from {percent(r.weight)} " if r.weight > 0 or r.lanes != "one" else ""
+
+
+def _evidence(r: Rollout, gate: Gate) -> list[Block]:
+    """Return what the decision rests on: the table of an A/B test, else the numbers of the stage."""
+    if r.comparison is not None:
+        won = winner_line(r)
+        return [*comparison_blocks(r), *([context(won)] if won else [])]
+    return _snapshot(r, gate) if gate.look is not None else []
 
 
 def _snapshot(r: Rollout, gate: Gate) -> list[Block]:
@@ -178,9 +247,7 @@ def _votes(r: Rollout, gate: Gate) -> str:
     count = f"{len(gate.votes)} of {gate.quorum} approvals"
     who = names(gate.groups) if gate.groups else "anybody here"
     but = "" if r.rules.self_approval else f", not {mention(r.requester)}"
-    step = r.step
-    expiry = step.on_expiry if isinstance(step, Approve) else r.rules.on_expiry
-    then = "holds" if expiry == "hold" else "rolls back"
+    then = "holds" if on_expiry(r) == "hold" else "rolls back"
     parts = [count, voted, f"any of {who}{but}", f"nobody by {date(gate.expires)}: {then}"]
     return " · ".join(part for part in parts if part)
 

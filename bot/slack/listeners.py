@@ -23,7 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.grammar import Known, WordsError, parse, parse_line
 from bot.grammar.verbs import Command, Promote
-from bot.policy import Actor, unplaced
+from bot.policy import Actor
 from bot.slack.directory import SlackDirectory
 from bot.slack.gatekeeping import Turned, for_bolt, turned_away
 from bot.slack.inbox import Inbox, Reply
@@ -33,11 +33,10 @@ from bot.slack.payloads import (
     author_of,
     command_fingerprint,
     home_of,
-    press_fingerprint,
-    routing,
     team_of,
     where,
 )
+from bot.slack.pressing import After, Presses, placed
 from bot.slack.replies import answer_message, refusal_message
 from bot.slack.replying import Replies
 from bot.slack.speaking import nameless
@@ -45,7 +44,6 @@ from bot.store import Inbound
 
 log = logging.getLogger("sluice.slack")
 
-_PRESSES = {"promote", "pause", "resume", "rollback", "force"}
 _BUDGET = 2.2
 """Seconds for the commit: Slack gives up at 3, and a silent success after that would be clicked again."""
 
@@ -71,15 +69,8 @@ class Home:
     """Slack has answered."""
 
 
-Outcome = tuple[Message | None, Callable[[], None] | None]
+Outcome = tuple[Message | None, After | None]
 """What a person is told, and what happens after the acknowledgement."""
-
-
-def _placed(actor: Actor) -> None:
-    """Refuse a promote of unknown origin: what is recorded for the vote no longer says where it came from."""
-    decision = unplaced(actor, "promote")
-    if decision is not None:
-        raise Refusal(decision.sentence, code=decision.code, status=403)
 
 
 async def _answered(work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -120,6 +111,7 @@ class SlackDoor:
         self._secret = signing_secret
         self._known = Known(commands.known())
         self._replies = Replies(client)
+        self._presses = Presses(commands, self._replies, self._say, self._after)
         self.inbox: Inbox | None = None
         self._socket: AsyncSocketModeHandler | None = None
         self._app = AsyncApp(
@@ -233,7 +225,7 @@ class SlackDoor:
             return refusal_message(refusal), None
         return answer_message(answer), self._after(answer, receipt, self._replies.on(body))
 
-    def _after(self, answer: Answer, receipt: Receipt, reply: Reply) -> Callable[[], None] | None:
+    def _after(self, answer: Answer, receipt: Receipt, reply: Reply) -> After | None:
         inbox = self.inbox
         if answer.kind != "recorded" or inbox is None:
             return None
@@ -257,41 +249,13 @@ class SlackDoor:
         except (WordsError, Refusal) as refusal:
             return refusal_message(refusal), None
 
-    async def _action(self, body: Payload, reply: Reply) -> Callable[[], None] | None:
-        action = (body.get("actions") or [{}])[0]
-        name, value = str(action.get("action_id", "")), str(action.get("value") or "")
+    async def _action(self, body: Payload, reply: Reply) -> After | None:
         user = body.get("user") or {}
         actor = self._actor(str(user.get("id", "")), home_of(user, body), body)
-        receipt = Receipt(f"act:{press_fingerprint(body, action)}", where(body))
-        instead = self._replies.in_place_of(body)
-        if name == "dismiss":
-            return lambda: self._replies.soon(instead(Message("Nothing was changed.")))
-        if name.startswith("say:"):
-            answer = await self._handle(parse_line(value, self._known), actor, receipt)
-            return lambda: self._replies.soon(instead(answer_message(answer)))
-        if name not in _PRESSES:
-            raise Refusal(
-                "This button is from another version of the bot; nothing was changed. "
-                "`/deploy status` shows where things stand.",
-                code="unknown_button",
-            )
-        return await self._press(name, value, actor, receipt, reply)
+        return await self._presses.act(body, actor, reply)
 
-    async def _press(
-        self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply
-    ) -> Callable[[], None] | None:
-        rollout, gate = routing(value)
-        if name == "promote":
-            _placed(actor)
-        answer = await self._commands.press(
-            "rollback" if name == "force" else name,
-            rollout,
-            actor,
-            receipt,
-            gate=gate,
-            force=name == "force",
-        )
-        return self._after(answer, receipt, reply)
+    async def _say(self, line: str, actor: Actor, receipt: Receipt) -> Answer:
+        return await self._handle(parse_line(line, self._known), actor, receipt)
 
     # ---- mentions and the rest ------------------------------------------------------------------------------------
 
@@ -336,7 +300,7 @@ class SlackDoor:
 
     async def _handle(self, command: Command, actor: Actor, receipt: Receipt) -> Answer:
         if isinstance(command, Promote):
-            _placed(actor)
+            placed(actor)
         return await self._commands.handle(command, actor, receipt)
 
     def _actor(self, user: str, team: str, body: Payload) -> Actor:

@@ -1,25 +1,44 @@
 """What a person gets back: answers and refusals as messages, for them alone. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.grammar import WordsError, usage
-from bot.rollout.values import Rollout
-from bot.slack.blocks import Block, actions, button, context, date, escape, mention, section
+from bot.rollout.values import Phase, Rollout
+from bot.slack.blocks import (
+    Block,
+    actions,
+    button,
+    context,
+    date,
+    escape,
+    listing,
+    mention,
+    section,
+)
 from bot.slack.message import Message
-from bot.slack.wording import checks_words, headline, percent, sign, span_words, step_words
-from strategies.plan import Plan
+from bot.slack.standing import place
+from bot.slack.tallying import stats_message
+from bot.slack.waiting import starts
+from bot.slack.wording import checks_words, headline, sign
+from strategies.plan import Approve, Plan
+from strategies.telling import estimate_phrase, plan_sentences
+
+_WARNINGS = 10
 
 
 def answer_message(answer: Answer, link: str = "") -> Message:
     """Return an answer; `link` is the permalink of its card, where there is one."""
     match answer.kind:
         case "plan" if answer.plan is not None:
-            return plan_message(answer.plan)
+            return plan_message(answer.plan, answer.advice, answer.due)
         case "help":
             text = usage(answer.sentence)
             return Message("How to talk to me", (section(f"```\n{escape_lines(text)}\n```"),))
-        case "status" | "history":
+        case "stats" if answer.stats is not None:
+            return stats_message(answer.stats)
+        case "status" | "history" | "schedule":
             return _list(answer)
         case _:
             tail = f" <{link}|card>" if link else ""
@@ -34,18 +53,28 @@ def escape_lines(text: str) -> str:
     return "\n".join(escape(line) for line in text.splitlines())
 
 
-def plan_message(plan: Plan) -> Message:
-    """Return a plan as people read it before it runs."""
+def plan_message(plan: Plan, advice: str = "", due: datetime | None = None) -> Message:
+    """Return a plan as people read it before it runs; `advice` says which strategy would fit and why."""
     title = f"Plan: {plan.service} {plan.version} → {plan.environment}"
-    steps = "\n".join(f"{n}. {step_words(s)}" for n, s in enumerate(plan.steps, 1))
+    people = {person for s in plan.steps if isinstance(s, Approve) for person in s.groups}
+    steps = [f"{n}. {_named(told, people)}" for n, told in enumerate(plan_sentences(plan), 1)]
     blocks: list[Block] = [
-        section(f"*{escape(title)}*\n{escape_lines(steps)}"),
+        *listing([f"*{escape(title)}*", *steps]),
         section("Checks: " + (escape("; ".join(checks_words(plan))) or "none")),
     ]
-    blocks += [context(f"⚠ {escape(warning)}") for warning in plan.warnings[:5]]
-    estimate = span_words(plan.estimate_s) if plan.estimate_s else "as fast as pods start"
-    blocks.append(context(f"{plan.strategy} · about {estimate} without waits · plan {plan.digest}"))
+    if due is not None:
+        blocks.append(section(f"It would start {date(due)}."))
+    if advice:
+        blocks.append(section(escape_lines(advice)))
+    blocks += [context(f"⚠ {escape(warning)}") for warning in _first(plan.warnings, _WARNINGS)]
+    about = f"{plan.strategy} · {estimate_phrase(plan)} · plan {plan.digest}"
+    blocks.append(context(escape(about)))
     return Message(f"{title}: {len(plan.steps)} steps", tuple(blocks))
+
+
+def _first(items: Sequence[str], limit: int) -> list[str]:
+    more = [f"+ {len(items) - limit} more"] if len(items) > limit else []
+    return [*items[:limit], *more]
 
 
 def _list(answer: Answer) -> Message:
@@ -59,6 +88,12 @@ def _list(answer: Answer) -> Message:
             for n, r in enumerate(answer.rows[:5])
         ]
         blocks.append(actions(*offers))
+    if answer.kind == "schedule" and answer.rows:
+        cancels = [
+            button(f"Cancel {r.service} {r.version}"[:75], f"say:{n}", f"cancel {r.id}")
+            for n, r in enumerate(answer.rows[:5])
+        ]
+        blocks.append(actions(*cancels))
     return Message(answer.sentence, tuple(blocks))
 
 
@@ -69,7 +104,9 @@ def _undo(r: Rollout) -> str:
 def _line(r: Rollout) -> str:
     when = date(r.ended or r.created)
     trouble = f" · ⚠ {escape(r.trouble.sentence)}" if r.trouble and not r.phase.final else ""
-    at = "" if r.phase.final else f" at {percent(r.weight)}"
+    at = "" if r.phase.final else f" at {place(r)}"
+    if r.phase is Phase.SCHEDULED:
+        at = f" · {starts(r)} · {r.id}"
     return f"{sign(r)} · *{escape(headline(r))}*{at} · {mention(r.requester)} · {when}{trouble}"
 
 

@@ -1,13 +1,14 @@
-"""How the field's words look in Slack: phases, bars, stages, sentences with people in them. Pure.
+"""How the field's words look in Slack: phases, bars, numbers, sentences with people in them. Pure.
 
 Every sign stands beside its word: nothing is said by colour or emoji alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack.blocks import escape, mention
-from strategies.plan import Approve, Plan, Prepare, Promote, Retire, SetWeight, Soak, Switch
+from integrations.base import Missing
+from strategies.plan import Plan, Watch
 from strategies.verdict import Look, Result, Verdict, limit_words, number
 
 _SIGNS = {
@@ -27,8 +28,18 @@ def sign(r: Rollout) -> str:
     """Return the emoji and the word of a phase; the word comes with every emoji."""
     if r.phase is Phase.CANCELLED and r.armed is not None:
         return "⚪ ended by hand"
+    if r.phase is Phase.SCHEDULED and r.due is not None:
+        return "🟡 waiting for a decision" if r.code else "⚪ scheduled"
+    if a_stays(r):
+        return "🟢 A stays" if r.phase is Phase.SUCCEEDED else "🔵 returning to A"
     emoji, word = _SIGNS[r.phase]
     return f"{emoji} {word}"
+
+
+def a_stays(r: Rollout) -> bool:
+    """Whether an A/B test ended well without its new version: traffic goes home, and that is no failure."""
+    ended = r.phase is Phase.SUCCEEDED and r.winner == "A"
+    return ended or (r.phase is Phase.ROLLING_BACK and r.back is not None and r.back.lost)
 
 
 def headline(r: Rollout) -> str:
@@ -46,30 +57,6 @@ def bar(weight: float) -> str:
     """Return a progress bar; the number beside it is the information."""
     full = max(1, round(weight / 10)) if weight > 0 else 0
     return f"`{'▓' * full}{'░' * (10 - full)}` {percent(weight)}"
-
-
-def stages(r: Rollout) -> str:
-    """Return the stages of the plan: done, current, to come."""
-    parts = []
-    for index, weight in enumerate(r.plan.weights):
-        done = _reached(r, index)
-        mark = "✓" if done and weight != r.weight else ("●" if done else "○")
-        parts.append(f"{mark} {percent(weight)}")
-    return "   ".join(parts)
-
-
-def _reached(r: Rollout, index: int) -> bool:
-    seen = -1
-    for step in r.plan.steps[: r.cursor]:
-        if isinstance(step, SetWeight | Switch):
-            seen += 1
-    return index <= seen
-
-
-def stage_number(r: Rollout) -> tuple[int, int]:
-    """Return which stage the rollout is in, and how many there are."""
-    done = sum(isinstance(s, SetWeight | Switch) for s in r.plan.steps[: r.cursor])
-    return max(1, done), len(r.plan.weights)
 
 
 def told(entry: Entry) -> str:
@@ -92,39 +79,66 @@ def names(ids: Sequence[str]) -> str:
     return ", ".join(mention(one) for one in ids) or "nobody"
 
 
-_METRICS = (
-    ("error_rate", "Error rate"),
-    ("success_rate", "Success rate"),
-    ("latency_p50", "p50"),
-    ("latency_p95", "p95"),
-    ("latency_p99", "p99"),
-    ("rps", "Requests/s"),
-    ("cpu", "CPU"),
-    ("memory", "Memory"),
-)
+_METRICS = {
+    "error_rate": "Error rate",
+    "success_rate": "Success rate",
+    "latency_p50": "p50",
+    "latency_p95": "p95",
+    "latency_p99": "p99",
+    "rps": "Requests/s",
+    "cpu": "CPU",
+    "memory": "Memory",
+}
+"""What every snapshot shows, in this order."""
+_MORE = {
+    "latency_avg": "Average latency",
+    "connection_failures": "Connection failures",
+    "circuit_breaker_trips": "Breaker trips/min",
+    "cold_start_rate": "Cold starts",
+    "conversion_rate": "Conversion rate",
+    "user_engagement": "User engagement",
+    "revenue": "Revenue",
+}
+"""What a snapshot shows where there are numbers, or a check that wants them."""
 
 _VERDICTS = {Verdict.PASS: "ok", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "unclear"}
 
 
+def metric_label(metric: str) -> str:
+    """Return how a metric is called on cards; the name that a team gave its own."""
+    return _METRICS.get(metric) or _MORE.get(metric, metric)
+
+
 def snapshot_rows(r: Rollout, look: Look) -> list[list[str]]:
-    """Return the metric snapshot: stable beside canary, with the limit and the verdict of each check."""
-    rows = [["Metric", "stable", "canary", "limit", "verdict"]]
+    """Return the metric snapshot: stable beside canary, with the limit and the verdict of each check.
+
+    Where all instances are in one place there is nothing to stand beside: its numbers are those of both versions.
+    """
+    both = r.lanes != "one"
+    rows = [["Metric", *(["stable", "canary"] if both else ["instances"]), "limit", "verdict"]]
     results: dict[str, list[Result]] = {}
     for result in r.judgement.results if r.judgement else ():
         results.setdefault(result.metric, []).append(result)
-    custom = [(s.metric, s.metric) for s in look.samples if s.metric not in _BUILT_IN]
-    for metric, label in (*_METRICS, *custom):
+    for metric in _shown(look, results):
         sample = look.get(metric)
-        stable = _value(sample.stable, sample.why_stable, metric)
+        stable = [_value(sample.stable, sample.why_stable, metric)] if both else []
         canary = _value(sample.canary, sample.why_canary, metric)
         found = results.get(metric, [])
         first = found[0] if found else None
-        rows.append([label, stable, canary, *_held(first)])
-        rows += [["", "", "", *_held(result)] for result in found[1:]]
+        rows.append([metric_label(metric), *stable, canary, *_held(first)])
+        rows += [["", *([""] * len(stable)), "", *_held(result)] for result in found[1:]]
     return rows
 
 
-_BUILT_IN = {name for name, _ in _METRICS} | {"requests"}
+def _shown(look: Look, judged: Collection[str]) -> list[str]:
+    """Return the metrics of a snapshot: the usual ones, then whatever else has a number or a check."""
+    others = [
+        sample.metric
+        for sample in look.samples
+        if sample.metric not in _METRICS and sample.metric != "requests"
+        if sample.metric not in _MORE or sample.canary is not None or sample.metric in judged
+    ]
+    return [*_METRICS, *others]
 
 
 def _held(result: Result | None) -> list[str]:
@@ -142,43 +156,15 @@ def window_words(look: Look) -> str:
     minutes, seconds = divmod(look.window, 60)
     span = f"{minutes} min" if minutes and not seconds else f"{look.window} s"
     samples = look.get("requests")
+    alone = samples.stable is None and samples.why_stable == Missing.NOT_AVAILABLE
+    if alone and samples.canary is not None:
+        return f"{span} window, n = {samples.canary:,.0f} requests"
     stable = "no" if samples.stable is None else f"{samples.stable:,.0f}"
     canary = "no" if samples.canary is None else f"{samples.canary:,.0f}"
     return f"{span} window, n = {canary} canary and {stable} stable requests"
 
 
-def step_words(step: object) -> str:
-    """Return one step of a plan as a sentence."""
-    match step:
-        case Prepare(timeout=timeout):
-            return f"start the new version without traffic (ready within {timeout // 60} min)"
-        case SetWeight(percent=weight):
-            return f"{percent(weight)} of the traffic"
-        case Switch():
-            return "all traffic at once"
-        case Soak(duration=duration, min_requests=requests):
-            return f"watch for {span_words(duration)}, at least {requests:,} requests"
-        case Approve(quorum=quorum, weakened=weakened):
-            why = f" (weakened: {'; '.join(weakened)})" if weakened else ""
-            return f"ask: {quorum} approval{'s' if quorum > 1 else ''}{why}"
-        case Promote():
-            return "make it stable, traffic home, canary to 0"
-        case Retire(after=after):
-            return f"keep the old version ready for {span_words(after)}"
-        case _:
-            return str(step)
-
-
-def span_words(seconds: int) -> str:
-    """Return a duration as people say it."""
-    if seconds % 3600 == 0 and seconds:
-        return f"{seconds // 3600} h"
-    if seconds % 60 == 0 and seconds:
-        return f"{seconds // 60} min"
-    return f"{seconds} s"
-
-
 def checks_words(plan: Plan) -> list[str]:
     """Return the checks of a plan, each with its limit and what follows."""
-    soak = next((s for s in plan.steps if isinstance(s, Soak)), None)
-    return [f"{c.metric} {limit_words(c)} → {c.then}" for c in (soak.checks if soak else ())]
+    watch = next((s for s in plan.steps if isinstance(s, Watch)), None)
+    return [f"{c.metric} {limit_words(c)} → {c.then}" for c in (watch.checks if watch else ())]

@@ -14,8 +14,11 @@ from sqlalchemy import Integer, and_, cast, func, or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.rollout.accounting import Outcome
 from bot.rollout.values import Phase, Rollout
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines
+from bot.store.keeping import KEPT
+from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
 from bot.store.rows import (
     Inbound,
     JournalRow,
@@ -31,10 +34,12 @@ from bot.store.rows import (
     moment,
 )
 from bot.store.tables import DELIVERIES, IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TOKENS
-from bot.store.writing import BusyError, StaleError, Writing, get
+from bot.store.writing import BusyError, StaleError, Writing, get, holder
 
 __all__ = [
+    "BUCKETS",
     "BusyError",
+    "Durations",
     "Inbound",
     "JournalRow",
     "OpenError",
@@ -43,6 +48,7 @@ __all__ = [
     "StaleError",
     "Store",
     "Token",
+    "Totals",
     "Writing",
     "as_json",
     "in_flight",
@@ -108,9 +114,14 @@ class Store:
                 select(ROLLOUTS.c.id).where(
                     or_(
                         IN_FLIGHT,
+                        ROLLOUTS.c.phase == Phase.SCHEDULED.value,
                         and_(
                             ROLLOUTS.c.phase == Phase.ROLLED_BACK.value,
                             ROLLOUTS.c.body.contains('"recheck_at":"'),
+                        ),
+                        and_(
+                            ROLLOUTS.c.phase == Phase.SUCCEEDED.value,
+                            ROLLOUTS.c.body.contains(KEPT),
                         ),
                     )
                 )
@@ -148,6 +159,21 @@ class Store:
                 select(ROLLOUTS.c.body).where(*where).order_by(ROLLOUTS.c.created)
             )
             return _readable(row.body for row in rows)
+
+    async def holder(self, service: str, environment: str) -> str:
+        """Return the id of the rollout that holds a target, readable or not; `""` where none does."""
+        async with self._reader.connect() as connection:
+            return await holder(connection, service, environment)
+
+    async def scheduled(
+        self, service: str | None = None, environment: str | None = None
+    ) -> list[Rollout]:
+        """Return the rollouts that wait for their time, the next one first."""
+        where = [ROLLOUTS.c.phase == Phase.SCHEDULED.value, *_of(service, environment)]
+        async with self._reader.connect() as connection:
+            rows = await connection.execute(select(ROLLOUTS.c.body).where(*where))
+            found = _readable(row.body for row in rows)
+        return sorted(found, key=lambda r: (r.due or r.created, r.created))
 
     async def history(
         self,
@@ -267,6 +293,25 @@ class Store:
                 select(ROLLOUTS.c.phase, func.count()).group_by(ROLLOUTS.c.phase)
             )
             return {str(phase): int(count) for phase, count in rows}
+
+    async def outcomes(
+        self, since: datetime, service: str | None = None, *, limit: int
+    ) -> list[Outcome]:
+        """Return how the rollouts that ended since then ended, newest first."""
+        async with self._reader.connect() as connection:
+            return await newest(connection, since, service, limit)
+
+    async def approvals(
+        self, since: datetime, service: str | None = None, *, limit: int
+    ) -> list[tuple[str, float]]:
+        """Return the strategy and the open seconds of every gate that people let pass since then, newest first."""
+        async with self._reader.connect() as connection:
+            return await approvals(connection, since, service, limit)
+
+    async def totals(self) -> Totals:
+        """Return the sums over every rollout that ever ended."""
+        async with self._reader.connect() as connection:
+            return await totals(connection)
 
     async def ping(self) -> None:
         """Ask the database for a sign of life."""

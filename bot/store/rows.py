@@ -119,9 +119,11 @@ def as_json(r: Rollout) -> dict[str, Any]:
         "requester": r.requester,
         "reason": r.reason,
         "rollback_of": r.rollback_of or None,
+        "winner": r.winner or None,
         "gate": gate,
         "trouble": {"code": r.trouble.code, "detail": r.trouble.sentence} if r.trouble else None,
         "created": r.created.isoformat(),
+        "due": r.due.isoformat() if r.due else None,
         "ended": r.ended.isoformat() if r.ended else None,
         "plan": plan_to_json(r.plan),
     }
@@ -129,7 +131,7 @@ def as_json(r: Rollout) -> dict[str, Any]:
 
 def in_flight(r: Rollout) -> bool:
     """Whether the row still holds its target."""
-    return r.phase not in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.CANCELLED}
+    return not r.phase.final and r.phase is not Phase.SCHEDULED
 
 
 def journal_row(row: Any) -> JournalRow:

@@ -18,8 +18,8 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-FINAL = "('SUCCEEDED', 'ROLLED_BACK', 'CANCELLED')"
-IN_FLIGHT = text(f"phase NOT IN {FINAL}")
+IN_FLIGHT = text("phase NOT IN ('SCHEDULED', 'SUCCEEDED', 'ROLLED_BACK', 'CANCELLED')")
+"""The rows that hold their target. What waits for its time does not."""
 
 ROLLOUTS = Table(
     "rollouts",
@@ -115,4 +115,23 @@ TOKENS = Table(
     Column("owner", String(100), nullable=False),
     Column("created", Float, nullable=False),
     Column("revoked", Float),
+)
+
+# What statistics need of a rollout that has ended, in columns: nobody has to read a hundred thousand bodies for it.
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Column("rollout", String(32), primary_key=True),
+    Column("service", String(128), nullable=False),
+    Column("environment", String(128), nullable=False),
+    Column("strategy", String(128), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("rollback", String(20), nullable=False),
+    Column("code", String(60), nullable=False),
+    Column("winner", String(1), nullable=False),
+    Column("ended", Float, nullable=False),
+    Column("machine_s", Float),
+    Column("waited_s", Float),
+    Column("warnings", Integer, nullable=False),
+    Index("outcomes_by_end", "ended"),
 )

@@ -15,9 +15,24 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.rollout.accounting import accounted
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.store.rows import Inbound, Post, dump, epoch, load
-from bot.store.tables import DELIVERIES, IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TARGETS, TOKENS
+from bot.store.keeping import end_keeping
+from bot.store.outcomes import outcome_columns
+from bot.store.rows import Inbound, Post, dump, epoch, in_flight, load
+from bot.store.tables import (
+    DELIVERIES,
+    IN_FLIGHT,
+    INBOX,
+    JOURNAL,
+    OUTCOMES,
+    POSTS,
+    ROLLOUTS,
+    TARGETS,
+    TOKENS,
+)
+
+_SCHEDULED = Phase.SCHEDULED.value
 
 
 class StaleError(Exception):
@@ -56,25 +71,31 @@ class Writing:
         return int(found.scalar_one())
 
     async def create(self, r: Rollout) -> Rollout:
-        """Insert a new rollout with the next fence counter of its target. Raises `BusyError`."""
-        held = await self._db.execute(
-            select(ROLLOUTS.c.id).where(
-                ROLLOUTS.c.service == r.service,
-                ROLLOUTS.c.environment == r.environment,
-                IN_FLIGHT,
-            )
-        )
-        busy = held.scalar_one_or_none()
-        if busy is not None:
-            raise BusyError(busy)
-        r = replace(r, counter=await self.next_counter(r.service, r.environment))
+        """Insert a new rollout; one that begins at once takes its target. Raises `BusyError`."""
+        r = await self._taking(r)
+        r = accounted(r, r.created)
         await self._db.execute(insert(ROLLOUTS).values(**_columns(r)))
         return await self._note(r)
 
+    async def _taking(self, r: Rollout) -> Rollout:
+        """Give the next fence counter of its target to a row that begins to hold it. Raises `BusyError`.
+
+        Not before: rollouts that ran while it was scheduled have left higher fences behind.
+        """
+        if r.counter or not in_flight(r):
+            return r
+        busy = await holder(self._db, r.service, r.environment)
+        if busy:
+            raise BusyError(busy)
+        r = await end_keeping(self._db, r)
+        return replace(r, counter=await self.next_counter(r.service, r.environment))
+
     async def save(self, r: Rollout, now: datetime) -> Rollout:
-        """Replace the row that `r` was made from, and write its news. Raises `StaleError`."""
+        """Replace the row that `r` was made from, and write its news. Raises `StaleError`; at a start `BusyError`."""
         base = r.revision
-        r = replace(r, revision=base + 1)
+        r = await self._taking(r)
+        # Here, and nowhere else: every door and every turn saves through this line.
+        r = accounted(replace(r, revision=base + 1), now)
         changed = await self._db.execute(
             update(ROLLOUTS)
             .where(ROLLOUTS.c.id == r.id, ROLLOUTS.c.revision == base)
@@ -85,7 +106,20 @@ class Writing:
         if any(entry.verb == "armed" for entry in r.news):
             # Only arming can raise the counter, over a fence that another database left on the target.
             await self._raise_counter(r)
-        return await self._note(r, now)
+        r = await self._note(r, now)
+        if r.phase.final:
+            await self._count(r)
+        return r
+
+    async def _count(self, r: Rollout) -> None:
+        """Write how the rollout ended, the first time that it is seen to have ended."""
+        columns = await outcome_columns(self._db, r)
+        if columns is not None:
+            await self._db.execute(
+                self._insert(OUTCOMES)
+                .values(**columns)
+                .on_conflict_do_nothing(index_elements=[OUTCOMES.c.rollout])
+            )
 
     async def _raise_counter(self, r: Rollout) -> None:
         await self._db.execute(
@@ -108,20 +142,20 @@ class Writing:
 
     async def poison(self, rollout: str, now: datetime) -> bool:
         """Take a row that cannot be read out of the machine's way; False when that was done before."""
-        waiting = Phase.NEEDS_ATTENTION.value
-        found = await self._db.execute(
-            update(ROLLOUTS)
-            .where(ROLLOUTS.c.id == rollout, ROLLOUTS.c.phase != waiting)
-            .values(phase=waiting)
-            .returning(ROLLOUTS)
-        )
-        row = found.one_or_none()
+        # What has not begun holds no target, which may be busy with another rollout.
+        cancelled = await self._put(rollout, Phase.CANCELLED, ROLLOUTS.c.phase == _SCHEDULED)
+        waiting = Phase.NEEDS_ATTENTION
+        ended = (waiting.value, Phase.CANCELLED.value)
+        row = cancelled or await self._put(rollout, waiting, ROLLOUTS.c.phase.not_in(ended))
         if row is None:
             return False
-        text = (
-            f"The stored row of {row.service} {row.version} in {row.environment} ({rollout}) cannot be read, so "
-            "this rollout stands still and its target is held. Look at the traffic by hand; the log says more."
+        so = (
+            "this rollout will not start. Ask for it again"
+            if cancelled
+            else "this rollout stands still and its target is held. Look at the traffic by hand"
         )
+        what = f"{row.service} {row.version} in {row.environment} ({rollout})"
+        text = f"The stored row of {what} cannot be read, so {so}; the log says more."
         entry = Entry(
             "needs_attention",
             "sluice",
@@ -134,6 +168,16 @@ class Writing:
         await self._db.execute(insert(JOURNAL), line)
         self.eventful = True
         return True
+
+    async def _put(self, rollout: str, phase: Phase, where: Any) -> Any:
+        """Set the phase of a row beside what is stored in it; None where it does not fit."""
+        found = await self._db.execute(
+            update(ROLLOUTS)
+            .where(ROLLOUTS.c.id == rollout, where)
+            .values(phase=phase.value)
+            .returning(ROLLOUTS)
+        )
+        return found.one_or_none()
 
     async def load(self, rollout: str) -> Rollout:
         """Read one row inside the transaction. Raises `KeyError`."""
@@ -228,6 +272,16 @@ class Writing:
             .values(revoked=epoch(now))
         )
         return changed.rowcount == 1
+
+
+async def holder(connection: AsyncConnection, service: str, environment: str) -> str:
+    """Return the id of the rollout that holds a target, readable or not; `""` where none does."""
+    held = await connection.execute(
+        select(ROLLOUTS.c.id).where(
+            ROLLOUTS.c.service == service, ROLLOUTS.c.environment == environment, IN_FLIGHT
+        )
+    )
+    return str(held.scalar_one_or_none() or "")
 
 
 async def get(connection: AsyncConnection, rollout: str) -> Rollout:

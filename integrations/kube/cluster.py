@@ -21,8 +21,9 @@ from kubernetes.aio.client import ApiClient, Configuration
 from integrations.base import GoneError, RefusedError, TryAgainError
 from integrations.kube.answers import error_for, silence
 from integrations.kube.paths import place_of, refuse_another
+from integrations.kube.reading import FIELD_MANAGER
 
-_FIELD_MANAGER = "sluice"
+"""As whom the cluster records our changes."""
 _JSON_PATCH = "application/json-patch+json"
 _UNAUTHORIZED = 401
 _OK = range(200, 300)
@@ -55,7 +56,7 @@ class Cluster:
         self._source = source
         self._timeouts = timeouts
         self._client = ApiClient(configuration)
-        self._client.user_agent = _FIELD_MANAGER
+        self._client.user_agent = FIELD_MANAGER
         self._versions: dict[str, str] = {}
 
     @classmethod
@@ -90,7 +91,7 @@ class Cluster:
 
         Raises `ConflictError` when a precondition in `ops` does not hold, `TryAgainError` when the outcome is unknown.
         """
-        query = {"fieldManager": _FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         return await self._call(
             "PATCH",
             path,

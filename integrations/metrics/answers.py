@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import Lane, Missing, Reading
+from integrations.base import Missing, Reading
 from integrations.metrics.templates import Lanes
 
 
@@ -66,9 +66,12 @@ def per_lane(
 ) -> Reading:
     """Return both lanes' numbers; `label` tells which workload a sample is of. `empty` is said of an absent lane."""
     if isinstance(answer, Missing):
-        return Reading(answer, answer)
+        return Reading(answer if lanes.stable else Missing.NOT_AVAILABLE, answer)
     values = {sample.labels.get(label): finite(sample.value) for sample in answer}
-    return Reading(*(values.get(lanes.workload(lane), empty) for lane in Lane))
+    canary = values.get(lanes.canary, empty)
+    return Reading(
+        values.get(lanes.stable, empty) if lanes.stable else Missing.NOT_AVAILABLE, canary
+    )
 
 
 def finite(value: float) -> float | Missing:

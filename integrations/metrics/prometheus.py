@@ -12,7 +12,7 @@ from datetime import datetime
 from integrations.base import Lane, Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
-from integrations.metrics.templates import CONTAINER, FRESHNESS, METRICS, Lanes, render
+from integrations.metrics.templates import CONTAINER, METRICS, Lanes, Question, render
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,11 @@ def stale_after(window: int) -> float:
 
 
 class PrometheusSource:
-    """The `MetricSource` of one target. Raises `RefusedError` for a bad url, a bad name or an unknown template."""
+    """The `MetricSource` of one target. Raises `RefusedError` for a bad url, a bad name or an unknown template.
+
+    Without `stable` one workload holds all instances: its numbers are the canary's, and stable has none. Where lanes
+    swap roles, one source is made for each way round.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,7 @@ class PrometheusSource:
         *,
         template: str,
         namespace: str,
-        stable: str,
+        stable: str = "",
         canary: str,
         clock: Callable[[], datetime],
         bearer_token: str = "",
@@ -64,9 +68,10 @@ class PrometheusSource:
     ) -> Snapshot:
         """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
 
-        A custom query with `$lane` or `$workload` is asked once per lane; any other is the canary's number, because
-        it usually names `$version`. `$namespace` and `$window` exist as well. A custom query replaces a built-in
-        metric of its name. More than one series, or an unknown variable, is `NOT_AVAILABLE`.
+        A custom query with `$lane` or `$workload` is asked once per lane, and so tells both variants of an A/B test;
+        any other is the canary's number, because it usually names `$version`. `$namespace` and `$window` exist as
+        well. A custom query replaces a built-in metric of its name. More than one series, or an unknown variable, is
+        `NOT_AVAILABLE`, as is a built-in metric that the template does not have.
         """
         look = _Look(self._connection, self._lanes)
         known = {"namespace": self._lanes.namespace, **variables, "window": f"{window}s"}
@@ -112,15 +117,23 @@ class _Look:
         self, template: str, window: int, *, without: frozenset[str]
     ) -> dict[str, Reading]:
         """Return the built-in metrics but those that a custom query replaces."""
-        questions = {
-            name: question
-            for name, question in render(template, self._lanes, window).items()
-            if name not in without or name == FRESHNESS
+        rendered = render(template, self._lanes, window)
+        asked = {name: q for name, q in rendered.items() if name in METRICS and name not in without}
+        ages = {q.age: rendered[q.age] for q in asked.values() if q.age}
+        told = await self._readings(asked | ages)
+        fitting = {
+            name: fresh(told[name], told[q.age], stale_after(window)) if q.age else told[name]
+            for name, q in asked.items()
         }
+        unknown = Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+        return {name: fitting.get(name, unknown) for name in METRICS if name not in without}
+
+    async def _readings(self, questions: Mapping[str, Question]) -> dict[str, Reading]:
+        """Ask everything at once."""
         answers = await asyncio.gather(
             *(self._ask(name, question.text) for name, question in questions.items())
         )
-        readings = {
+        return {
             name: per_lane(
                 answer,
                 question.label,
@@ -129,28 +142,23 @@ class _Look:
             )
             for (name, question), answer in zip(questions.items(), answers, strict=True)
         }
-        age = readings.pop(FRESHNESS)
-        return {
-            name: readings[name]
-            if name in CONTAINER
-            else fresh(readings[name], age, stale_after(window))
-            for name in METRICS
-            if name in readings
-        }
 
     async def custom(self, name: str, query: str, variables: Mapping[str, str]) -> Reading:
         """Return the reading of one custom query."""
         if not asks_per_lane(query):
             return Reading(Missing.NOT_AVAILABLE, await self._number(name, query, variables))
         stable, canary = await asyncio.gather(
-            *(
-                self._number(
-                    name, query, {**variables, "lane": lane, "workload": self._lanes.workload(lane)}
-                )
-                for lane in Lane
-            )
+            *(self._of_lane(lane, name, query, variables) for lane in Lane)
         )
         return Reading(stable, canary)
+
+    async def _of_lane(
+        self, lane: Lane, name: str, query: str, variables: Mapping[str, str]
+    ) -> float | Missing:
+        workload = self._lanes.workload(lane)
+        if not workload:
+            return Missing.NOT_AVAILABLE
+        return await self._number(name, query, {**variables, "lane": lane, "workload": workload})
 
     async def _number(self, name: str, query: str, variables: Mapping[str, str]) -> float | Missing:
         try:

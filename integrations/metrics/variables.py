@@ -7,7 +7,7 @@ outside of strings only if it is a plain word. So a value can change what is loo
 import re
 from collections.abc import Mapping
 
-from integrations.metrics.templates import escape, re2_quote
+from integrations.metrics.quoting import escape, re2_quote
 
 _PIECE = re.compile(
     r"""(?P<comment>\#[^\n]*)

@@ -44,3 +44,39 @@ def test_the_requester_cannot_approve_and_is_told_who_can(page):
     type_in(page, "/deploy checkout v2")
     press(page, "Promote to 25 %")
     sees(page, "somebody else has to approve it")
+
+
+def test_the_page_offers_what_else_can_be_said_and_leaves_the_sending_to_the_person(page):
+    assert page.get_by_text("Two colours, one switch").count() == 0
+    press(page, "What else can I say?")
+    press(page, "Two colours, one switch")
+
+    assert page.get_by_role("textbox").input_value() == "/deploy cart v2 strategy=blue-green"
+    assert page.get_by_text("Two colours, one switch").count() == 0
+
+
+def test_two_colours_are_switched_and_the_old_one_stays_ready(page):
+    type_in(page, "/deploy cart v2")
+    be(page, "Ana (approver)")
+    sees(page, "is live with v1")
+    press(page, "Promote to 100 %")
+    sees(page, "rollback is instant until then")
+    assert page.get_by_label("Service", exact=True).input_value() == "cart"
+
+
+def test_instances_move_in_batches_and_go_back_when_the_new_ones_are_bad(page):
+    type_in(page, "/deploy search v2")
+    be(page, "Ana (approver)")
+    press(page, "Promote in batches")
+    sees(page, "2 of 10 instances run v2")
+    press(page, "Break the canary")
+    sees(page, "all instances run v1 again")
+
+
+def test_a_person_keeps_the_variant_that_was_live(page):
+    type_in(page, "/deploy checkout v2 strategy=ab-test split=50/50 test-duration=5m")
+    be(page, "Ana (approver)")
+    press(page, "Promote to 50 %")
+    sees(page, "B (v2)")
+    press(page, "Keep A (v1)")
+    sees(page, "v1 keeps all traffic, v2 is retired")

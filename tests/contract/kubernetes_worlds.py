@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.sandbox.cluster import orion
 from bot.sandbox.orion import orion_objects
 from integrations.base import ConflictError, GoneError
 from integrations.kube import Cluster, path_to
 from integrations.routers.istio import IstioRouter
-from integrations.workloads.deployment import DeploymentPair
+from integrations.routers.service_selector import ServiceSelectorRouter
+from integrations.workloads.deployment import DeploymentPair, SingleDeployment
 from tests.fakes.kubernetes import Clock, FakeCluster
 
 WORLDS = ["fake", pytest.param("cluster", marks=pytest.mark.cluster)]
@@ -38,6 +38,8 @@ VERSIONS = {
 }
 _CRDS = Path(__file__).parents[2].parent / "shared" / "crds" / "istio" / "crd-all.gen.yaml"
 _MERGE = "application/merge-patch+json"
+Objects = Callable[[str, str, str, int], list[dict[str, Any]]]
+"""Service, namespace, image, replicas -> the objects of one service."""
 
 
 class World:
@@ -65,6 +67,25 @@ class World:
             "image": REPOSITORY,
         }
         return DeploymentPair(self.cluster, **options | changes)
+
+    def switch(self, **changes: Any) -> ServiceSelectorRouter:
+        options = {
+            "namespace": self.namespace,
+            "service": SERVICE,
+            "preview": f"{SERVICE}-preview",
+            "stable": f"{SERVICE}-blue",
+            "canary": f"{SERVICE}-green",
+        }
+        return ServiceSelectorRouter(self.cluster, **options | changes)
+
+    def single(self, **changes: Any) -> SingleDeployment:
+        options = {
+            "namespace": self.namespace,
+            "name": SERVICE,
+            "container": SERVICE,
+            "image": REPOSITORY,
+        }
+        return SingleDeployment(self.cluster, **options | changes)
 
     def path(self, plural: str, name: str | None = None) -> str:
         return path_to(VERSIONS[plural], plural, self.namespace, name)
@@ -98,6 +119,17 @@ class World:
     async def roll_out(self, name: str, mishap: str = "") -> None:
         """Let the controllers finish what was asked of a Deployment; with a mishap its new pods suffer from it."""
         raise NotImplementedError
+
+    async def settle_in(self, objects: list[dict[str, Any]]) -> None:
+        """Create the namespace, which comes first, and what is in it."""
+        namespace, *rest = objects
+        await self._send("POST", "/api/v1/namespaces", namespace)
+        # Without a controller nobody makes the account that every pod is checked for.
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+        with suppress(ConflictError):  # it exists already where controllers run
+            await self.apply("serviceaccounts", account)
+        for body in rest:
+            await self.apply(body["kind"].lower() + "s", body)
 
     async def _send(
         self,
@@ -233,12 +265,15 @@ def pod_status(container: str, image: str, mishap: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_world(kind: str, folder: Path) -> AsyncIterator[World]:
-    """Yield a world with one service at v1.0.0, stable ready with four pods, canary with none."""
+async def open_world(
+    kind: str, folder: Path, objects: Objects = orion_objects, replicas: int = 4
+) -> AsyncIterator[World]:
+    """Yield a world with one service at v1.0.0 and its pods ready: a stable/canary pair, or what `objects` makes."""
     opened = _fake_world(folder) if kind == "fake" else _real_world()
     async with opened as world:
-        await world.roll_out(f"{SERVICE}-stable")
-        await world.roll_out(f"{SERVICE}-canary")
+        await world.settle_in(objects(SERVICE, world.namespace, f"{REPOSITORY}:v1.0.0", replicas))
+        for deployment in await world.items("deployments"):
+            await world.roll_out(deployment["metadata"]["name"])
         yield world
 
 
@@ -247,7 +282,6 @@ async def _fake_world(folder: Path) -> AsyncIterator[World]:
     clock = Clock()
     fake = FakeCluster(clock=clock)
     await fake.start()
-    orion(fake)
     cluster = await Cluster.connect(str(fake.kubeconfig(folder)), "sandbox")
     try:
         yield FakeWorld(cluster, "orion", fake, clock)
@@ -265,23 +299,10 @@ async def _real_world() -> AsyncIterator[World]:
     world = RealWorld(cluster, f"sluice-contract-{secrets.token_hex(4)}")
     try:
         await _serve_istio(world)
-        await _settle_in(world)
         yield world
     finally:
         await world._send("DELETE", f"/api/v1/namespaces/{world.namespace}", {})
         await cluster.close()
-
-
-async def _settle_in(world: RealWorld) -> None:
-    objects = orion_objects(SERVICE, world.namespace, f"{REPOSITORY}:v1.0.0", 4)
-    namespace, *rest = objects
-    await world._send("POST", "/api/v1/namespaces", namespace)
-    # Without a controller nobody makes the account that every pod is checked for.
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-    with suppress(ConflictError):  # it exists already where controllers run
-        await world.apply("serviceaccounts", account)
-    for body in rest:
-        await world.apply(body["kind"].lower() + "s", body)
 
 
 async def _serve_istio(world: World) -> None:

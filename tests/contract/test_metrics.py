@@ -13,7 +13,15 @@ from bot.sandbox.traffic import SimulatedTraffic
 from integrations.base import Missing, Reading, Snapshot
 from integrations.metrics.connection import Connection
 from integrations.metrics.prometheus import PrometheusSource
-from integrations.metrics.templates import CONTAINER, METRICS, quote
+from integrations.metrics.quoting import quote
+from integrations.metrics.templates import CONTAINER, FUNCTIONS, METRICS
+from tests.contract.metric_worlds import (
+    Objects,
+    deployment,
+    one_scrape,
+    pod_load,
+    virtual_service,
+)
 from tests.fakes.exporter import Exporter
 from tests.fakes.prometheus_server import ABSENT, BINARY, PrometheusServer
 
@@ -46,36 +54,6 @@ async def look(url: str, service: str = "auth", template: str = "istio", **custo
         await source.close()
 
 
-def pod_load(exporter: Exporter) -> None:
-    gigabyte = 1 << 30
-    exporter.pod("auth-stable", cpu=0.25, memory=gigabyte / 4, limits_cpu=1, limits_memory=gigabyte)
-    exporter.pod("auth-stable", cpu=0.75, memory=gigabyte / 2, limits_cpu=1, limits_memory=gigabyte)
-    exporter.pod(
-        "auth-canary", cpu=0.3, memory=gigabyte / 4, requests_cpu=0.5, requests_memory=gigabyte
-    )
-    # Neither its name nor that of its workload is one of ours.
-    exporter.pod(
-        "auth-stable",
-        9,
-        9e9,
-        name="auth-stable-admin-7d9f8c6b5-x2x99",
-        limits_cpu=1,
-        limits_memory=1,
-    )
-    exporter.pod("quiet-stable", cpu=0.3, memory=gigabyte)
-
-
-def one_scrape(exporter: Exporter) -> None:
-    exporter.serve("auth-stable", ok=20, ms=40)
-    exporter.serve("auth-canary", ok=18, errors=2, ms=400)
-    exporter.serve("auth-canary", errors=50, ms=4000, namespace="elsewhere")
-    exporter.serve("quiet-stable", ok=20)
-    exporter.announce("still-canary")
-    exporter.serve("still-stable", ok=1)
-    exporter.serve("rpc-stable", ok=10, grpc="14")
-    exporter.serve("rpc-canary", ok=5, errors=5, grpc="14")
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def real() -> AsyncIterator[str]:
     """The URL of a Prometheus that has scraped for a while."""
@@ -105,29 +83,6 @@ async def until(url: str, query: str) -> None:
         while not await connection.ask(query):  # noqa: ASYNC110 - another process, which tells nobody
             await asyncio.sleep(0.1)
     connection.close()
-
-
-class Objects(dict):
-    """A cluster that stands still: ready Deployments and a split in two halves."""
-
-    def object(self, plural, namespace, name, /):
-        return self.get((plural, name)) if namespace == "orion" else None
-
-
-def deployment(image: str, ready: int) -> dict:
-    return {
-        "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
-        "status": {"readyReplicas": ready},
-    }
-
-
-def virtual_service(canary: int) -> dict:
-    parts = [("stable", 100 - canary), ("canary", canary)]
-    route = [
-        {"destination": {"host": "auth", "subset": subset}, "weight": weight}
-        for subset, weight in parts
-    ]
-    return {"spec": {"http": [{"route": route}]}}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -170,10 +125,10 @@ async def test_every_metric_is_read_for_both_lanes(auth):
 
     assert (snapshot.at, snapshot.window, snapshot.problem) == (NOW, WINDOW, "")
     assert tuple(snapshot.readings) == METRICS
-    assert all(
-        isinstance(r.stable, float) and isinstance(r.canary, float)
-        for r in snapshot.readings.values()
-    )
+    there = {name: r for name, r in snapshot.readings.items() if name not in FUNCTIONS}
+    assert all(isinstance(r.stable, float) and isinstance(r.canary, float) for r in there.values())
+    for name in FUNCTIONS:
+        assert snapshot.readings[name] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
 
 
 async def test_errors_are_in_percent_and_told_apart_by_lane(auth):
@@ -197,10 +152,61 @@ async def test_requests_are_per_second_and_over_the_window(auth):
 async def test_latencies_are_in_milliseconds_and_in_order(auth):
     readings = (await look(auth)).readings
 
-    for lane, low, high in (("stable", 25, 150), ("canary", 250, 600)):
+    for lane, low, high in (("stable", 25, 150), ("canary", 150, 600)):
         p50, p95, p99 = (getattr(readings[f"latency_p{p}"], lane) for p in (50, 95, 99))
         assert p50 < p95 < p99
+        assert low < getattr(readings["latency_avg"], lane) < p99
         assert low < p95 < high
+
+
+async def test_an_average_is_of_all_requests(real):
+    for template in ("istio", "http"):
+        average = (await look(real, template=template)).readings["latency_avg"]
+
+        assert (average.stable, average.canary) == (pytest.approx(40), pytest.approx(400))
+
+
+async def test_what_never_got_an_answer_is_a_share_of_what_callers_sent(real):
+    failures = (await look(real)).readings["connection_failures"]
+
+    assert failures.canary == pytest.approx(100 * 18 / (180 + 18 + 2 + 20), abs=0.5)
+    assert failures.stable == 0
+
+
+async def test_a_lane_that_nobody_reaches_fails_by_what_the_callers_of_its_service_say(real):
+    readings = (await look(real, "dead")).readings
+
+    assert readings["connection_failures"].canary == 100
+    assert readings["connection_failures"].stable == 0
+    assert readings["error_rate"].canary is Missing.NO_DATA
+
+
+async def test_breakers_trip_per_minute_and_those_that_name_no_lane_count_for_both(real):
+    trips = (await look(real)).readings["circuit_breaker_trips"]
+
+    assert trips.canary == pytest.approx(180, rel=0.1)
+    assert trips.stable == pytest.approx(60, rel=0.1)
+
+
+async def test_no_trip_yet_is_zero_and_without_callers_there_is_no_number(real):
+    assert (await look(real, "rpc")).readings["circuit_breaker_trips"].stable == 0
+    assert (await look(real, "nobody")).readings["circuit_breaker_trips"] == Reading(
+        Missing.NO_DATA, Missing.NO_DATA
+    )
+
+
+@pytest.mark.parametrize("template", ["istio", "http"])
+async def test_one_workload_alone_is_read_as_the_canary(real, template):
+    source = PrometheusSource(
+        real, template=template, namespace="orion", canary="auth-canary", clock=lambda: NOW
+    )
+    custom = {"own": 'vector(1) and on() up{a!="$workload"}'}
+    snapshot = await source.look(window=WINDOW, custom=custom, variables={})
+    await source.close()
+
+    assert snapshot.readings["error_rate"].canary == pytest.approx(10, abs=0.5)
+    assert snapshot.readings["own"].canary == 1
+    assert {r.stable for r in snapshot.readings.values()} == {Missing.NOT_AVAILABLE}
 
 
 async def test_cpu_and_memory_are_shares(auth):

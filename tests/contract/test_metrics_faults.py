@@ -93,7 +93,7 @@ async def test_a_source_that_is_not_there_is_one_sentence():
 
 
 async def test_plain_http_where_tls_is_expected_is_one_sentence(fake):
-    snapshot = await look(fake.url.replace("http:", "https:"))
+    snapshot = await look(fake.url.replace("http:", "https:"), timeout=10.0)
 
     assert "certificate" in snapshot.problem
 
@@ -258,7 +258,8 @@ def certificate(tmp_path_factory) -> Path:
 async def test_tls_is_as_good_as_its_authority(certificate, trusted):
     fake = FakePrometheus()
     url = await fake.start(tls=certificate)
-    snapshot = await look(url, ca_file=str(certificate.with_suffix(".crt")) if trusted else None)
+    authority = str(certificate.with_suffix(".crt")) if trusted else None
+    snapshot = await look(url, ca_file=authority, timeout=10.0)
     await fake.stop()
 
     assert ("not trusted" in snapshot.problem) is not trusted
@@ -269,7 +270,7 @@ async def test_a_bad_variable_is_found_before_anything_is_asked(fake):
     snapshot = await look(fake.url, custom={"lag": 'lag{a="$nobody"}'})
 
     assert snapshot.readings["lag"].canary is Missing.NOT_AVAILABLE
-    assert not any("lag" in query for query in fake.queries)
+    assert not any("lag{" in query for query in fake.queries)
 
 
 @pytest.mark.parametrize(
@@ -289,3 +290,23 @@ def test_a_bad_url_is_refused_without_repeating_it(url):
     with pytest.raises(RefusedError, match="must be like") as error:
         source_of(url)
     assert error.value.code == "bad_url"
+
+
+async def test_one_workload_alone_has_nobody_beside_it_whatever_fails(fake):
+    fake.fault, fake.fault_only_for = "500", "container_cpu"
+
+    snapshot = await look(fake.url, stable="")
+
+    assert snapshot.readings["cpu"] == Reading(Missing.NOT_AVAILABLE, Missing.DOWN)
+
+
+@pytest.mark.parametrize(
+    "metric", ["connection_failures", "circuit_breaker_trips", "cold_start_rate"]
+)
+async def test_what_the_http_template_does_not_have_is_not_available(fake, metric):
+    fake.vector(({"job": "auth-canary"}, "3"))
+
+    snapshot = await look(fake.url, template="http")
+
+    assert snapshot.readings["rps"].canary == 3
+    assert snapshot.readings[metric] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)

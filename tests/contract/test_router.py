@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integrations.base import ConflictError, GoneError, RefusedError
+from integrations.base import ConflictError, GoneError, HeaderRule, RefusedError
 from tests.contract.kubernetes_worlds import SERVICE, WORLDS, FakeWorld, World, open_world
 from tests.fakes.kubernetes import frozen
 
@@ -265,3 +265,75 @@ async def test_lanes_are_told_by_the_services_of_the_pair(world):
     await router.write(25, token=(await router.read()).token, fence="1.1")
 
     assert await weights(world) == [25, 75]
+
+
+BETA = HeaderRule("x-user-tier", equals="beta")
+WEST = HeaderRule("x-region", regex="us-west-.*")
+
+
+async def test_an_audience_goes_to_the_canary_and_is_read_back(world):
+    router = world.router()
+
+    written = await router.write(
+        0, token=(await router.read()).token, fence="1.1", rules=(BETA, WEST)
+    )
+
+    assert written.rules == (BETA, WEST)
+    assert await world.router().read() == written
+    http = (await world.object("virtualservices"))["spec"]["http"]
+    assert [route["name"] for route in http] == ["sluice-1", "sluice-2", "primary"]
+
+
+async def test_weights_move_under_an_audience_and_going_back_takes_it_away(world):
+    before = await world.object("virtualservices")
+    router = world.router()
+    split = await router.write(0, token=(await router.read()).token, fence="1.1", rules=(BETA,))
+    split = await router.write(50, token=split.token, fence="1.2", rules=(BETA,))
+    assert (split.canary, split.rules) == (50, (BETA,))
+
+    split = await world.router().write(0, token=split.token, fence="1.3")
+
+    assert (split.canary, split.rules) == (0, ())
+    assert frozen(await world.object("virtualservices")) == frozen(before)
+
+
+async def test_a_stale_token_adds_no_audience(world):
+    router = world.router()
+    token = (await router.read()).token
+    await world.edit("virtualservices", lambda body: body["metadata"].update(labels={"team": "a"}))
+
+    with pytest.raises(ConflictError):
+        await router.write(0, token=token, fence="1.1", rules=(BETA,))
+
+    assert (await router.read()).rules == ()
+
+
+async def test_somebody_elses_edit_of_an_audience_is_seen(world):
+    router = world.router()
+    await router.write(0, token=(await router.read()).token, fence="1.1", rules=(BETA,))
+
+    def widen(body):
+        body["spec"]["http"][0]["match"] = [{"headers": {"x-user-tier": {"prefix": "b"}}}]
+
+    await world.edit("virtualservices", widen)
+
+    assert (await router.read()).rules != (BETA,)
+
+
+async def test_an_audience_does_not_disturb_the_preflight(world):
+    router = world.router()
+    await router.write(0, token=(await router.read()).token, fence="1.1", rules=(BETA,))
+
+    assert list(await world.router().inspect(canary_pods=False)) == []
+
+
+@pytest.mark.parametrize("rule", [HeaderRule("x-user-tier"), HeaderRule("x", regex="(")])
+async def test_a_rule_that_cannot_be_written_is_refused_and_nothing_is_applied(world, rule):
+    router = world.router()
+    token = (await router.read()).token
+
+    with pytest.raises(RefusedError) as refused:
+        await router.write(50, token=token, fence="1.1", rules=(rule,))
+
+    assert refused.value.code == "bad_header_rule"
+    assert (await router.read()).token == token

@@ -30,6 +30,7 @@ class Exporter:
         self.on_scrape: Callable[[], None] = lambda: None
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._histogram: dict[tuple[str, str], Counter[float]] = {}
+        self._met: Counter[tuple[str, str, str]] = Counter()
         self._pods: list[Pod] = []
         self._frozen: dict[str, int] = {}
         self._started = time.monotonic()
@@ -65,6 +66,10 @@ class Exporter:
             self._counts[*key, "200" if grpc else "503", grpc] += errors
         self._histogram.setdefault(key, Counter())[ms] += ok + errors
 
+    def meet(self, workload: str, service: str, flags: str, count: int) -> None:
+        """Add requests of which callers tell something; the workload is `unknown` when none was chosen."""
+        self._met[workload, service, flags] += count
+
     def announce(self, workload: str, *, namespace: str = "orion") -> None:
         """Show the workload's series at zero."""
         self._counts[namespace, workload, "200", ""] += 0
@@ -91,7 +96,12 @@ class Exporter:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         self.on_scrape()
-        lines = [*self._request_lines(), *self._bucket_lines(), *self._pod_lines()]
+        lines = [
+            *self._request_lines(),
+            *self._met_lines(),
+            *self._bucket_lines(),
+            *self._pod_lines(),
+        ]
         return web.Response(text="\n".join(lines) + "\n")
 
     def _stamp(self, workload: str) -> str:
@@ -108,10 +118,21 @@ class Exporter:
             # What the callers saw must not be counted again.
             yield (
                 f'istio_requests_total{{reporter="source",destination_workload="{workload}",'
-                f'destination_workload_namespace="{namespace}",response_code="500"}} {9 * count}{stamp}'
+                f'destination_workload_namespace="{namespace}",response_code="500",'
+                f'source_workload="caller-{code}{grpc}"}} {9 * count}{stamp}'
             )
             if namespace == "orion" and not grpc:
                 yield f'http_requests_total{{job="{workload}",status="{code}"}} {count}{stamp}'
+
+    def _met_lines(self):
+        for (workload, service, flags), count in self._met.items():
+            space = "unknown" if workload == "unknown" else "orion"
+            yield (
+                f'istio_requests_total{{reporter="source",destination_workload="{workload}",'
+                f'destination_workload_namespace="{space}",destination_service="{service}.orion.svc.cluster.local",'
+                f'destination_service_name="{service}",destination_service_namespace="orion",'
+                f'response_code="503",response_flags="{flags}"}} {count}'
+            )
 
     def _bucket_lines(self):
         for (namespace, workload), times in self._histogram.items():
@@ -119,6 +140,13 @@ class Exporter:
             place = (
                 f'destination_workload="{workload}",destination_workload_namespace="{namespace}"'
             )
+            spent, every = sum(ms * n for ms, n in times.items()), sum(times.values())
+            istio, http = "istio_request_duration_milliseconds", "http_request_duration_seconds"
+            for part, amount in (("sum", spent), ("count", every)):
+                yield f'{istio}_{part}{{reporter="destination",{place}}} {amount}{stamp}'
+                if namespace == "orion":
+                    scale = 1000 if part == "sum" else 1
+                    yield f'{http}_{part}{{job="{workload}"}} {amount / scale}{stamp}'
             for edge in (*BUCKETS_MS, float("inf")):
                 count = sum(n for ms, n in times.items() if ms <= edge)
                 le, seconds = (

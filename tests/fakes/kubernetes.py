@@ -128,6 +128,20 @@ class FakeCluster(SimulatedCluster):
         kind = next(kind for kind in self.kinds if kind.plural == plural)
         self._objects.update(kind, Key(plural, namespace, name), body, manager)
 
+    def pods(self, namespace: str) -> list[tuple[str, bool]]:
+        """The image of every pod there is by now, and whether it is ready."""
+        self._advance("pods", namespace)
+        return [
+            (
+                str(pod["spec"]["containers"][0]["image"]),
+                any(
+                    c["type"] == "Ready" and c["status"] == "True"
+                    for c in pod["status"]["conditions"]
+                ),
+            )
+            for pod in self._objects.select("pods", namespace)
+        ]
+
     def mend_image(self, image: str) -> None:
         """Let the pods of an image be well again."""
         self._controller.mishaps.pop(image, None)

@@ -12,17 +12,27 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from bot.applying import WRITING
 from bot.policy import Actor, Membership, allow
 from bot.rollout import advance
-from bot.rollout.acts import WrongStateError, extend, go_back, pause, resume
+from bot.rollout.acts import WrongStateError, extend, go_back, keep, pause, resume
 from bot.rollout.gates import vote
 from bot.rollout.intents import fence_of, intent_state
 from bot.rollout.pace import need, wake_at
 from bot.rollout.seen import Seen
-from bot.rollout.values import Phase, PutLane, PutWeight, Rollout, Rules, Trouble
-from integrations.base import Lane, LaneState, Split
+from bot.rollout.values import (
+    Phase,
+    PutFleet,
+    PutLane,
+    PutWeight,
+    Rollout,
+    Rules,
+    SmokeResult,
+    Trouble,
+)
+from integrations.base import FleetState, HeaderRule, Lane, LaneState, Split
 from strategies import compile_plan
-from strategies.plan import Check, SetWeight, Switch
+from strategies.plan import Check, Replace, Rule, SetWeight, SmokeTest, Switch, Watch
 from strategies.request import Request
 from strategies.verdict import Look, Sample
 
@@ -42,31 +52,91 @@ def lane_state(pods: Pods) -> LaneState:
     return LaneState(pods.image, pods.replicas, pods.ready, settled, token="1")
 
 
+@dataclass
+class Instances:
+    """One place whose instances move; those that were told to are ready when they settle."""
+
+    image: str
+    total: int
+    there: dict[str, int]
+    pending: int = 0
+
+    def told(self, intent: PutFleet) -> None:
+        self.image = intent.image
+        if intent.replicas is not None:
+            self.total = intent.replicas
+        moved = self.there.get(intent.image, 0)
+        wanted = self.total if intent.count is None else intent.count
+        assert wanted <= self.total
+        if self.total == 0:
+            self.there, self.pending = {}, 0
+            return
+        # Old ones leave at once, new ones come when they settle: the worst that a controller does.
+        others = {image: n for image, n in self.there.items() if image != intent.image}
+        left = min(sum(others.values()), self.total - wanted)
+        self.pending = max(0, wanted - moved)
+        self.there = {intent.image: min(moved, wanted)} | dict.fromkeys(others, left)
+        self.there = {image: n for image, n in self.there.items() if n}
+
+    def settle(self) -> None:
+        if self.pending:
+            self.there[self.image] = self.there.get(self.image, 0) + self.pending
+            self.pending = 0
+
+    def seen(self, fence: str) -> FleetState:
+        moved = self.there.get(self.image, 0)
+        old = sum(self.there.values()) - moved
+        settled = not self.pending and not old and moved == self.total
+        return FleetState(
+            self.image, self.total, moved, self.pending, old, moved + old, settled, "1", fence
+        )
+
+
 class Walk(RuleBasedStateMachine):
     @initialize(
         steps=st.sampled_from([(100.0,), (5.0, 100.0), (10.0, 50.0, 100.0)]),
         approvals=st.integers(0, 2),
         retention=st.sampled_from([0, 90]),
-        strategy=st.sampled_from(["canary", "direct"]),
+        strategy=st.sampled_from(
+            ["canary", "direct", "recreate", "rolling", "blue-green", "ab-test"]
+        ),
+        shape=st.sampled_from(["fixed", "fixed", "swap", "one"]),
         on_expiry=st.sampled_from(["hold", "rollback"]),
+        batch=st.sampled_from(["25%", "50%", 1, 3]),
+        undo=st.sampled_from(["all", "failed-batch", "none"]),
+        winner=st.sampled_from(["auto", "manual"]),
+        audience=st.booleans(),
     )
-    def request(self, steps, approvals, retention, strategy, on_expiry):
+    def request(
+        self, steps, approvals, retention, strategy, shape, on_expiry, batch, undo, winner, audience
+    ):
         self.now = datetime(2026, 11, 21, tzinfo=UTC)
         approvers = ("U0ANA", "U0BEN") if approvals else ()
+        if shape == "one" and strategy in {"blue-green", "ab-test"}:
+            strategy = "rolling"
+        matches = audience and shape != "one" and strategy in {"canary", "ab-test"}
         plan = compile_plan(
             Request(
                 "app", "production", "v2", strategy, steps, (60,) * len(steps),
                 checks=(Check("error_rate", above=5),), min_requests=10, approvals=approvals,
                 approvers=approvers, gate_expires=600, on_expiry=on_expiry, retention=retention,
+                lanes=shape, batch=batch, batch_delay=60, batch_rollback=undo, max_concurrent=2,
+                winner=winner, test_duration=60, smoke=(SmokeTest("http://{env}.app/health"),),
+                match=(Rule("x-canary", equals="true"),) if matches else (),
             )
         )  # fmt: skip
         rules = Rules(approvals, approvers, 600, on_expiry)
-        self.row = Rollout("r-1", "app", "production", "v2", plan, "U0DANA", self.now, 1, rules)
+        self.row = Rollout(
+            "r-1", "app", "production", "v2", plan, "U0DANA", self.now, 1, rules, lanes=shape
+        )
+        self.shape, self.smoking = shape, True
+        self.fleet = Instances(OLD, 4, {OLD: 4})
+        self.rules: tuple[HeaderRule, ...] = ()
         self.pods = {Lane.STABLE: Pods(OLD, 4, 4), Lane.CANARY: Pods(OLD, 0, 0)}
         self.weight, self.fence = 0.0, ""
         self.errors: float | None = 0.2
         self.looked = None
-        self.late: list[tuple[float, str]] = []
+        self.late: list[tuple[float, tuple[HeaderRule, ...], str]] = []
         self.raised_after_rollback = False
         self.foreign = False
         self.down = False
@@ -77,16 +147,19 @@ class Walk(RuleBasedStateMachine):
 
     def observe(self) -> Seen:
         wanted = need(self.row, self.now, self.looked)
-        if self.down and (wanted.split or wanted.lanes or wanted.inspect):
+        if self.down and (wanted.split or wanted.lanes or wanted.inspect or wanted.fleet):
             return Seen(self.now, trouble=Trouble("unreachable", "It is down.", self.now))
         look = None
         if wanted.window:
             self.looked = self.now
             look = self.look(wanted.window)
         lanes = {lane: lane_state(pods) for lane, pods in self.pods.items()}
+        url = "http://canary.app/health"
         return Seen(
             self.now,
-            split=Split(self.weight, "1", self.fence) if wanted.split else None,
+            split=Split(self.weight, "1", self.fence, rules=self.rules) if wanted.split else None,
+            fleet=self.fleet.seen(self.fence) if wanted.fleet else None,
+            smoke=(SmokeResult(url, self.smoking, "answered"),) if wanted.smoke else None,
             lanes=lanes if wanted.lanes else None,
             findings=() if wanted.inspect else None,
             look=look,
@@ -121,23 +194,34 @@ class Walk(RuleBasedStateMachine):
 
     def write(self, seen: Seen, *, late: bool) -> bool:
         r = self.row
-        if r.phase not in {Phase.RUNNING, Phase.ROLLING_BACK} or r.intent is None:
+        if r.phase not in WRITING or r.intent is None:
             return False
         if intent_state(r, seen) != "pending":
             return False
         match r.intent:
-            case PutWeight(percent=percent) if seen.split is not None:
+            case PutWeight(percent=percent, rules=rules) if seen.split is not None:
+                named = tuple(HeaderRule(x.header, x.equals, x.regex, x.present) for x in rules)
                 if late:
-                    self.late.append((percent, r.fence))
+                    self.late.append((percent, named, r.fence))
                     return False
-                self.put_weight(percent, r.fence)
+                self.put_weight(percent, named, r.fence)
+            case PutFleet() as intent if seen.fleet is not None:
+                self.put_fleet(intent, r.fence)
             case PutLane(lane=lane, image=image, replicas=replicas) if seen.lanes is not None:
                 self.put_lane(lane, image, replicas)
             case _:
                 return False
         return True
 
-    def put_weight(self, percent: float, fence: str) -> None:
+    def put_fleet(self, intent: PutFleet, fence: str) -> None:
+        if fence_of(fence) < fence_of(self.fence):
+            return
+        if self.row.phase is Phase.ROLLING_BACK:
+            assert intent.image == OLD, "I2: going back moves nothing to the new version"
+        self.fleet.told(intent)
+        self.fence = fence
+
+    def put_weight(self, percent: float, rules: tuple[HeaderRule, ...], fence: str) -> None:
         if fence_of(fence) < fence_of(self.fence):
             return  # the object carries a newer decision: the adapter refuses
         going_up = percent > self.weight
@@ -146,7 +230,7 @@ class Walk(RuleBasedStateMachine):
             self.raised_after_rollback = True
         if percent < self.weight and not self.forced:
             assert self.pods[Lane.STABLE].ready > 0, "traffic to a stable lane without pods"
-        self.weight, self.fence = percent, fence
+        self.weight, self.rules, self.fence = percent, rules, fence
 
     @property
     def forced(self) -> bool:
@@ -155,7 +239,8 @@ class Walk(RuleBasedStateMachine):
     def put_lane(self, lane: Lane, image: str, replicas: int) -> None:
         pods = self.pods[lane]
         carries = self.weight > 0 if lane is Lane.CANARY else self.weight < 100
-        assert replicas >= pods.replicas or not carries, "a lane with traffic lost pods"
+        stops = self.row.in_place and isinstance(self.row.step, Replace)
+        assert replicas >= pods.replicas or not carries or stops, "a lane with traffic lost pods"
         if lane is Lane.STABLE and image != pods.image and not self.foreign:
             assert self.weight in {0.0, 100.0}
         ready = pods.ready if image == pods.image else 0
@@ -179,7 +264,12 @@ class Walk(RuleBasedStateMachine):
     def pods_get_ready(self):
         for pods in self.pods.values():
             pods.ready = pods.replicas
+        self.fleet.settle()
         self.turns()
+
+    @rule(well=st.sampled_from([True, True, False]))
+    def smoke_tests_pass_or_fail(self, well):
+        self.smoking = well
 
     @rule()
     def a_write_is_on_its_way(self):
@@ -187,9 +277,9 @@ class Walk(RuleBasedStateMachine):
 
     @rule()
     def writes_land_late(self):
-        for percent, fence in self.late:
+        for percent, rules, fence in self.late:
             if fence_of(fence) >= fence_of(self.fence):
-                self.weight, self.fence = percent, fence
+                self.weight, self.rules, self.fence = percent, rules, fence
         self.late.clear()
         self.turns()
 
@@ -205,6 +295,12 @@ class Walk(RuleBasedStateMachine):
     @rule(down=st.sampled_from([True, False, False]))
     def the_target_is_out_of_reach(self, down):
         self.down = down
+
+    @precondition(lambda self: self.row.gate is not None and self.row.gate.kind == "winner")
+    @rule()
+    def somebody_keeps_a(self):
+        self.save(keep(self.row, "U0OLU", "", self.now))
+        self.turns()
 
     @precondition(lambda self: self.row.armed is not None and self.row.phase in FORWARD)
     @rule(weight=st.sampled_from([0.0, 30.0]))
@@ -259,22 +355,28 @@ class Walk(RuleBasedStateMachine):
         assert not before.phase.final or before.phase is after.phase, "final rows never reopen"
         if before.phase is Phase.ROLLING_BACK:
             back = {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.NEEDS_ATTENTION, Phase.CANCELLED}
+            assert before.back is not None
+            back |= {Phase.SUCCEEDED} if before.back.lost else set()
+            back |= {Phase.PAUSED} if before.back.partial else set()
             assert after.phase in back, "rollback is absorbing"
-        assert after.cursor >= before.cursor, "the cursor never goes back"
+        batch = before.plan.repeated
+        assert after.cursor >= before.cursor or after.cursor == batch, "the cursor never goes back"
         if isinstance(after.intent, PutWeight) and after.intent != before.intent:
             self.check_weight_intent(before, after)
         for gate in {c.id for c in after.closed} - {c.id for c in before.closed}:
             self.gates[gate] = self.gates.get(gate, 0) + 1
             assert self.gates[gate] == 1, "I4: a gate closes once"
-        passed = before.plan.steps[before.cursor : after.cursor]
-        if any(type(s).__name__ == "Soak" for s in passed) and before.gate is None:
+        left = before.cursor != after.cursor and after.phase is Phase.RUNNING
+        if left and isinstance(before.step, Watch) and before.gate is None:
             assert self.errors is not None, "I10: unknown metrics advanced"
             assert before.progress.seconds(self.now) >= 60, "I11: the soak was cut short"
 
     def check_weight_intent(self, before: Rollout, after: Rollout) -> None:
         percent = after.intent.percent
         if after.phase is Phase.ROLLING_BACK:
-            assert percent == 0, "going back goes home"
+            assert after.back is not None
+            home = after.batch_began if after.back.partial else 0
+            assert percent == home, "going back goes home"
         elif after.phase is Phase.RUNNING and isinstance(after.step, SetWeight | Switch):
             weights = {0.0, *after.plan.weights}
             assert percent in weights, "I3: weights are those of the plan"
@@ -286,6 +388,28 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def the_end_is_what_it_says(self):
+        if self.shape == "one":
+            self.the_instances_are_what_it_says()
+        elif self.row.phase is Phase.SUCCEEDED and self.row.winner == "A":
+            assert self.weight == 0
+            assert self.pods[Lane.STABLE].image == OLD
+            assert self.pods[Lane.CANARY].replicas == 0
+        elif self.shape == "swap" and self.row.phase is Phase.SUCCEEDED and not self.row.in_place:
+            assert self.weight == 100
+            assert self.pods[Lane.CANARY].image == NEW
+            assert self.row.retire_at is not None or self.pods[Lane.STABLE].replicas == 0
+        else:
+            self.the_lanes_are_what_it_says()
+        if self.row.phase.final:
+            assert self.rules == (), "an audience outlived its rollout"
+
+    def the_instances_are_what_it_says(self):
+        if self.row.phase is Phase.ROLLED_BACK:
+            assert self.fleet.there == {OLD: 4}
+        if self.row.phase is Phase.SUCCEEDED:
+            assert self.fleet.there == {NEW: 4}
+
+    def the_lanes_are_what_it_says(self):
         if self.row.phase is Phase.ROLLED_BACK:  # I5
             assert self.weight == 0
             assert self.pods[Lane.STABLE].image == OLD
@@ -311,7 +435,7 @@ class Walk(RuleBasedStateMachine):
         """I16: with all faults healed, and one person who wants it back, the world comes home."""
         if not hasattr(self, "row"):
             return
-        self.down, self.errors = False, 0.2
+        self.down, self.errors, self.smoking = False, 0.2, True
         with suppress(WrongStateError):
             self.save(go_back(self.row, "U0OLU", "", self.now))
         for _ in range(6):

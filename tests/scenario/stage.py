@@ -17,10 +17,12 @@ from bot.app.running import Bot
 from bot.rollout.values import Phase, Rollout
 from bot.sandbox.chat import Message
 from bot.sandbox.cluster import orion
+from bot.sandbox.orion import colours, fleet
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.settings.environment import Settings, read_settings
 from integrations.base import Lane
+from integrations.metrics.templates import Lanes
 from tests.fakes.kubernetes import FakeCluster
 from tests.fakes.sink import Sink
 from tests.fakes.slack import FakeSlack
@@ -50,16 +52,40 @@ services:
     production:
       cluster: prod
       namespace: orion
-      workload: {{kind: deployment, stable: auth-service-stable, canary: auth-service-canary,
-                 container: auth-service, image: ghcr.io/orion/auth}}
-      traffic: {{kind: istio, virtual_service: auth-service, route: primary}}
+{where}
       metrics: {{source: main, template: istio}}
       canary: {{steps: {steps}, soak: {soak}, auto_promote: false, retention: {retention}}}
       checks:
         - {{metric: error_rate, above: 5, then: rollback}}
         - {{metric: latency_p95, above: 500, then: {slow}}}
       min_requests: {min_requests}
+{extra}
 """
+
+WHERE = {
+    "fixed": """\
+      workload: {kind: deployment, stable: auth-service-stable, canary: auth-service-canary,
+                 container: auth-service, image: ghcr.io/orion/auth}
+      traffic: {kind: istio, virtual_service: auth-service, route: primary}""",
+    "swap": """\
+      workload: {kind: deployment, blue: auth-service-blue, green: auth-service-green,
+                 container: auth-service, image: ghcr.io/orion/auth}
+      traffic: {kind: service_selector, service: auth-service, preview: auth-service-preview}""",
+    "mesh": """\
+      workload: {kind: deployment, blue: auth-service-blue, green: auth-service-green,
+                 container: auth-service, image: ghcr.io/orion/auth}
+      traffic: {kind: istio, virtual_service: auth-service, route: primary}""",
+    "one": """\
+      workload: {kind: deployment, name: auth-service, container: auth-service, image: ghcr.io/orion/auth}""",
+}
+"""The shapes of a target: a pair, two colours behind a Service or in a mesh, one Deployment."""
+PLACES = {
+    "fixed": ("auth-service-stable", "auth-service-canary"),
+    "swap": ("auth-service-blue", "auth-service-green"),
+    "mesh": ("auth-service-blue", "auth-service-green"),
+    "one": ("", "auth-service"),
+}
+AUTH = {"service": "auth-service", "namespace": "orion", "repository": "ghcr.io/orion/auth"}
 
 DEFAULTS = {
     "approvals": 1,
@@ -71,6 +97,8 @@ DEFAULTS = {
     "retention": "0s",
     "slow": "warn",
     "min_requests": 50,
+    "shape": "fixed",
+    "extra": "",
 }
 
 
@@ -106,12 +134,17 @@ class Stage:
     async def raise_world(self, folder: Path, overrides: dict[str, Any]) -> None:
         self.clock = VirtualClock()
         self.cluster = self.cluster_type(clock=self.clock, pod_start=10)
-        orion(self.cluster)
-        self.cluster.object("deployments", "orion", "auth-service-stable")
+        values = {**DEFAULTS, **overrides}
+        self.shape = values["shape"]
+        self._put_service()
         await self.cluster.start()
         self.clock.at += timedelta(minutes=10)  # everything has been running for a while
         self.traffic = SimulatedTraffic(
-            self.cluster, self.clock, service="auth-service", namespace="orion"
+            self.cluster,
+            self.clock,
+            service="auth-service",
+            namespace="orion",
+            lanes=Lanes("orion", *PLACES[self.shape]),
         )
         self.prometheus = self.prometheus_type(self.traffic, self.clock)
         prometheus = await self.prometheus.start()
@@ -120,9 +153,8 @@ class Stage:
         self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
         await self.slack.start()
         await self.slack.populate()
-        values = {
-            **DEFAULTS,
-            **overrides,
+        values |= {
+            "where": WHERE[self.shape],
             "kubeconfig": self.cluster.kubeconfig(folder),
             "prometheus": prometheus,
             "sink": sink,
@@ -140,6 +172,17 @@ class Stage:
             "SLUICE_API_TOKEN": "a-root-token-for-tests",
         }
         self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
+
+    def _put_service(self) -> None:
+        match self.shape:
+            case "fixed":
+                orion(self.cluster)
+            case "swap" | "mesh":
+                colours(self.cluster, **AUTH, mesh=self.shape == "mesh")
+            case "one":
+                fleet(self.cluster, **AUTH)
+        for place in PLACES[self.shape]:
+            self.cluster.object("deployments", "orion", place)
 
     @property
     def settings(self) -> Settings:
@@ -238,7 +281,8 @@ class Stage:
         return route[0].get("weight", 0), route[1].get("weight", 0)
 
     def deployment(self, lane: Lane) -> dict[str, Any]:
-        found = self.cluster.object("deployments", "orion", f"auth-service-{lane.value}")
+        place = PLACES[self.shape][0 if lane is Lane.STABLE else 1]
+        found = self.cluster.object("deployments", "orion", place)
         assert found is not None
         return found
 
@@ -247,6 +291,27 @@ class Stage:
 
     def pods(self, lane: Lane) -> int:
         return int(self.deployment(lane)["spec"]["replicas"])
+
+    @property
+    def routed_to_green(self) -> bool:
+        """Where there are colours: whether green has the traffic."""
+        return self.selected == "green" if self.shape == "swap" else self.weights == (0, 100)
+
+    @property
+    def selected(self) -> str:
+        """The colour that the Service sends its traffic to."""
+        found = self.cluster.object("services", "orion", "auth-service")
+        assert found is not None
+        return str(found["spec"]["selector"]["version"])
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The ready pods of the service, by the version they run."""
+        counts: dict[str, int] = {}
+        for image, ready in self.cluster.pods("orion"):
+            tag = image.partition("@")[0].rpartition(":")[2]
+            counts[tag] = counts.get(tag, 0) + ready
+        return {tag: n for tag, n in counts.items() if n}
 
     @property
     def card(self) -> str:
@@ -272,9 +337,16 @@ class Stage:
 
     @property
     def as_armed(self) -> bool:
-        """Whether the world is what it was before: v1.0.0 with all traffic, its four pods, no canary pods."""
+        """Whether the world is what it was before: v1.0.0 with all traffic, all its pods, and none of another."""
+        if self.shape == "one":
+            return (
+                self.image(Lane.CANARY) == "ghcr.io/orion/auth:v1.0.0"
+                and self.versions == {"v1.0.0": 10}
+                and "sluice/strategy" not in self.deployment(Lane.CANARY)["metadata"]["annotations"]
+            )
+        routed = self.selected == "blue" if self.shape == "swap" else self.weights == (100, 0)
         return (
-            self.weights == (100, 0)
+            routed
             and self.image(Lane.STABLE) == self.image(Lane.CANARY) == "ghcr.io/orion/auth:v1.0.0"
             and (self.pods(Lane.STABLE), self.pods(Lane.CANARY)) == (4, 0)
         )

@@ -122,7 +122,7 @@ async def stable_gets_it(stage: Stage) -> None:
 
 async def traffic_went_home(stage: Stage) -> None:
     await stage.deploy_to_promote()
-    await stage.wait(14)
+    await stage.wait(24)  # the four pods of stable are exchanged in two goes
     assert stage.weights == (100, 0)
     assert stage.pods(Lane.CANARY) == 4
 
@@ -171,7 +171,7 @@ async def test_before_anything_was_written_a_rollback_just_cancels(stage):
 async def test_once_promote_has_begun_stable_gets_its_old_image_before_the_traffic_moves(stage):
     await stable_gets_it(stage)
     stage.cluster.fail(503, method="PATCH", path="virtualservices", times=5)
-    await stage.wait(15)  # stable runs v2.0.0 only, the write of the weights does not get through
+    await stage.wait(25)  # stable runs v2.0.0 only, the write of the weights does not get through
     done = len(stage.cluster.log)
     await stage.say("/rollback auth-service")
     await stage.wait(8)

@@ -194,7 +194,7 @@ def test_who_was_interrupted_says_nothing(shell, stop):
 
 
 @pytest.mark.parametrize(
-    "line", ["stats", "lock x because", "unlock x", "replay r-1", "rollback checkout --offline"]
+    "line", ["lock x because", "unlock x", "replay r-1", "rollback checkout --offline"]
 )
 def test_words_of_later_versions_are_understood_and_refused(shell, line):
     said = shell.sluice(*line.split(), "--json")

@@ -15,7 +15,9 @@ from bot.grammar.verbs import (
     Resolve,
     Resume,
     Rollback,
+    Schedule,
     ShowPlan,
+    Stats,
     Status,
 )
 
@@ -95,6 +97,8 @@ DEPLOY = [
     ("status checkout prod", Status("checkout", "production")),
     ("status staging", Status(None, "staging")),
     ("history checkout", History("checkout")),
+    ("stats", Stats()),
+    ("Stats Checkout", Stats("checkout")),
     ("history checkout staging", History("checkout", "staging")),
     ("promote checkout", Promote("checkout")),
     ("approve checkout stage", Promote("checkout", "staging")),
@@ -108,6 +112,8 @@ DEPLOY = [
     ("resolve checkout fixed by hand", Resolve("checkout", None, "fixed by hand")),
     ("resolve checkout prod because prod is fine", Resolve("checkout", "production", "prod is fine")),
     ("cancel r-42", Cancel("r-42")),
+    ("schedule", Schedule()),
+    ("schedule checkout staging", Schedule("checkout", "staging")),
     ("rollback checkout now", Rollback("checkout", now=True)),
 ]  # fmt: skip
 
@@ -173,7 +179,7 @@ def test_a_line_begins_with_its_verb(text, command):
 # text, code, key, suggestion
 REFUSED = [
     ("deploy checkotu v2", "unknown_service", "service", "checkout"),
-    ("deploy statsu", "unknown_service", "service", "status"),
+    ("deploy statsu", "unknown_service", "service", "stats"),
     ("deploy rolback checkout", "unknown_service", "service", "rollback"),
     ("deploy zzz v2", "unknown_service", "service", None),
     ("deploy soak=5", "missing_service", "service", None),
@@ -247,7 +253,8 @@ REFUSED = [
     ("checkout v2", "unknown_word", "checkout", "deploy checkout"),
     ("promot checkout", "unknown_word", "promot", "promote"),
     ("lock checkout release", "not_yet_available", None, "help"),
-    ("deploy stats", "not_yet_available", None, "help"),
+    ("deploy stats production", "unknown_word", "environment", None),
+    ("stats because I ask", "unknown_word", "because", None),
     ("/deploy freeze prod", "not_yet_available", None, "help"),
     ("deploy checkout v2 because " + "x" * 40_000, "too_long", None, None),
 ]

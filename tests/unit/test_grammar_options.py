@@ -109,7 +109,12 @@ VALUES = [
     ("approvals=2", {"approvals": 2}),
     ("keep-baseline=20", {"keep_baseline": 20}),
     ("keep-baseline=0", {"keep_baseline": 0}),
-    ("confidence=99.5", {"confidence": "99.5%"}),
+    ("confidence=High", {"confidence": "high"}),
+    ("confidence=low", {"confidence": "low"}),
+    ("confidence=99.5", {"confidence": "high"}),
+    ("confidence=95%", {"confidence": "high"}),
+    ("confidence=94", {"confidence": "normal"}),
+    ("confidence=79%", {"confidence": "low"}),
 ]
 
 
@@ -203,6 +208,7 @@ IMPOSSIBLE = [
     "keep-baseline=-1",
     "confidence=0.95",
     "confidence=100",
+    "confidence=sure",
 ]
 
 

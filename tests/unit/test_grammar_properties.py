@@ -22,7 +22,9 @@ from bot.grammar.verbs import (
     Resolve,
     Resume,
     Rollback,
+    Schedule,
     ShowPlan,
+    Stats,
     Status,
 )
 from bot.settings.scalars import STRATEGIES
@@ -104,11 +106,15 @@ def all_options(draw):
                 "split": st.integers(1, 99).map(lambda a: f"{a}/{100 - a}"),
                 "approvals": st.integers(1, 9),
                 "keep_baseline": st.integers(0, 20).map(float),
-                "confidence": st.sampled_from(["95%", "99.5%"]),
+                "confidence": st.sampled_from(["high", "normal", "low"]),
             },
         )
     )
-    when = draw(st.sampled_from([{}, {"at": "22:00"}, {"cron": "0 2 * * mon-fri"}]))
+    when = draw(
+        st.sampled_from(
+            [{}, {"at": "22:00"}, {"at": "22:00 Europe/Berlin"}, {"cron": "0 2 * * mon-fri"}]
+        )
+    )
     return Options(steps=steps, **some, **when)
 
 
@@ -143,7 +149,9 @@ def others(draw):
                 Status(service, environment),
                 Status(),
                 History(service, environment),
+                Stats(draw(st.none() | st.just(service))),
                 Cancel(draw(names), reason),
+                Schedule(service, environment),
                 Help(draw(st.sampled_from(["", *topics()]))),
             ]
         )

@@ -47,16 +47,19 @@ def test_what_was_weakened_stands_on_the_first_gate_only():
     assert [bool(g.weakened) for g in gates] == [True, False, False]
 
 
-@pytest.mark.parametrize("keep", [96, 99])
+@pytest.mark.parametrize("keep", [5, 20, 20.5, 96, -1])
 def test_a_baseline_that_does_not_fit_is_refused(keep):
     with pytest.raises(PlanError) as caught:
-        compile_plan(request(keep_baseline=keep))
+        compile_plan(request(steps=(80.0, 95.0, 100.0), soak=(60, 60, 60), keep_baseline=keep))
     assert (caught.value.code, caught.value.key) == ("bad_value", "keep-baseline")
 
 
 def test_an_unknown_strategy_is_refused_with_those_that_are_there():
-    with pytest.raises(PlanError, match="canary, direct"):
-        compile_plan(request(strategy="rolling"))
+    with pytest.raises(
+        PlanError, match="direct, recreate, canary, blue-green, rolling, ab-test"
+    ) as e:
+        compile_plan(request(strategy="yolo"))
+    assert (e.value.code, e.value.key) == ("unknown_strategy", "strategy")
 
 
 def test_json_and_back_is_the_same_plan():

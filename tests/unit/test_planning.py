@@ -99,9 +99,9 @@ def test_where_nobody_has_to_approve_nothing_counts_as_weakened():
         ({"namespace": "other"}, "other_target", "namespace"),
         ({"mesh": "linkerd"}, "other_target", "mesh"),
         ({"soak": (60, 60, 60, 60)}, "bad_value", "step-duration"),
-        ({"strategy": "rolling"}, "strategy_not_available", "strategy"),
-        ({"cron": "0 3 * * *"}, "not_yet_available", "cron"),
-        ({"batch_size": "25%"}, "not_yet_available", "batch-size"),
+        ({"strategy": "yolo"}, "unknown_strategy", "strategy"),
+        ({"steps": (50.0, 25.0)}, "bad_value", "traffic-steps"),
+        ({"batch_size": "25%"}, "option_not_for_strategy", "batch-size"),
         ({"keep_baseline": 60}, "bad_value", "keep-baseline"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_fence_that_is_not_ours_counts_as_none(text, fence):
 )
 def test_a_lane_that_was_meant(image, replicas, state):
     intent = PutLane(Lane.CANARY, "app:v2", 2, NOW)
-    assert lane_state(intent, LaneState(image, replicas, 0, settled=False)) == state
+    assert lane_state(rollout(), intent, LaneState(image, replicas, 0, settled=False)) == state
 
 
 def test_what_was_not_seen_is_pending():
@@ -104,7 +104,7 @@ def test_the_window_begins_with_the_weight_and_grows_when_traffic_is_thin(ago, t
 def test_a_quiet_soak_reads_nothing_between_two_looks():
     row = rollout(cursor=2, weight=5.0, weight_at=NOW, progress=Progress(NOW, since=NOW))
     assert need(row, NOW + timedelta(seconds=5), looked=NOW) == need(
-        rollout(phase=Phase.SCHEDULED), NOW, None
+        rollout(phase=Phase.NEEDS_ATTENTION), NOW, None
     )
     due = need(row, NOW + timedelta(seconds=15), looked=NOW)
     assert (due.split, due.lanes, due.window) == (True, True, 15)

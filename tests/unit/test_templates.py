@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.base import Lane, RefusedError
-from integrations.metrics.templates import (
-    METRICS,
-    TEMPLATES,
-    Lanes,
-    escape,
-    quote,
-    re2_quote,
-    render,
-)
+from integrations.metrics.quoting import escape, quote, re2_quote
+from integrations.metrics.templates import CALLERS, FUNCTIONS, METRICS, TEMPLATES, Lanes, render
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
 LANES = Lanes("orion", "auth-service-stable", "auth-service-canary")
@@ -57,9 +50,34 @@ def test_every_metric_has_a_query_with_balanced_brackets(template):
         assert f"by ({question.label}" in bare
 
 
+@pytest.mark.parametrize(
+    ("template", "absent"), [("istio", FUNCTIONS), ("http", FUNCTIONS + CALLERS)]
+)
+def test_all_metrics_are_rendered_that_the_template_has(template, absent):
+    assert set(METRICS) - set(render(template, LANES, 300)) == set(absent)
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_all_metrics_are_rendered(template):
-    assert set(METRICS) < set(render(template, LANES, 300))
+def test_the_age_of_what_a_metric_is_made_of_can_be_asked(template):
+    questions = render(template, LANES, 300)
+
+    assert {q.age for q in questions.values()} - {""} <= set(questions)
+
+
+def test_what_callers_saw_is_as_old_as_their_samples_and_not_as_those_of_a_lane_that_nobody_reaches():
+    questions = render("istio", LANES, 300)
+
+    assert questions["error_rate"].age != questions["connection_failures"].age
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_one_workload_alone_is_the_canary_and_nobody_else(template):
+    alone = Lanes("orion", "", "auth-service")
+
+    assert [alone.workload(lane) for lane in Lane] == ["", "auth-service"]
+    for question in render(template, alone, 300).values():
+        assert "|auth" not in question.text
+        assert "auth-service" in question.text
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -86,6 +104,10 @@ def test_both_lanes_are_in_one_query_and_told_apart_by_name(template):
         ("istio", "rps", 'reporter="destination",destination_workload_namespace="orion"'),
         ("istio", "error_rate", 'grpc_response_status=~"2|4|8|13|14|15"'),
         ("istio", "requests", "[300s]"),
+        ("istio", "latency_avg", "rate(istio_request_duration_milliseconds_sum{"),
+        ("http", "latency_avg", "1000 * sum by (job) (rate(http_request_duration_seconds_sum{"),
+        ("istio", "connection_failures", 'reporter="source"'),
+        ("istio", "circuit_breaker_trips", 'response_flags=~"(.*,)?(UO)(,.*)?"'),
         ("istio", "memory", "kube_pod_container_resource_limits"),
         ("istio", "cpu", "kube_pod_container_resource_requests"),
     ],
@@ -114,7 +136,7 @@ def test_pods_belong_to_the_workload_that_made_them(pod, lane):
 
 @pytest.mark.parametrize("key", ["namespace", "stable", "canary"])
 @pytest.mark.parametrize(
-    "name", ["", "Auth", "a b", "-a", "a-", 'a"', "a|b", "a" * 254, "ä", "a\n"]
+    "name", [" ", "Auth", "a b", "-a", "a-", 'a"', "a|b", "a" * 254, "ä", "a\n"]
 )
 def test_what_is_no_kubernetes_name_is_refused(key, name):
     names = {"namespace": "orion", "stable": "auth-stable", "canary": "auth-canary"} | {key: name}
@@ -122,6 +144,12 @@ def test_what_is_no_kubernetes_name_is_refused(key, name):
         Lanes(**names)
     assert error.value.code == "bad_name"
     assert key in str(error.value)
+
+
+@pytest.mark.parametrize(("namespace", "canary"), [("", "auth"), ("orion", "")])
+def test_only_stable_may_have_no_name(namespace, canary):
+    with pytest.raises(RefusedError):
+        Lanes(namespace, "", canary)
 
 
 def test_two_lanes_of_one_name_are_refused():

@@ -7,9 +7,11 @@ import aiohttp
 import pytest
 
 from bot.sandbox.prometheus import SimulatedPrometheus
-from bot.sandbox.traffic import SimulatedTraffic, canary_share, quantile
-from integrations.base import Lane
-from integrations.metrics.templates import render
+from bot.sandbox.traffic import SimulatedTraffic, mean, quantile
+from bot.sandbox.ways import canary_share
+from integrations.base import Lane, Missing, Reading
+from integrations.metrics.prometheus import PrometheusSource
+from integrations.metrics.templates import Lanes, render
 
 
 def route(**weights: int) -> dict:
@@ -242,3 +244,179 @@ async def test_the_server_can_be_down_and_up_again(world):
             async with client.get("/-/healthy") as response:
                 assert response.status == status
     await server.stop()
+
+
+def test_the_mean_lies_between_the_median_and_the_p95(world):
+    world.wait(60)
+
+    assert 48 < world.read("latency_avg", Lane.STABLE) < 120
+    assert mean([(90, 100.0), (10, 1000.0)]) == pytest.approx(
+        0.9 * mean([(1, 100.0)]) + 0.1 * mean([(1, 1000.0)])
+    )
+    assert math.isnan(mean([]))
+
+
+@pytest.mark.parametrize(
+    ("metric", "usual"),
+    [("connection_failures", 0), ("circuit_breaker_trips", 0), ("cpu", 24), ("memory", 46)],
+)
+def test_figures_are_set_by_version(world, metric, usual):
+    world.split(50)
+    world.wait(60)
+    assert world.read(metric, Lane.CANARY) == pytest.approx(usual, rel=0.1)
+
+    world.traffic.set_figure(metric, "v2", 42)
+
+    assert world.read(metric, Lane.CANARY) == 42
+    assert world.read(metric, Lane.STABLE) == pytest.approx(usual, rel=0.1)
+
+
+def test_callers_still_tell_of_a_lane_that_lost_its_pods(world):
+    world.split(50)
+    world.wait(30)
+    world.ready["checkout-canary"] = 0
+    world.traffic.set_figure("connection_failures", "v2", 100)
+    world.wait(30)
+
+    assert world.read("callers_freshness", Lane.CANARY) == 5
+    assert world.read("connection_failures", Lane.CANARY) == 100
+
+
+def test_an_audience_reaches_the_canary_at_weight_nought(world):
+    world.traffic.set_audience(10)
+    world.wait(60)
+    assert world.read("requests", Lane.CANARY) is None
+
+    world.http = [{"name": "sluice-1", **route(canary=100)}, *world.http]
+    world.traffic.tick()
+    world.wait(60)
+
+    assert world.read("rps", Lane.CANARY) == pytest.approx(20, rel=0.04)
+
+
+class Selected(World):
+    """Two colours behind one Service, or one Deployment alone; no mesh."""
+
+    def __init__(self, lanes: Lanes, selector: dict[str, str]) -> None:
+        self.selector = selector
+        self.status = {"readyReplicas": 4, "replicas": 4, "updatedReplicas": 4}
+        self.image = "checkout:v1"
+        self.traffic = None
+        super().__init__()
+        self.traffic = SimulatedTraffic(
+            self, lambda: self.now, service="checkout", namespace="shop", lanes=lanes
+        )
+
+    def object(self, plural, namespace, name, /):
+        if plural == "virtualservices":
+            return None
+        if plural == "services":
+            return {"spec": {"selector": self.selector}}
+        labels = {"app": "checkout", "version": name.removeprefix("checkout-")}
+        spec = {"containers": [{"image": self.image}]}
+        template = {"metadata": {"labels": labels}, "spec": spec}
+        return {"spec": {"template": template}, "status": dict(self.status)}
+
+
+@pytest.mark.parametrize(
+    ("selector", "weights"),
+    [
+        ({"app": "checkout", "version": "blue"}, (100, 0)),
+        ({"app": "checkout", "version": "green"}, (0, 100)),
+        ({"app": "checkout"}, (50, 50)),
+        ({"app": "nobody"}, (100, 0)),
+    ],
+)
+def test_without_a_mesh_the_selector_of_the_service_decides(selector, weights):
+    world = Selected(Lanes("shop", "checkout-blue", "checkout-green"), selector)
+
+    flows = world.traffic.flows
+
+    assert (flows[Lane.STABLE].weight, flows[Lane.CANARY].weight) == weights
+
+
+def test_one_workload_alone_serves_everything_and_a_batch_shows_by_its_share():
+    world = Selected(Lanes("shop", "", "checkout"), {"app": "checkout"})
+    world.traffic.set_errors("v2", 40)
+    world.wait(60)
+    assert world.read("error_rate", Lane.CANARY) == pytest.approx(0.2, rel=0.04)
+
+    world.image, world.status["updatedReplicas"] = "checkout:v2", 1
+    world.traffic.tick()
+    world.wait(60)
+
+    assert list(world.traffic.flows) == [Lane.CANARY]
+    assert world.read("rps", Lane.CANARY) == pytest.approx(200, rel=0.04)
+    assert world.read("error_rate", Lane.CANARY) == pytest.approx(0.75 * 0.2 + 10, rel=0.04)
+
+
+def test_a_batch_that_does_not_come_up_serves_nobody():
+    world = Selected(Lanes("shop", "", "checkout"), {"app": "checkout"})
+    world.traffic.set_errors("v2", 40)
+    world.image = "checkout:v2"
+    world.status |= {"updatedReplicas": 1, "readyReplicas": 3}
+
+    assert world.traffic.flows[Lane.CANARY].errors == pytest.approx(0.2)
+
+
+async def read(world: World, lanes: Lanes, **custom: str) -> dict[str, Reading]:
+    server = SimulatedPrometheus(world.traffic, lambda: world.now)
+    source = PrometheusSource(
+        await server.start(),
+        template="istio",
+        namespace=lanes.namespace,
+        stable=lanes.stable,
+        canary=lanes.canary,
+        clock=lambda: world.now,
+    )
+    snapshot = await source.look(window=60, custom=custom, variables={"version": "v2"})
+    await source.close()
+    await server.stop()
+    return dict(snapshot.readings)
+
+
+async def test_a_custom_query_tells_both_variants(world):
+    for version, value in (("v1", 3.2), ("v2", 4.1)):
+        world.traffic.set_figure("conversion_rate", version, value)
+    world.traffic.set_figure("revenue", "v1", 7)
+
+    readings = await read(
+        world,
+        world.traffic.lanes,
+        conversion_rate='sum(conversion_rate{app="checkout",workload="$workload"})',
+        newest='conversion_rate{version="$version"}',
+        revenue='revenue{workload="$workload"}',
+        unset='unset{workload="$workload"}',
+        unnamed='revenue{app="checkout"}',
+    )
+
+    absent = Missing.NOT_AVAILABLE
+    assert readings["conversion_rate"] == Reading(3.2, 4.1)
+    assert readings["newest"] == Reading(absent, 4.1)
+    assert readings["revenue"] == Reading(7, Missing.NO_DATA)
+    assert readings["unset"] == Reading(absent, absent)
+    assert readings["unnamed"] == Reading(absent, absent)
+
+
+async def test_of_two_colours_either_may_be_the_stable_one(world):
+    world.split(25)
+    world.wait(60)
+    lanes = world.traffic.lanes
+
+    once = await read(world, lanes)
+    turned = await read(world, Lanes(lanes.namespace, lanes.canary, lanes.stable))
+
+    for metric, reading in once.items():
+        assert turned[metric] == Reading(reading.canary, reading.stable)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_figure_that_is_no_number_is_an_error(world, value):
+    with pytest.raises(ValueError, match="not"):
+        world.traffic.set_figure("cpu", "v2", value)
+
+
+@pytest.mark.parametrize("percent", [-1, 101])
+def test_an_impossible_audience_is_an_error(world, percent):
+    with pytest.raises(ValueError, match="not"):
+        world.traffic.set_audience(percent)

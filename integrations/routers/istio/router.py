@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import ConflictError, Finding, RefusedError, Split
+from integrations.base import ConflictError, Finding, HeaderRule, RefusedError, Split
 from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_of, fence_ops, lock_op, mark_of, refuse_newer
+from integrations.routers.istio.audience import Audience, audience_of, audience_ops
 from integrations.routers.istio.lanes import LaneBook, LaneNames, networking_version
 from integrations.routers.istio.preflight import Preflight
 from integrations.routers.istio.routes import Arm, Fork, find_fork, weighted_destinations
@@ -23,6 +24,7 @@ class Sight:
 
     split: Split
     fork: Fork
+    audience: Audience
     annotated: bool
 
 
@@ -51,15 +53,21 @@ class IstioRouter:
         """Return the split as it is now, with one GET once the lanes are known."""
         return (await self._look()).split
 
-    async def write(self, canary: float, *, token: str, fence: str) -> Split:
-        """Give `canary` percent to the canary and write the fence, in one patch, only if `token` still holds."""
+    async def write(
+        self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
+    ) -> Split:
+        """Give `canary` percent and the requests of `rules` to the canary, and write the fence, in one patch.
+
+        Only if `token` still holds. `rules` are all there shall be: our other routes are removed.
+        """
         sight = self._last
         if sight is None or sight.split.token != token:
             sight = await self._look()
         if sight.split.token != token:
             raise ConflictError(f"{self} changed since it was read.")
         refuse_newer(sight.split.fence, fence, str(self))
-        body = await self._cluster.patch(await self._path(), patch_for(sight, canary, fence))
+        ops = patch_for(sight, canary, fence, rules)
+        body = await self._cluster.patch(await self._path(), ops)
         return (await self._remember(body)).split
 
     async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
@@ -94,18 +102,22 @@ class IstioRouter:
 def sight_of(body: Mapping[str, Any], fork: Fork) -> Sight:
     """Return what a VirtualService shows about the split of one of its routes."""
     metadata = body.get("metadata") or {}
+    audience = audience_of((body.get("spec") or {}).get("http") or [], fork)
     split = Split(
         canary=percent_of(*fork.weights),
         token=str(metadata.get("resourceVersion", "")),
         fence=fence_of(body),
         mark=mark_of(body),
         changed_by=_last_editor(metadata.get("managedFields") or []),
+        rules=audience.rules,
     )
-    return Sight(split, fork, annotated=bool(metadata.get("annotations")))
+    return Sight(split, fork, audience, annotated=bool(metadata.get("annotations")))
 
 
-def patch_for(sight: Sight, canary: float, fence: str) -> list[dict[str, Any]]:
-    """Return the JSON Patch that changes two weights and the fence, guarded by what was seen."""
+def patch_for(
+    sight: Sight, canary: float, fence: str, rules: Sequence[HeaderRule] = ()
+) -> list[dict[str, Any]]:
+    """Return the JSON Patch that changes two weights, our own routes and the fence, guarded by what was seen."""
     fork = sight.fork
     root = f"/spec/http/{fork.index}"
     guard = [{"op": "test", "path": f"{root}/name", "value": fork.name}] if fork.name else []
@@ -119,6 +131,7 @@ def patch_for(sight: Sight, canary: float, fence: str) -> list[dict[str, Any]]:
             for at, weight in zip(places, weights, strict=True)
             for op in _weight_ops(f"{root}/route/{at}", fork.arms[at], weight)
         ),
+        *audience_ops(sight.audience, fork, rules),
         *fence_ops(annotated=sight.annotated, fence=fence),
     ]
 

@@ -14,6 +14,9 @@ from integrations.base import Lane, RefusedError
 # Such routes send no weighted traffic themselves, whatever else they carry.
 _NOT_SPLIT = ("redirect", "delegate", "directResponse")
 
+# The names of the routes that Sluice inserts itself; they are never what is split.
+_MANAGED = re.compile(r"sluice-[1-9]\d{0,5}", re.ASCII)
+
 _SERVICE_HOST = re.compile(r"(?P<service>[^.]+)\.(?P<namespace>[^.]+)\.svc(\..+)?")
 
 
@@ -52,6 +55,8 @@ class Fork:
     arms: tuple[Arm, ...]
     stable: int
     canary: int
+    route: Mapping[str, Any]
+    """All of it, as it was read."""
 
     @property
     def weights(self) -> tuple[int, int]:
@@ -76,6 +81,11 @@ def full_host(host: str, namespace: str) -> str:
     )
 
 
+def is_managed(route: Mapping[str, Any]) -> bool:
+    """Say whether a route bears the name of one that Sluice inserts for an audience."""
+    return _MANAGED.fullmatch(str(route.get("name", ""))) is not None
+
+
 def weighted_destinations(spec: Mapping[str, Any], namespace: str) -> list[Destination]:
     """Return the destinations of all routes that could be split."""
     return [
@@ -96,7 +106,7 @@ def find_fork(
 
     Raises `RefusedError`: `route_missing`, `ambiguous_routes`, `bad_weights`.
     """
-    routes = list(enumerate(spec.get("http") or []))
+    routes = [(at, r) for at, r in enumerate(spec.get("http") or []) if not is_managed(r)]
     named = [(at, route) for at, route in routes if wanted is None or route.get("name") == wanted]
     if not named:
         raise _no_such_route(wanted, [route for _, route in routes])
@@ -132,7 +142,7 @@ def _fork(
         return None
     name = str(route.get("name", ""))
     arms = tuple(_arm(entry, namespace, name or f"number {index}") for entry in route["route"])
-    return Fork(index, name, arms, lanes.index(Lane.STABLE), lanes.index(Lane.CANARY))
+    return Fork(index, name, arms, lanes.index(Lane.STABLE), lanes.index(Lane.CANARY), route)
 
 
 def _arm(entry: Mapping[str, Any], namespace: str, route: str) -> Arm:

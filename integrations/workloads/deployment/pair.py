@@ -12,6 +12,7 @@ from typing import Any
 from integrations.base import ConflictError, Lane, LaneState
 from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_of, fence_ops, lock_op, refuse_newer
+from integrations.workloads.deployment.changes import image_ops, replica_ops
 from integrations.workloads.deployment.images import image_of
 from integrations.workloads.deployment.pods import (
     common_digest,
@@ -78,8 +79,8 @@ class DeploymentPair:
         refuse_newer(sight.fence, fence, self._title(lane))
         ops = [
             lock_op(token),
-            *_image_ops(sight.container, self._container, image),
-            *_replica_ops(replicas),
+            *image_ops(sight.container, self._container, image),
+            *replica_ops(replicas),
             *fence_ops(annotated=sight.annotated, fence=fence),
         ]
         self._remember(lane, await self._cluster.patch(self._path(lane), ops))
@@ -155,21 +156,3 @@ class DeploymentPair:
             self._digests[lane] = (generation, digest)
         at, last = self._digests.get(lane, (0, ""))
         return last if at == generation else ""
-
-
-def _image_ops(index: int, container: str, image: str | None) -> list[dict[str, Any]]:
-    if image is None:
-        return []
-    root = f"/spec/template/spec/containers/{index}"
-    return [
-        {"op": "test", "path": f"{root}/name", "value": container},
-        {"op": "replace", "path": f"{root}/image", "value": image},
-    ]
-
-
-def _replica_ops(replicas: int | None) -> list[dict[str, Any]]:
-    if replicas is None:
-        return []
-    if replicas < 0:
-        raise ValueError(f"not a number of pods: {replicas}")
-    return [{"op": "add", "path": "/spec/replicas", "value": replicas}]

@@ -39,13 +39,29 @@ def newest_pods(deployment: Body, replica_sets: Sequence[Body], pods: Sequence[B
 
     Where no ReplicaSet is listed (it may be forbidden or gone) the newest pod tells.
     """
-    uid = deployment["metadata"].get("uid")
-    owned = [item for item in replica_sets if _owned_by(item, uid)]
-    newest = max(owned, key=_revision, default=None) or max(pods, key=_created, default=None)
-    wanted = _hash(newest) if newest else None
+    newest = newest_of(owned_sets(deployment, replica_sets)) or max(
+        pods, key=_created, default=None
+    )
+    wanted = hash_of(newest) if newest else None
     return [
-        pod for pod in pods if _hash(pod) == wanted and "deletionTimestamp" not in pod["metadata"]
+        pod for pod in pods if hash_of(pod) == wanted and "deletionTimestamp" not in pod["metadata"]
     ]
+
+
+def owned_sets(deployment: Body, replica_sets: Iterable[Body]) -> list[Body]:
+    """Return the ReplicaSets that the Deployment controls."""
+    uid = deployment["metadata"].get("uid")
+    return [item for item in replica_sets if _owned_by(item, uid)]
+
+
+def newest_of(replica_sets: Iterable[Body]) -> Body | None:
+    """Return the ReplicaSet with the highest revision; None of none."""
+    return max(replica_sets, key=_revision, default=None)
+
+
+def hash_of(item: Body) -> str:
+    """Return the hash that a ReplicaSet and its pods bear; `""` when there is none."""
+    return str((item["metadata"].get("labels") or {}).get(_HASH, ""))
 
 
 def problem_of(pods: Iterable[Body]) -> tuple[str, str]:
@@ -104,10 +120,6 @@ def _revision(item: Body) -> tuple[int, str]:
 
 def _created(item: Body) -> str:
     return str(item["metadata"].get("creationTimestamp", ""))
-
-
-def _hash(item: Body) -> str:
-    return str((item["metadata"].get("labels") or {}).get(_HASH, ""))
 
 
 def _expression(entry: Body) -> str:

@@ -14,6 +14,7 @@ DEPLOYS = "C0DEPLOYS"
         ("/blocks.js", "javascript"),
         ("/mesh.js", "javascript"),
         ("/form.js", "javascript"),
+        ("/ideas.js", "javascript"),
     ],
 )
 async def test_the_page_is_served(slack, session, path, kind):

@@ -1,0 +1,53 @@
+"""Write one intent of a row to its target: the only calls that change the world.
+
+The row with the intent is committed before anything here is called (G1), and every write carries its fence (G2).
+"""
+
+from bot.observing import Target
+from bot.rollout.values import Phase, PutFleet, PutLane, PutWeight
+from integrations.base import HeaderRule, LaneState, RefusedError
+
+WRITING = frozenset({Phase.RUNNING, Phase.ROLLING_BACK, Phase.SUCCEEDED})
+"""The phases in which intents are written; a succeeded row has one only while its old version is retired."""
+
+
+async def put_weight(target: Target, intent: PutWeight, token: str, fence: str) -> None:
+    """Give the canary its weight and its audience."""
+    if target.router is None:
+        raise _no("router")
+    rules = tuple(HeaderRule(x.header, x.equals, x.regex, x.present) for x in intent.rules)
+    await target.router.write(intent.percent, token=token, fence=fence, rules=rules)
+
+
+async def put_lane(target: Target, intent: PutLane, there: LaneState, fence: str) -> None:
+    """Give one lane its image and its pods; what is right already is not written again."""
+    if target.workload is None:
+        raise _no("workload")
+    await target.workload.write(
+        intent.lane,
+        image=intent.image if intent.image != there.image else None,
+        replicas=intent.replicas if intent.replicas != there.replicas else None,
+        token=there.token,
+        fence=fence,
+    )
+
+
+async def put_fleet(target: Target, intent: PutFleet, token: str, fence: str) -> None:
+    """Let instances of the one place run a version."""
+    if target.fleet is None:
+        raise _no("fleet")
+    await target.fleet.write(
+        image=intent.image,
+        count=intent.count,
+        replicas=intent.replicas,
+        token=token,
+        fence=fence,
+    )
+
+
+def _no(part: str) -> RefusedError:
+    return RefusedError(
+        f"The configuration of this target has no {part} any more, and this rollout needs it. "
+        "Put the target back as it was, then `resume` or `rollback`.",
+        code="target_changed",
+    )

@@ -1,0 +1,113 @@
+"""What the file alone cannot know about a plan: whether the version was ever tried, whether the traffic is enough.
+
+A caution never stops anything, and waiting for one is bounded: a start does not depend on a metric source.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bot.commands.answers import Answer
+from bot.commands.world import World
+from bot.rollout.values import Entry, Rollout
+from bot.settings.scalars import format_duration
+from bot.settings.values import is_production
+from integrations.base import version_of
+from strategies.plan import Batch, Compare, Plan, Replace, SetWeight, Soak, Step, Switch
+
+PATIENCE = 2.0
+"""Seconds that the question about traffic may take."""
+
+_STAGING = ("staging", "stage")
+_LOOKED_AT = 200
+"""Rollouts of staging that are looked at, newest first."""
+
+
+async def cautions(world: World, plan: Plan) -> tuple[str, ...]:
+    """Return what the store and the metrics say about a plan."""
+    untried, rps = await asyncio.gather(_untried(world, plan), _rps(world, plan))
+    return (*untried, *(() if rps is None else thin_stages(plan, rps)))
+
+
+async def cautioned(world: World, answer: Answer) -> Answer:
+    """Return a plan that is shown, with what the store and the metrics say about it."""
+    if answer.plan is None:
+        return answer
+    warnings = (*answer.plan.warnings, *await cautions(world, answer.plan))
+    return replace(answer, plan=replace(answer.plan, warnings=warnings))
+
+
+def warned(r: Rollout, sentences: tuple[str, ...]) -> Rollout:
+    """Return the row with these warnings on its plan and in its journal; the digest does not change."""
+    if not sentences:
+        return r
+    r = replace(r, plan=replace(r.plan, warnings=(*r.plan.warnings, *sentences)))
+    return r.tell(Entry("warned", "sluice", " ".join(sentences), code="plan_warning"))
+
+
+async def _untried(world: World, plan: Plan) -> tuple[str, ...]:
+    """Return that the version never succeeded in the staging environment of its service, where it has one."""
+    targets = world.config.service(plan.service).targets
+    staging = next((name for name in _STAGING if name in targets), None)
+    if staging is None or not is_production(plan.environment):
+        return ()
+    past = await world.store.history(plan.service, staging, limit=_LOOKED_AT)
+    if any(r.live_changed and version_of(r.version) == version_of(plan.version) for r in past):
+        return ()
+    return (f"{plan.version} has never succeeded in {staging}.",)
+
+
+async def _rps(world: World, plan: Plan) -> float | None:
+    if world.traffic is None:
+        return None
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await world.traffic(plan.service, plan.environment)
+    except Exception:  # noqa: BLE001 - whatever a metric source does, a start goes on without its hint
+        return None
+
+
+def thin_stages(plan: Plan, rps: float) -> Iterator[str]:
+    """Yield the stages whose share of the traffic is too small for a verdict, and how long one would take.
+
+    Pure. `rps` is the traffic of the whole service, in requests per second.
+    """
+    share = 0.0
+    for step in plan.steps:
+        share = _share_after(step, share)
+        match step:
+            case Soak(duration=duration, min_requests=least):
+                yield from _thin(share, duration, least, rps)
+            case Compare(duration=duration, min_requests=least):
+                yield from _thin(min(share, 100 - share), duration, least, rps)
+            case _:
+                pass
+
+
+def _share_after(step: Step, share: float) -> float:
+    """Return the percent of the traffic that the new version has after a step."""
+    match step:
+        case SetWeight(percent=percent):
+            return percent
+        case Switch() | Replace():
+            return 100.0
+        case Batch(instances=str(percent)):
+            return min(100.0, share + float(percent.rstrip("%")))
+        case Batch(instances=int(count), total=int(total)):
+            return min(100.0, share + 100 * count / total)
+        case _:
+            return share
+
+
+def _thin(share: float, duration: int, least: int, rps: float) -> Iterator[str]:
+    expected = rps * share / 100 * duration
+    if not share or expected >= least:
+        return
+    if expected <= 0:
+        yield f"At {share:g} % no requests are to be expected: no check can come to a conclusion."
+        return
+    needed = format_duration(-(-round(least * duration / expected) // 60) * 60)
+    yield (
+        f"At {share:g} % about {expected:.0f} requests are to be expected in {format_duration(duration)}, "
+        f"and a conclusion takes {least}: that would be {needed}."
+    )

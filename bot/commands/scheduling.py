@@ -1,0 +1,216 @@
+"""Rollouts that start later: planned with `at=` or `cron=`, listed, started after all, cancelled.
+
+What was asked for is kept as the command itself. When it is due it is handled as if it were said again: the same words,
+today's configuration.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from bot import policy
+from bot.commands.acting import act, find
+from bot.commands.answers import Answer, Refusal
+from bot.commands.cautions import cautioned, cautions, warned
+from bot.commands.starting import compile_or_refuse, create, new_rollout, show_plan, vouch
+from bot.commands.world import Receipt, World
+from bot.grammar.moments import next_at, next_cron
+from bot.grammar.verbs import Cancel, Deploy, Schedule, ShowPlan
+from bot.policy import Actor
+from bot.rollout import acts
+from bot.rollout.scheduling import HORIZON, clock, span
+from bot.rollout.seen import Afresh
+from bot.rollout.values import Entry, Phase, Rollout
+from bot.settings.values import UnknownNameError
+from strategies.plan import Plan
+from strategies.wish import Wish
+
+_COMMAND = TypeAdapter(Deploy)
+
+
+def later(command: Deploy) -> bool:
+    """Whether a request says when to start."""
+    return _when(command) != (None, None)
+
+
+def preview(world: World, command: ShowPlan) -> Answer:
+    """Compile and show, with the moment of the start where one is given."""
+    answer = show_plan(world, command)
+    if not later(command.deploy):
+        return answer
+    now = world.now()
+    due = due_of(command.deploy, now)
+    sentence = f"{answer.sentence} It would start at {clock(due)}, in {span(due - now)}."
+    assert answer.plan is not None
+    return replace(
+        answer,
+        sentence=sentence,
+        plan=_with_freeze(world, command.deploy, answer.plan, due),
+        due=due,
+    )
+
+
+async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Commit a rollout that starts later. It does not hold its target, so that others go on meanwhile."""
+    if command.options.dry_run:
+        return await cautioned(world, preview(world, ShowPlan(command)))
+    plan = compile_or_refuse(world, command)
+    now = world.now()
+    due = due_of(command, now)
+    await vouch(world, actor, "deploy")
+    plan = _with_freeze(world, command, plan, due)
+    r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
+    sentence = (
+        f"{r.service} {r.version} → {r.environment} is scheduled for {clock(due)} by {r.requester}, "
+        f"in {span(due - now)}. `cancel {r.id}` takes it back."
+    )
+    entry = Entry(
+        "scheduled",
+        actor.id,
+        sentence,
+        event="rollout.scheduled",
+        data={"digest": plan.digest, "due": due.isoformat()},
+    )
+    r = replace(r, phase=Phase.SCHEDULED, due=due, asked=_kept(command))
+    r = warned(r.tell(entry), await cautions(world, plan))
+    answer = await create(world, r, actor, receipt)
+    return replace(answer, sentence=sentence, due=due) if answer.created else answer
+
+
+def due_of(command: Deploy, now: datetime) -> datetime:
+    """Return when a request starts. Raises `Refusal` 422 for a moment that is past, too far ahead, or never comes."""
+    at, cron = _when(command)
+    try:
+        due = next_at(at, now) if at is not None else next_cron(cron or "", now)
+    except ValueError as error:
+        raise Refusal(
+            "No day of the calendar fits this cron line. Correct its day and month.",
+            code="never_comes",
+            status=422,
+            key="cron",
+        ) from error
+    key = "at" if at is not None else "cron"
+    if due <= now:
+        raise Refusal(
+            f"{clock(due)} is over. Give a moment to come, or leave at= out to start at once.",
+            code="in_the_past",
+            status=422,
+            key=key,
+        )
+    if due - now > HORIZON:
+        raise Refusal(
+            f"{clock(due)} is more than {HORIZON.days} days ahead. Plan it when it is nearer.",
+            code="too_far_ahead",
+            status=422,
+            key=key,
+        )
+    return due
+
+
+async def afresh(world: World, r: Rollout) -> Afresh:
+    """Return what a scheduled rollout would be if it were asked for now."""
+    busy = await world.store.holder(r.service, r.environment)
+    try:
+        command = _COMMAND.validate_json(r.asked)
+        plan = compile_or_refuse(world, command)
+    except (Refusal, ValueError) as error:
+        why = str(error) if isinstance(error, Refusal) else "what was asked for cannot be read."
+        return Afresh(None, problem=why, busy=busy)
+    now = world.now()
+    asker = Actor(r.requester, "sluice")
+    fresh = new_rollout(world, r.service, r.environment, plan, asker, r.reason, now)
+    fresh = warned(fresh, await cautions(world, plan))
+    return Afresh(fresh, frozen=_frozen(world, r.environment, now), busy=busy)
+
+
+async def start_now(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Start a scheduled rollout that asks, with the plan that today's configuration makes of it."""
+    found = await afresh(world, r)
+    fresh = found.rollout
+    if fresh is None:
+        raise Refusal(
+            f"{r.service} {r.version} cannot start: {found.problem} Mend that, or cancel it.",
+            code="not_plannable",
+            rollout=r,
+        )
+    if found.frozen:
+        raise Refusal(
+            f"{r.environment} is frozen {found.frozen}. Start it afterwards, or cancel it.",
+            code="frozen",
+            status=423,
+            rollout=r,
+        )
+    answer = await act(
+        world, r.id, actor, "deploy", receipt,
+        lambda row, _now: acts.start_now(row, actor.id, fresh),
+    )  # fmt: skip
+    return _saying(answer, f"Starting {r.service} {r.version} in {r.environment} now.")
+
+
+async def call_off(world: World, command: Cancel, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Take a scheduled rollout back before it starts."""
+    await vouch(world, actor, "deploy")
+    r = await find(world, command.id)
+    answer = await act(
+        world, r.id, actor, "deploy", receipt,
+        lambda row, now: acts.cancel(row, actor.id, command.reason, now),
+    )  # fmt: skip
+    return _saying(answer, f"Cancelled {r.service} {r.version}; it will not start.")
+
+
+async def planned(world: World, command: Schedule) -> Answer:
+    """List what waits for its time, the next one first."""
+    rows = await world.store.scheduled(command.service, command.environment)
+    whose = f" for {command.service}" if command.service else ""
+    if not rows:
+        sentence = f"Nothing is scheduled{whose}. `at=` or `cron=` with `deploy` plans a start."
+        return Answer(sentence, kind="schedule")
+    return Answer(f"{len(rows)} scheduled{whose}, the next one first.", rows=rows, kind="schedule")
+
+
+async def asking(world: World, service: str, environment: str | None) -> Rollout | None:
+    """Return the one scheduled rollout that asks whether to start. Raises `Refusal` when there are several."""
+    rows = [r for r in await world.store.scheduled(service, environment) if r.gate is not None]
+    if len(rows) > 1:
+        named = ", ".join(f"{r.version} in {r.environment} ({r.id})" for r in rows)
+        raise Refusal(
+            f"Several rollouts of {service} ask whether to start: {named}. Press *Start now* on the one you mean.",
+            code="which_rollout",
+        )
+    return rows[0] if rows else None
+
+
+def _when(command: Deploy) -> tuple[str | None, str | None]:
+    said, wish = command.options, command.wish or Wish()
+    return said.at or wish.at, said.cron or wish.cron
+
+
+def _kept(command: Deploy) -> str:
+    """Return a command as JSON without its moment: said again when it is due, it means to start."""
+    kept = replace(command, options=replace(command.options, at=None, cron=None))
+    if kept.wish is not None:
+        kept = replace(kept, wish=replace(kept.wish, at=None, cron=None))
+    return _COMMAND.dump_json(kept).decode()
+
+
+def _frozen(world: World, environment: str, at: datetime) -> str:
+    try:
+        return policy.frozen(world.config.environment(environment).freeze, at)
+    except UnknownNameError:
+        return ""
+
+
+def _with_freeze(world: World, command: Deploy, plan: Plan, due: datetime) -> Plan:
+    frozen = _frozen(world, command.environment, due)
+    if not frozen:
+        return plan
+    warning = (
+        f"{command.environment} will be frozen then ({frozen}): it will ask instead of starting."
+    )
+    return replace(plan, warnings=(*plan.warnings, warning))
+
+
+def _saying(answer: Answer, sentence: str) -> Answer:
+    """Say what was done; a second delivery of the same request keeps its own words."""
+    return replace(answer, sentence=sentence) if answer.code == "ok" else answer

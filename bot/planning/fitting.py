@@ -1,0 +1,108 @@
+"""What a request may not say: another target, another image, an option that its strategy has no use for.
+
+Pure. An option that would be ignored is refused: whoever typed it believes that it does something.
+"""
+
+import re
+
+from bot.grammar.mistakes import shown
+from bot.grammar.verbs import Deploy
+from bot.settings.values import TargetBlock
+from strategies import COMPILERS
+from strategies.request import PlanError
+from strategies.wish import Wish
+
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_TAG_OR_DIGEST = re.compile(f"{_TAG}|{_DIGEST}")
+_BEHIND_IMAGE = re.compile(f":{_TAG}(@{_DIGEST})?|@{_DIGEST}")
+
+_GRADUAL = ("canary", "ab-test")
+_ONE_STAGE = ("direct", "recreate", "blue-green")
+_ONLY_FOR: dict[str, tuple[str, tuple[str, ...]]] = {
+    "steps": ("traffic-steps", ("canary",)),
+    "soak": ("step-duration", ("canary", *_ONE_STAGE)),
+    "keep_baseline": ("keep-baseline", ("canary",)),
+    "match": ("header", _GRADUAL),
+    "batch": ("batch-size", ("rolling",)),
+    "batch_delay": ("batch-delay", ("rolling",)),
+    "max_concurrent": ("max-concurrent", ("rolling",)),
+    "batch_timeout": ("batch_timeout", ("rolling",)),
+    "batch_rollback": ("batch_rollback", ("rolling",)),
+    "smoke": ("smoke", ("blue-green",)),
+    "smoke_enabled": ("smoke_enabled", ("blue-green",)),
+    "smoke_for": ("smoke_for", ("blue-green",)),
+    "switch_timeout": ("switch_timeout", ("blue-green", "direct")),
+    "retention": ("retention", ("blue-green", "canary", "direct", "ab-test")),
+    "test_duration": ("test-duration", ("ab-test", "blue-green")),
+    "split": ("split", ("ab-test",)),
+    "compare": ("compare", ("ab-test",)),
+    "winner": ("winner", ("ab-test",)),
+    "score": ("score", ("ab-test",)),
+}
+"""By field of a wish: the option as people type it, and the strategies that have a use for it."""
+_AUDIENCE_KEYS = {"x-user-tier": "user-tier", "x-region": "region"}
+
+
+def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None:
+    """Refuse a cluster, a namespace or a mesh that the target does not have."""
+    for key, given, configured in (
+        ("cluster", wish.cluster, target.cluster),
+        ("namespace", wish.namespace, target.namespace),
+        ("mesh", wish.mesh, target.traffic.kind if target.traffic else None),
+    ):
+        if given is not None and given.lower() != configured:
+            has = f"{key} {configured}" if configured else f"no {key}"
+            typed = dict(wish.typed).get(key, key)
+            raise PlanError(
+                f"{deploy.service} in {deploy.environment} has {has}, not {shown(given)}. "
+                f"Leave {typed} out or correct it.",
+                code="other_target",
+                key=typed,
+            )
+
+
+def must_be_its_image(version: str, repository: str) -> None:
+    """Refuse what the workload would refuse minutes later, when the rollout has its row and its card."""
+    if _TAG_OR_DIGEST.fullmatch(version):
+        return
+    if version.startswith(repository) and _BEHIND_IMAGE.fullmatch(version[len(repository) :]):
+        return
+    raise PlanError(
+        f"{shown(version)} is not a version of {repository}, the image that is configured. "
+        "Give its tag, its sha256 digest, or that image with one of them.",
+        code="bad_version",
+        key="version",
+    )
+
+
+def must_be_its_options(wish: Wish, strategy: str, target: TargetBlock) -> None:
+    """Refuse what the strategy has no use for, and an audience that nobody could tell apart."""
+    if strategy in COMPILERS:
+        for field, (key, strategies) in _ONLY_FOR.items():
+            if getattr(wish, field) is not None and strategy not in strategies:
+                raise _not_for(_typed(wish, field, key), strategy, strategies)
+    if wish.match and (target.lanes == "one" or target.weights == "switch"):
+        key = _typed(wish, "match", "header")
+        raise PlanError(
+            f"{key} sends some requests ahead of the others, and nothing on this target can tell requests apart. "
+            f"Leave {key} out.",
+            code="no_header_routes",
+            key=key,
+        )
+
+
+def _typed(wish: Wish, field: str, key: str) -> str:
+    """Return the option as it was typed: three of them become audiences."""
+    if field != "match" or not wish.match:
+        return key
+    return _AUDIENCE_KEYS.get(wish.match[0].header, key)
+
+
+def _not_for(key: str, strategy: str, strategies: tuple[str, ...]) -> PlanError:
+    names = " or ".join(f"strategy={name}" for name in strategies)
+    return PlanError(
+        f"{key} means nothing for {strategy}, which is the strategy here. Leave it out, or take {names}.",
+        code="option_not_for_strategy",
+        key=key,
+    )

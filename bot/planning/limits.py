@@ -1,0 +1,68 @@
+"""What a rollout is measured by: the checks and the yardsticks of a request over those of the target.
+
+Pure. A name that no source knows needs a query; only what people count in their business may go without, and says so.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS, unknown_metric
+from bot.settings.values import TargetBlock
+from strategies.plan import Check, Yardstick
+from strategies.request import PlanError
+from strategies.wish import Wish
+from strategies.yardsticks import better_of
+
+
+def checks(wish: Wish, target: TargetBlock) -> tuple[Check, ...]:
+    """Return the target's checks, each replaced by what was asked for its metric and kind of bound."""
+    asked = list(wish.checks or ())
+    taken: list[Check] = []
+    for check in target.checks:
+        same = [one for one in asked if _key(one) == _key(check)]
+        if not any(_key(one) == _key(check) for one in wish.checks or ()):
+            taken.append(check)
+        taken += same
+        asked = [one for one in asked if one not in same]
+    return tuple(_with_query(check, target) for check in (*taken, *asked))
+
+
+def yardsticks(wish: Wish, target: TargetBlock) -> tuple[Yardstick, ...]:
+    """Return what an A/B test compares; metrics that the file lists keep their weight and query."""
+    if wish.compare is None:
+        return target.ab_test.metrics
+    listed = {one.metric: one for one in target.ab_test.metrics}
+    return tuple(listed.get(name) or _yardstick(name, target) for name in wish.compare)
+
+
+def not_available(measured: Iterable[Check | Yardstick]) -> Iterator[str]:
+    """Yield which metrics will have no numbers."""
+    names = dict.fromkeys(
+        one.metric for one in measured if one.metric not in KNOWN_METRICS and one.query is None
+    )
+    for name in names:
+        yield f"{name} has no query here: it will be shown as not available. Add one under queries."
+
+
+def _key(check: Check) -> tuple[str, str]:
+    return check.metric, check.bound[0]
+
+
+def _yardstick(name: str, target: TargetBlock) -> Yardstick:
+    return Yardstick(name, better_of(name) or "lower", query=_query(name, target))
+
+
+def _with_query(check: Check, target: TargetBlock) -> Check:
+    if check.query is not None:
+        return check
+    return replace(check, query=_query(check.metric, target))
+
+
+def _query(metric: str, target: TargetBlock) -> str | None:
+    """Return the configured query of a metric. Raises `PlanError` where there must be one and is none."""
+    measured: tuple[Check | Yardstick, ...] = (*target.checks, *target.ab_test.metrics)
+    written = (one.query for one in measured if one.metric == metric)
+    query = target.queries.get(metric) or next(filter(None, written), None)
+    if query is None and metric not in (*KNOWN_METRICS, *BUSINESS_METRICS):
+        raise PlanError(unknown_metric(metric), code="unknown_metric", key=metric)
+    return query

@@ -1,0 +1,71 @@
+"""The way from a request to its plan, in the order in which it is walked.
+
+Pure. Each stop is a room of its own: the words, the strategy, what fits, the values, what was weakened.
+"""
+
+from dataclasses import replace
+
+from bot.grammar.verbs import Deploy
+from bot.planning.choosing import chosen, default_strategy
+from bot.planning.fitting import must_be_its_image, must_be_its_options, must_be_this_target
+from bot.planning.merging import merged
+from bot.planning.people import many_approvals
+from bot.planning.weakening import weakened
+from bot.planning.wording import wish_of
+from bot.settings.values import Config
+from strategies import compile_plan
+from strategies.fitting import Lanes
+from strategies.plan import Approve, Batch, Plan, Prepare, Promote, Step, Switch
+from strategies.request import Request
+from strategies.soundness import check_request
+from strategies.wish import Wish
+
+
+def plan_for(deploy: Deploy, config: Config) -> Plan:
+    """Compile the plan of a request. Raises `PlanError`, and `UnknownNameError` for names that are not configured."""
+    request, warnings = _prepared(deploy, config)
+    plan = compile_plan(request)
+    if any(isinstance(step, Approve) for step in plan.steps):
+        warnings = (*warnings, *many_approvals(request))
+    return replace(plan, warnings=(*warnings, *plan.warnings))
+
+
+def request_for(deploy: Deploy, config: Config) -> Request:
+    """Fill in every default of a request and hold it against the target. Raises as `plan_for`."""
+    return _prepared(deploy, config)[0]
+
+
+def rollback_plan(service: str, environment: str, version: str, lanes: Lanes = "fixed") -> Plan:
+    """Return the plan that brings an earlier version back: as fast as its pods start, no gate, no soak."""
+    steps: tuple[Step, ...] = (Prepare(), Switch(), Promote())
+    return Plan(
+        service=service,
+        environment=environment,
+        version=version,
+        strategy="direct",
+        steps=(Batch("100%"),) if lanes == "one" else steps,
+    )
+
+
+def lanes_for(service: str, environment: str, config: Config) -> Lanes:
+    """Return the shape of a target. Raises `UnknownNameError`."""
+    return config.target(service, environment).lanes
+
+
+def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]:
+    """Return the request with every default filled in, and what its requester should know."""
+    target = config.target(deploy.service, deploy.environment)
+    environment = config.environment(deploy.environment)
+    wish = wish_of(deploy.options, target).over(deploy.wish or Wish())
+    must_be_this_target(wish, target, deploy)
+    must_be_its_image(deploy.version, target.workload.image)
+    strategy, cautions = chosen(wish, target, environment, deploy.environment)
+    must_be_its_options(wish, strategy, target)
+    request, more = merged(deploy, wish, strategy, config)
+    check_request(request)
+    if request.approvals:
+        # What the same strategy would do if nothing had been asked for.
+        unasked, _ = merged(deploy, Wish(), strategy, config)
+        usual, _ = default_strategy(target, environment, deploy.environment)
+        request = replace(request, weakened=tuple(weakened(request, unasked, usual)))
+    return request, (*wish.warnings, *cautions, *more)

@@ -1,0 +1,203 @@
+"""One place whose instances move: a batch, a replacement, and the way home. Pure.
+
+There is no router: the share of the new version is the share of the instances that run it. Going back is the same
+movement with the old image.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import ceil
+
+from bot.rollout.holding import PASSING
+from bot.rollout.intents import intent_state
+from bot.rollout.pace import STARTING
+from bot.rollout.seen import Seen
+from bot.rollout.turning import hold, turn
+from bot.rollout.values import Entry, PutFleet, Rollout
+from integrations.base import FleetState
+from strategies.plan import Batch
+
+NUDGE = timedelta(seconds=15)
+"""How long nothing may move before the same is written again."""
+
+
+def whole(r: Rollout) -> int:
+    """Return how many instances there were when the rollout began."""
+    return r.armed.stable.replicas if r.armed else 0
+
+
+def goal(r: Rollout, step: Batch) -> int:
+    """Return how many instances run the new version when the current batch is done."""
+    if not isinstance(step.instances, str):
+        return min(whole(r), int(r.batch_began) + step.instances)
+    if r.plan.repeated is not None:
+        return min(whole(r), int(r.batch_began) + _share(whole(r), _percent(step)))
+    # Every notch is named: rounding each of them up would reach the end too early.
+    named = sum(_percent(one) for one in r.plan.steps[: r.cursor + 1] if isinstance(one, Batch))
+    return min(whole(r), _share(whole(r), named))
+
+
+def _percent(step: Batch) -> float:
+    return float(str(step.instances).rstrip("%"))
+
+
+def _share(instances: int, percent: float) -> int:
+    return max(1, ceil(round(instances * percent / 100, 9)))
+
+
+def move_batch(r: Rollout, seen: Seen, step: Batch) -> Rollout:
+    """Move the next instances, at most `max_concurrent` at a time, each healthy within its timeout."""
+    if seen.fleet is None:
+        return r
+    if r.progress.attempt == 0:
+        return _begun(r, step)
+    if not isinstance(r.intent, PutFleet):
+        return _move(r, seen, step)
+    match intent_state(r, seen):
+        case "drift":
+            return _changed(r, seen, seen.fleet)
+        case "pending":
+            return r
+        case "applied":
+            return _moving(r, seen, seen.fleet, step)
+
+
+def _begun(r: Rollout, step: Batch) -> Rollout:
+    begun = replace(r, progress=replace(r.progress, attempt=1), batch_began=float(r.moved))
+    text = f"Batch {r.batches + 1}: {r.moved} to {goal(begun, step)} of {whole(r)} instances."
+    return begun.tell(Entry("batch", "sluice", text))
+
+
+def _move(r: Rollout, seen: Seen, step: Batch) -> Rollout:
+    assert seen.fleet is not None
+    moved = seen.fleet.moved if seen.fleet.image == r.image else 0
+    count = min(goal(r, step), moved + step.max_concurrent)
+    everything = count >= whole(r)
+    intent = PutFleet(r.image, seen.now, since=r.revision + 1, count=None if everything else count)
+    return replace(r, intent=intent)
+
+
+def _moving(r: Rollout, seen: Seen, fleet: FleetState, step: Batch) -> Rollout:
+    assert isinstance(r.intent, PutFleet)
+    wanted = whole(r) if r.intent.count is None else r.intent.count
+    there = fleet.settled if r.intent.count is None else fleet.pending == 0
+    if fleet.moved >= wanted and there:
+        return _moved(r, seen, fleet) if wanted >= goal(r, step) else _move(r, seen, step)
+    return _stuck(r, seen, fleet, step.timeout) or nudged(r, seen, fleet)
+
+
+def nudged(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
+    """Write the intent once more when nothing moves: a controller does not repeat a pass that met a conflict."""
+    intent = r.intent
+    assert isinstance(intent, PutFleet)
+    wanted = whole(r) if intent.count is None else intent.count
+    last = intent.nudged or intent.at
+    if fleet.pending or fleet.moved >= wanted or fleet.problem or seen.now - last < NUDGE:
+        return r
+    return replace(r, intent=replace(intent, since=r.revision + 1, nudged=seen.now))
+
+
+def _moved(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
+    percent = 100.0 * fleet.moved / max(1, whole(r))
+    text = f"{fleet.moved} of {whole(r)} instances run {r.version}."
+    there = replace(
+        r,
+        intent=None,
+        moved=fleet.moved,
+        weight=min(100.0, percent),
+        weight_at=seen.now,
+        batches=r.batches + 1,
+        look=None,
+        judgement=None,
+    )
+    return there.to_next(seen.now).tell(
+        Entry("weight", "sluice", text, data={"percent": there.weight})
+    )
+
+
+def _stuck(r: Rollout, seen: Seen, fleet: FleetState, timeout: int) -> Rollout | None:
+    assert isinstance(r.intent, PutFleet)
+    if fleet.problem and fleet.problem not in PASSING:
+        return turn(r, seen.now, fleet.problem, fleet.detail or fleet.problem)
+    if seen.now - r.intent.at <= timedelta(seconds=timeout):
+        return None
+    reason = f"{fleet.pending} instances of {r.version} were not healthy after {timeout} s. {fleet.detail}"
+    return turn(r, seen.now, "not_ready_in_time", reason.rstrip())
+
+
+def replace_all(r: Rollout, seen: Seen) -> Rollout:
+    """Stop all instances, and when they are gone start as many with the new version."""
+    fleet = seen.fleet
+    if fleet is None or r.armed is None:
+        return r
+    if not isinstance(r.intent, PutFleet):
+        text = f"Stopping {r.from_version}; nobody is served until {r.version} is ready."
+        stop = PutFleet(r.armed.stable.image, seen.now, since=r.revision + 1, replicas=0)
+        return replace(r, intent=stop).tell(Entry("stopping", "sluice", text))
+    if intent_state(r, seen) != "applied":
+        return r
+    if r.intent.replicas == 0:
+        if fleet.moved or fleet.pending or fleet.old:
+            return r
+        text = f"{r.from_version} is stopped; starting {whole(r)} of {r.version}."
+        start = PutFleet(r.image, seen.now, since=r.revision + 1, replicas=whole(r))
+        return replace(r, intent=start).tell(Entry("starting", "sluice", text))
+    if fleet.settled and fleet.moved >= whole(r):
+        return _moved(r, seen, fleet)
+    return _stuck(r, seen, fleet, STARTING) or r
+
+
+def foreign_image(r: Rollout, fleet: FleetState) -> bool:
+    """Whether the instances are told to run something that this rollout knows nothing of."""
+    known = {r.image, r.armed.stable.image if r.armed else ""}
+    return fleet.image not in known
+
+
+def _changed(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
+    who = fleet.changed_by or "somebody"
+    text = (
+        f"The instances are told to run {fleet.image}, which this rollout did not write (changed by {who}). "
+        "`resume` writes ours again, `rollback` goes home."
+    )
+    return hold(r, seen.now, "drift", text)
+
+
+def foreign_fleet(r: Rollout, seen: Seen) -> Rollout | None:
+    """Hold when somebody else told the instances to run another version; what is ours on its way is not that."""
+    if seen.fleet is None or r.code == "drift" or not foreign_image(r, seen.fleet):
+        return None
+    return _changed(r, seen, seen.fleet)
+
+
+def homeward(r: Rollout, seen: Seen) -> PutFleet:
+    """Return the intent that brings the instances home: all of them, or those of the batch that failed."""
+    assert r.armed is not None
+    assert r.back is not None
+    count = whole(r) - int(r.batch_began) if r.back.partial else None
+    return PutFleet(
+        r.armed.stable.image,
+        seen.now,
+        since=r.revision + 1,
+        count=count,
+        replicas=whole(r) if r.in_place else None,
+    )
+
+
+def is_home(r: Rollout, seen: Seen) -> bool:
+    """Whether the instances that go back have arrived."""
+    if not isinstance(r.intent, PutFleet) or seen.fleet is None:
+        return False
+    if intent_state(r, seen) != "applied":
+        return False
+    if r.intent.count is None:
+        return seen.fleet.settled
+    return seen.fleet.moved >= r.intent.count and seen.fleet.pending == 0
+
+
+def again(r: Rollout, now: datetime) -> PutFleet:
+    """Return the intent that writes over a foreign version what this rollout had reached."""
+    if r.moved == 0:
+        image = r.armed.stable.image if r.armed else r.image
+        return PutFleet(image, now, since=r.revision + 1)
+    count = None if r.moved >= whole(r) else r.moved
+    return PutFleet(r.image, now, since=r.revision + 1, count=count)

@@ -1,0 +1,195 @@
+"""A rollout that waits for its time: it starts by itself, or asks why it should not. Pure.
+
+A scheduled row does not hold its target, and its plan is compiled again when it is due. Whatever is then not as it was
+when somebody asked for it becomes a question to people (a gate of kind `start`); silence never starts anything.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.rollout import gates
+from bot.rollout.seen import Afresh, Seen
+from bot.rollout.values import Entry, Gate, Phase, Rollout, Trouble
+from strategies.plan import Approve, Plan
+
+LATE = timedelta(minutes=15)
+"""How late a rollout may start without being asked about (the bot was down, the target busy)."""
+HORIZON = timedelta(days=60)
+"""How far ahead a start may be planned."""
+_PROMPT = timedelta(minutes=1)
+"""A start this late is on time."""
+_RETRY = timedelta(seconds=15)
+"""Between two looks at a busy target, or after a look that failed."""
+
+
+def start(r: Rollout, seen: Seen) -> Rollout:
+    """Return the row of a scheduled rollout as it should be next."""
+    if r.gate is not None and seen.now >= r.gate.expires:
+        return _expired(r, seen.now)
+    if seen.afresh is None:
+        return r
+    against = _against(r, seen.afresh, seen.now)
+    if against is not None:
+        return r if r.gate is not None else _ask(r, seen.now, *against)
+    assert seen.afresh.rollout is not None
+    text = f"Starting as scheduled for {clock(due(r))}{_lateness(r, seen.now)}."
+    return begun(r, seen.afresh.rollout, "sluice", text)
+
+
+def look_due(r: Rollout, now: datetime) -> bool:
+    """Whether a scheduled rollout is to be compiled again in this turn."""
+    if now < due(r):
+        return False
+    return r.gate is None or (r.code == "target_busy" and now - due(r) <= LATE)
+
+
+def wake_at(r: Rollout, now: datetime) -> datetime:
+    """Return when a scheduled rollout has something to do next."""
+    if now < due(r):
+        return due(r)
+    again = now + _RETRY
+    if r.gate is None:
+        return again
+    return min(again, r.gate.expires) if look_due(r, now) else max(r.gate.expires, now)
+
+
+def due(r: Rollout) -> datetime:
+    """Return when a scheduled rollout is to start."""
+    return r.due or r.created
+
+
+def clock(at: datetime) -> str:
+    """Return a moment for a sentence that every door shows."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span(length: timedelta) -> str:
+    """Return how long something is, in its two largest units."""
+    minutes = int(length.total_seconds() // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def begun(r: Rollout, fresh: Rollout, actor: str, text: str) -> Rollout:
+    """Return the row of a scheduled rollout that begins, as it would be created now.
+
+    It counts as created now, too: what was live before it is what ran while it was waiting.
+    """
+    r = gates.close_gate(r, text, (actor,))
+    entry = Entry("begun", actor, text, data={"digest": fresh.plan.digest})
+    return replace(
+        fresh,
+        id=r.id,
+        revision=r.revision,
+        requester=r.requester,
+        reason=r.reason,
+        closed=r.closed,
+        due=r.due,
+        news=(*r.news, entry, *fresh.news),
+    )
+
+
+def called_off(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
+    """Return the row of a scheduled rollout that a person took back."""
+    why = f" ({reason})" if reason else ""
+    return _ended(r, now, "called_off", f"Cancelled by {actor} before it started{why}.", actor)
+
+
+def _expired(r: Rollout, now: datetime) -> Rollout:
+    sentence = f"Cancelled: nobody said in time whether {r.service} {r.version} should still start."
+    return _ended(r, now, "schedule_expired", sentence, "sluice")
+
+
+def _ended(r: Rollout, now: datetime, code: str, text: str, actor: str) -> Rollout:
+    r = gates.close_gate(r, text, (actor,))
+    entry = Entry(
+        "cancelled",
+        actor,
+        text,
+        code=code,
+        event="rollout.cancelled",
+        # Whoever took their own rollout back knows it already.
+        tell="thread" if actor == r.requester else "requester",
+    )
+    return replace(r, phase=Phase.CANCELLED, code=code, ended=now, trouble=None).tell(entry)
+
+
+def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | None:
+    """Return why a rollout that is due does not start by itself, as a code and a sentence."""
+    what = f"{r.service} {r.version}"
+    if afresh.rollout is None:
+        return "not_plannable", f"{what} cannot start: {afresh.problem}"
+    if afresh.rollout.plan.digest != r.plan.digest:
+        changed = changes(r.plan, afresh.rollout.plan)
+        return (
+            "plan_changed",
+            f"The plan of {what} is no longer the one that was asked for: {changed}.",
+        )
+    if afresh.frozen:
+        return (
+            "frozen",
+            f"{what} was not started because {r.environment} is frozen {afresh.frozen}.",
+        )
+    if now - due(r) > LATE:
+        late = span(now - due(r))
+        return (
+            "missed",
+            f"{what} was due at {clock(due(r))}, {late} ago; so late it does not start by itself.",
+        )
+    if afresh.busy:
+        until = clock(due(r) + LATE)
+        return "target_busy", (
+            f"{what} is due, but {r.service} in {r.environment} is busy with {afresh.busy}. "
+            f"It starts by itself if that has ended by {until}, afterwards only when you say so."
+        )
+    return None
+
+
+def _ask(r: Rollout, now: datetime, code: str, sentence: str) -> Rollout:
+    gate = Gate(
+        id=f"{r.id}.start",
+        kind="start",
+        opened=now,
+        expires=now + timedelta(seconds=r.rules.gate_expires),
+        quorum=1,
+        groups=(),
+    )
+    until = clock(gate.expires)
+    text = f"{sentence} Start it now, or cancel it? Without an answer by {until} it is cancelled."
+    entry = Entry(
+        "start_asked",
+        "sluice",
+        text,
+        code=code,
+        event="rollout.waiting",
+        data={"gate": gate.id},
+        tell="requester",
+    )
+    why = Trouble(code, sentence, now, tries=0)
+    return replace(r, code=code, gate=gate, trouble=why).tell(entry)
+
+
+def _lateness(r: Rollout, now: datetime) -> str:
+    late = now - due(r)
+    return f", {span(late)} late" if late > _PROMPT else ""
+
+
+def changes(before: Plan, after: Plan) -> str:
+    """Return in which of the things that people look at two plans differ."""
+    rows = (
+        ("strategy", before.strategy, after.strategy),
+        ("weights", _weights(before), _weights(after)),
+        ("gates", _gates(before), _gates(after)),
+        ("machine time", f"{before.estimate_s} s", f"{after.estimate_s} s"),
+    )
+    said = [f"{name} {new} instead of {old}" for name, old, new in rows if old != new]
+    return "; ".join(said) or "its checks or its times are others"
+
+
+def _weights(plan: Plan) -> str:
+    return ", ".join(f"{weight:g} %" for weight in plan.weights) or "none"
+
+
+def _gates(plan: Plan) -> str:
+    return str(sum(isinstance(step, Approve) for step in plan.steps))

@@ -1,0 +1,124 @@
+"""How a way up ends before its end: it turns around, or it holds and asks. Pure.
+
+What a failure undoes is said in the plan: everything, only the batch that failed, or nothing. The last two end PAUSED,
+because a target with two versions on it is nobody's final state.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+from bot.rollout.gates import close_gate
+from bot.rollout.intents import ANYTHING
+from bot.rollout.values import Back, Entry, Phase, Progress, PutWeight, Rollout
+from strategies.plan import Batch
+from strategies.verdict import Judgement
+
+Undo = Literal["all", "failed-batch", "none"]
+
+
+def start_back(r: Rollout, back: Back) -> Rollout:
+    """Record that a rollback begins. Legal in every non-final phase; nothing is asked."""
+    r = close_gate(r, f"Closed: {_why_closed(back)}.", (back.actor,))
+    # Where nothing has to happen before the traffic, its intent is saved in this commit: the write follows at once.
+    at_once = r.armed is not None and not r.stable_touched and r.lanes != "one"
+    weight = r.armed.canary_weight if r.armed else 0.0
+    weight = r.batch_began if back.partial else weight
+    home = PutWeight(weight, before=ANYTHING, since=r.revision + 1) if at_once else None
+    return replace(
+        r,
+        phase=Phase.ROLLING_BACK,
+        back=back,
+        code=back.code,
+        intent=home,
+        gate=None,
+        trouble=None,
+        reminded=None,
+    ).tell(
+        Entry(
+            "rollback_started",
+            back.actor,
+            f"{_who(back)}: {back.reason}." if back.reason else f"{_who(back)}.",
+            code=back.code,
+            event="" if back.lost else "rollout.rolling_back",
+            data={"weight": back.weight},
+        )
+    )
+
+
+def _why_closed(back: Back) -> str:
+    why = back.reason or back.actor
+    return f"A stays ({why})" if back.lost else f"rolling back ({why})"
+
+
+def _who(back: Back) -> str:
+    if back.lost:
+        return "Variant A stays"
+    if back.partial:
+        return "The failed batch goes back"
+    return "Automatic rollback" if back.automatic else f"Rollback asked for by {back.actor}"
+
+
+def turn(
+    r: Rollout, now: datetime, code: str, reason: str, judgement: Judgement | None = None
+) -> Rollout:
+    """Answer a failure by itself, as far as the plan allows to undo."""
+    undo = undoing(r)
+    if undo != "all" and r.phase is Phase.PAUSED:
+        # It has been said already; what happens next is for a person.
+        return r
+    if undo == "none":
+        return hold(r, now, code, _held(r, reason, "Nothing was undone, as the plan says."))
+    partial = undo == "failed-batch" and r.batch_began > 0
+    back = Back(
+        code=code,
+        reason=reason.rstrip("."),
+        actor="sluice",
+        at=now,
+        automatic=True,
+        weight=r.weight,
+        judgement=judgement,
+        partial=partial,
+    )
+    return start_back(r, back)
+
+
+def undoing(r: Rollout) -> Undo:
+    """Return what a failure here undoes: the batch says so, from its start to the soak behind it."""
+    for step in reversed(r.plan.steps[: r.cursor + 1]):
+        if isinstance(step, Batch):
+            return step.rollback
+    return "all"
+
+
+def _held(r: Rollout, reason: str, what: str) -> str:
+    now_there = f"{r.weight:g} % run {r.version}"
+    return f"{reason.rstrip('.')}. {what} {now_there}: `resume` goes on, `rollback` undoes all."
+
+
+def back_to_batch(r: Rollout, now: datetime) -> Rollout:
+    """End the undoing of one batch: hold with the rest of the new version in place."""
+    assert r.back is not None
+    reason = r.back.reason
+    held = replace(r, back=None, intent=None, cursor=_batch_index(r), progress=Progress(began=now))
+    text = _held(held, reason, "Only the batch that failed was undone.")
+    return hold(held, now, r.back.code, text)
+
+
+def _batch_index(r: Rollout) -> int:
+    return next(
+        (i for i in range(r.cursor, -1, -1) if isinstance(r.plan.steps[i], Batch)), r.cursor
+    )
+
+
+def hold(r: Rollout, now: datetime, code: str, text: str) -> Rollout:
+    """Pause by itself, with a page."""
+    r = close_gate(r, f"Closed: {text}")
+    entry = Entry("held", "sluice", text, code=code, event="rollout.paused", tell="broadcast")
+    progress = stopped(r.progress, now)
+    return replace(r, phase=Phase.PAUSED, code=code, progress=progress, reminded=now).tell(entry)
+
+
+def stopped(progress: Progress, now: datetime) -> Progress:
+    """Return the progress with its clock stopped."""
+    return replace(progress, observed=progress.seconds(now), since=None)

@@ -1,0 +1,137 @@
+"""Which lane of a simulated service gets how much of its requests, and whose pods answer there.
+
+The one rule: only Kubernetes objects are looked at, as a mesh looks at them. A VirtualService splits; without one the
+Service's selector decides, and pods share what they are selected for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from integrations.base import Lane, version_of
+from integrations.metrics.templates import Lanes
+
+_PAIR = ("stable", "canary")
+
+
+class Objects(Protocol):
+    """A cluster as far as traffic depends on it."""
+
+    def object(self, plural: str, namespace: str, name: str, /) -> dict[str, Any] | None:
+        """Return the object as it is now, `None` when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who answers in one lane."""
+
+    version: str
+    """Of the template: what the pods are, or are becoming."""
+    ready: Mapping[str, int]
+    """Ready pods by version."""
+
+
+class Ways:
+    """The ways to the lanes of one service."""
+
+    def __init__(self, cluster: Objects, service: str, lanes: Lanes) -> None:
+        self.audience = 0.0
+        """The part of all requests that an audience matches."""
+        self._cluster = cluster
+        self._service = service
+        self._lanes = lanes
+        self._template: dict[Lane, str] = {}
+        self._before: dict[Lane, str] = {}
+
+    def shares(self) -> dict[Lane, float]:
+        """Return the part of the requests, 0 to 1, that each lane gets."""
+        if not self._lanes.stable:
+            return {Lane.CANARY: 1.0}
+        canary = self._canary_share()
+        return {Lane.STABLE: 1 - canary, Lane.CANARY: canary}
+
+    def _canary_share(self) -> float:
+        body = self._cluster.object("virtualservices", self._lanes.namespace, self._service)
+        if body is None:
+            return self._selected_share()
+        share = canary_share(body, self._places())
+        routes = body.get("spec", {}).get("http", ())
+        if any(str(route.get("name", "")).startswith("sluice-") for route in routes):
+            return self.audience + (1 - self.audience) * share
+        return share
+
+    def _places(self) -> tuple[str, str]:
+        """Return what subsets and Services are called after: `canary` of `checkout-canary`."""
+        stable, canary = (
+            name.removeprefix(f"{self._service}-")
+            for name in (self._lanes.stable, self._lanes.canary)
+        )
+        return stable, canary
+
+    def _selected_share(self) -> float:
+        service = self._cluster.object("services", self._lanes.namespace, self._service) or {}
+        selector = service.get("spec", {}).get("selector") or {}
+        ready = {
+            lane: _ready(self._deployment(lane))
+            for lane in Lane
+            if selector and selector.items() <= _labels(self._deployment(lane)).items()
+        }
+        total = sum(ready.values())
+        if not total:
+            return 1.0 if list(ready) == [Lane.CANARY] else 0.0
+        return ready.get(Lane.CANARY, 0) / total
+
+    def crew(self, lane: Lane) -> Crew:
+        """Return who answers in a lane. Pods that are not of the template run what the template was before."""
+        deployment = self._deployment(lane)
+        version = _version(deployment)
+        if version != self._template.get(lane, version):
+            self._before[lane] = self._template[lane]
+        self._template[lane] = version
+        status, ready = deployment.get("status", {}), _ready(deployment)
+        total = int(status.get("replicas", ready))
+        old = total - int(status.get("updatedReplicas", total))
+        stayed = min(old, ready) if lane in self._before else 0
+        crew = {version: ready - stayed}
+        if stayed:
+            crew[self._before[lane]] = stayed
+        return Crew(version, crew)
+
+    def _deployment(self, lane: Lane) -> Mapping[str, Any]:
+        name = self._lanes.workload(lane)
+        return self._cluster.object("deployments", self._lanes.namespace, name) or {}
+
+
+def canary_share(virtual_service: Mapping[str, Any], places: Sequence[str] = _PAIR) -> float:
+    """Return the part of the traffic, 0 to 1, that the first split between both places gives to the second."""
+    for route in virtual_service.get("spec", {}).get("http", ()):
+        weights = {
+            _place(part, places): float(part.get("weight") or 0) for part in route.get("route", ())
+        }
+        if set(places) <= weights.keys():
+            total = sum(weights.values())
+            return weights[places[1]] / total if total else 0.0
+    return 0.0
+
+
+def _place(part: Mapping[str, Any], places: Sequence[str]) -> str | None:
+    destination = part.get("destination", {})
+    name = destination.get("subset") or destination.get("host", "")
+    return next((place for place in places if name == place or name.endswith(f"-{place}")), None)
+
+
+def _ready(deployment: Mapping[str, Any]) -> int:
+    return int(deployment.get("status", {}).get("readyReplicas") or 0)
+
+
+def _labels(deployment: Mapping[str, Any]) -> Mapping[str, str]:
+    template = deployment.get("spec", {}).get("template", {})
+    return template.get("metadata", {}).get("labels") or {}
+
+
+def _version(deployment: Mapping[str, Any]) -> str:
+    containers = (
+        deployment.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ())
+    )
+    return version_of(containers[0].get("image", "")) if containers else ""

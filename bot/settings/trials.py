@@ -1,0 +1,194 @@
+"""The blocks `smoke` and `match` of a target: how the dark lane is tested, and who meets the new version first.
+
+Pure. Read into the values that plans carry; what could never pass or match is refused here.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+import jsonschema
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+
+from bot.settings.block import Block, wrong_shape
+from bot.settings.document import READ_AS, Scalar
+from bot.settings.fields import (
+    Flag,
+    Seconds,
+    choice,
+    not_single,
+    number,
+    read_number,
+    refuse,
+    refuse_at,
+    scalar,
+    whole,
+)
+from bot.settings.names import RawText, is_url
+from bot.settings.scalars import ScalarError, shown
+from strategies.plan import Rule, SmokeTest
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
+_NOT_RE2 = re.compile(r"\(\?[=!<]|\\[1-9]")
+"""Look-around and back references, which Envoy's regular expressions do not have."""
+
+
+def _json(value: Any) -> Any:
+    """Return what was written as JSON would have it; a date is text only in quotes."""
+    match value:
+        case dict():
+            return {key: _json(item) for key, item in value.items()}
+        case list():
+            return [_json(item) for item in value]
+        case Scalar(text=text, kind="text"):
+            return text
+        case Scalar(kind="flag", text=text):
+            return text.lower() in {"true", "yes", "on"}
+        case Scalar(kind="nothing"):
+            return None
+        case Scalar(kind="number"):
+            found = read_number(value)
+            return int(found) if float(found).is_integer() else found
+        case Scalar(kind="date", text=text):
+            raise refuse(
+                "unquoted_value",
+                f"Without quotes YAML reads {shown(text)} as {READ_AS['date']}, not as text: put it in quotes.",
+            )
+        case Scalar():
+            raise not_single(value)
+        case _:
+            return value
+
+
+def _body(value: Any) -> Any:
+    if isinstance(value, Scalar) and value.kind == "nothing":
+        raise not_single(value)
+    return _json(value)
+
+
+def _schema(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise wrong_shape(value, "a block of keys")
+    schema = _json(value)
+    try:
+        jsonschema.validators.validator_for(schema).check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise refuse(
+            "bad_schema",
+            f"This is no JSON Schema: {shown(error.message, 120)}. Correct it, or remove the key.",
+        ) from None
+    if any(not ref.startswith("#") for ref in _references(schema)):
+        raise refuse(
+            "remote_schema",
+            "A $ref of this schema leads to another place, and nothing is fetched for a test: write it out here.",
+        )
+    return schema
+
+
+def _references(schema: Any) -> list[str]:
+    match schema:
+        case dict():
+            own = [
+                v for k, v in schema.items() if k in {"$ref", "$dynamicRef"} and isinstance(v, str)
+            ]
+            return own + [ref for item in schema.values() for ref in _references(item)]
+        case list():
+            return [ref for item in schema for ref in _references(item)]
+        case _:
+            return []
+
+
+def _url(text: str) -> str:
+    if not is_url(text.replace("{env}", "blue")) or re.search(r"[{}]", text.replace("{env}", "")):
+        raise ScalarError(
+            f"{shown(text)} is no web address: write it like http://app-{{env}}.shop.svc/health, "
+            "where {env} becomes the place of the new version.",
+            code="bad_url",
+        )
+    return text
+
+
+class SmokeBlock(Block):
+    """One test of the dark lane, as written."""
+
+    url: Annotated[str, scalar(_url)]
+    method: Annotated[str, choice(*METHODS)] = "GET"
+    body: Annotated[Any, BeforeValidator(_body)] = None
+    expect: Annotated[int, whole(100, 599)] = 200
+    requests: Annotated[int, whole(1, 10_000)] = 1
+    max_errors: Annotated[float, number(0, 100)] = 0
+    schema_: Annotated[Any, BeforeValidator(_schema)] = Field(default=None, alias="schema")
+    timeout: Seconds = 60
+
+
+def _header(text: str) -> str:
+    if not _HEADER.fullmatch(text):
+        raise ScalarError(
+            f"{shown(text)} is no name of a header such as x-canary.", code="bad_name"
+        )
+    return text.lower()
+
+
+class MatchBlock(Block):
+    """One condition on requests, as written."""
+
+    header: Annotated[str, scalar(_header)]
+    equals: RawText | None = None
+    regex: RawText | None = None
+    present: Flag | None = None
+
+    @model_validator(mode="after")
+    def _has_one_condition(self) -> Self:
+        given = [k for k in ("equals", "regex", "present") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise refuse_at(
+                (
+                    given[1] if given else "",
+                    "one_condition",
+                    "A rule has exactly one of equals, regex and present: keep one.",
+                )
+            )
+        if self.present is False:
+            raise refuse_at(
+                ("present", "one_condition", "A header can only be asked to be there: write true.")
+            )
+        if self.regex is not None:
+            _compiles(self.regex)
+        return self
+
+
+def _compiles(regex: str) -> None:
+    try:
+        re.compile(regex)
+    except re.error as error:
+        raise refuse_at(
+            ("regex", "bad_regex", f"{shown(regex)} is no regular expression: {error.msg}.")
+        ) from None
+    if _NOT_RE2.search(regex):
+        raise refuse_at(
+            (
+                "regex",
+                "bad_regex",
+                f"{shown(regex)} looks around or back, which RE2 cannot do: write it without.",
+            )
+        )
+
+
+def _read_smoke(value: Any) -> SmokeTest:
+    if isinstance(value, SmokeTest):
+        return value
+    block = SmokeBlock.model_validate(value)
+    fields = dict(block)
+    return SmokeTest(schema=fields.pop("schema_"), **fields)
+
+
+def _read_match(value: Any) -> Rule:
+    return value if isinstance(value, Rule) else Rule(**dict(MatchBlock.model_validate(value)))
+
+
+SmokeField = Annotated[SmokeTest, PlainValidator(_read_smoke)]
+"""A smoke test with the type that strategies use; `SmokeBlock` is only how it is written."""
+MatchField = Annotated[Rule, PlainValidator(_read_match)]
+"""See `SmokeField`."""

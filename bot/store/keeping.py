@@ -1,0 +1,49 @@
+"""Old versions that are kept ready after a success: a rollout that takes the target ends that, in its own commit."""
+
+from dataclasses import replace
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.rollout.values import Phase, Rollout
+from bot.store.rows import PoisonedRowError, dump, load
+from bot.store.tables import ROLLOUTS
+
+KEPT = '"retire_at":"'
+"""What the stored body of a row that keeps an old version contains."""
+
+
+async def end_keeping(db: AsyncConnection, r: Rollout) -> Rollout:
+    """Take the pending scale-downs on the target of `r` back.
+
+    One whose write may be on its way already cannot be taken back: then `r` has to fence its own lane off from it.
+    """
+    rows = await db.execute(
+        select(ROLLOUTS.c.body).where(
+            ROLLOUTS.c.service == r.service,
+            ROLLOUTS.c.environment == r.environment,
+            ROLLOUTS.c.phase == Phase.SUCCEEDED.value,
+            ROLLOUTS.c.body.contains(KEPT),
+        )
+    )
+    for body in rows.scalars().all():
+        kept = _kept(body)
+        if kept is None:
+            continue
+        r = replace(r, wary=r.wary or kept.intent is not None)
+        freed = replace(kept, retire_at=None, intent=None, revision=kept.revision + 1)
+        await db.execute(
+            update(ROLLOUTS)
+            .where(ROLLOUTS.c.id == kept.id, ROLLOUTS.c.revision == kept.revision)
+            .values(revision=freed.revision, body=dump(freed))
+        )
+    return r
+
+
+def _kept(body: str) -> Rollout | None:
+    """Read a row that keeps an old version; None for one that only quotes the key, or cannot be read."""
+    try:
+        r = load(body)
+    except PoisonedRowError:
+        return None
+    return r if r.retire_at is not None else None

@@ -1,0 +1,28 @@
+"""Blue-green: the new version is tested in the dark, then gets all traffic in one write; the old one stays ready."""
+
+from collections.abc import Iterator
+
+from strategies import cautions
+from strategies.plan import Plan, Prepare, Smoke, Switch
+from strategies.request import Request
+
+
+def compile(request: Request) -> Plan:  # noqa: A001 - every strategy has one `compile`
+    """Return `Prepare Smoke [Approve] Switch Soak Promote Retire`; whoever approves has seen the smoke tests."""
+    return request.plan(
+        [Prepare(), Smoke(tests=request.smoke, duration=request.smoke_for)],
+        request.gate(),
+        [Switch(timeout=request.switch_timeout)],
+        request.watch_last(),
+        request.ending(),
+        warnings=_warnings(request),
+    )
+
+
+def _warnings(request: Request) -> Iterator[str]:
+    if not request.smoke:
+        yield "No smoke tests are configured: all that is known before the switch is that the pods are ready."
+    if request.retention == 0:
+        yield "The old version is not kept (retention is 0): a rollback after success has to start it again."
+    yield from cautions.watching(request, request.soak[-1:], "after the switch")
+    yield from cautions.unused_audience(request)

@@ -1,0 +1,42 @@
+"""What a requester should know before a plan runs. Pure.
+
+A caution never stops anything: what must not run is refused by `strategies.soundness`.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from strategies.request import Request
+
+PRODUCTION = ("production", "prod")
+_SETTLE = 300
+"""Seconds that metrics need to stabilise (seed 003, best practice 4)."""
+_LARGEST_JUMP = 75
+"""Points of traffic in one step; the aggressive preset (25 to 100) just passes (seed 003, best practice 3)."""
+
+
+def watching(request: Request, soaks: Iterable[int], after: str) -> Iterator[str]:
+    """Yield what is thin about the watching: stages that are short, none at all, or nothing to look at."""
+    shortest = min(soaks, default=0)
+    if shortest == 0:
+        yield f"Nothing is watched {after}: a bad version is noticed by people only."
+    elif request.environment in PRODUCTION and shortest < _SETTLE:
+        yield f"A soak of {shortest} s is short for production; metrics need about 5 minutes to settle."
+    if not request.checks:
+        yield "No checks are configured: only time and people decide."
+
+
+def jumps(request: Request) -> Iterator[str]:
+    """Yield the steps that raise the traffic by too much at once."""
+    for before, after in pairwise((0.0, *request.steps)):
+        if after - before > _LARGEST_JUMP:
+            yield (
+                f"{before:g} % straight to {after:g} % is a large jump; a step between would limit the damage."
+            )
+
+
+def unused_audience(request: Request) -> Iterator[str]:
+    """Yield that nobody gets the new version first, where a strategy has no place for that."""
+    if request.match:
+        names = ", ".join(rule.header for rule in request.match)
+        yield f"The audience ({names}) is not used: {request.strategy} sends no requests ahead of the others."

@@ -1,0 +1,54 @@
+"""Which strategy a target can carry out at all. Pure: one table, for refusals, defaults and advice alike."""
+
+from typing import Literal
+
+from strategies.request import PlanError
+
+Lanes = Literal["fixed", "swap", "one"]
+Weights = Literal["any", "switch"]
+
+_TWO_LANES = frozenset({"blue-green", "ab-test"})
+"""Strategies that run both versions side by side, each as a whole."""
+_GRADUAL = frozenset({"canary", "rolling", "ab-test"})
+"""Strategies that share the traffic between the versions for a while."""
+_INSTEAD_ON_ONE = {"blue-green": "rolling", "ab-test": "canary"}
+
+
+def misfit(strategy: str, lanes: Lanes, weights: Weights) -> str:
+    """Return the code of why a target cannot do a strategy; empty when it can."""
+    if lanes == "one":
+        return "needs_two_lanes" if strategy in _TWO_LANES else ""
+    return "weights_unreachable" if weights == "switch" and strategy in _GRADUAL else ""
+
+
+def nearest(strategy: str, lanes: Lanes, weights: Weights) -> str:
+    """Return the strategy itself, or the one closest to it that the target can do."""
+    match misfit(strategy, lanes, weights):
+        case "needs_two_lanes":
+            return _INSTEAD_ON_ONE[strategy]
+        case "weights_unreachable":
+            return "blue-green"
+        case _:
+            return strategy
+
+
+def refuse_misfit(strategy: str, lanes: Lanes, weights: Weights) -> None:
+    """Refuse a strategy that the target cannot do: `PlanError` `needs_two_lanes` or `weights_unreachable`."""
+    instead = nearest(strategy, lanes, weights)
+    match misfit(strategy, lanes, weights):
+        case "needs_two_lanes":
+            raise PlanError(
+                f"{strategy} needs two places to run in, and this target has one whose instances move. "
+                f"Take {instead} or direct, or configure a pair of Deployments.",
+                code="needs_two_lanes",
+                key="strategy",
+            )
+        case "weights_unreachable":
+            raise PlanError(
+                f"{strategy} shares the traffic between two versions, and the router of this target knows all or "
+                f"nothing only. Take {instead} or direct, or configure a router with weights.",
+                code="weights_unreachable",
+                key="strategy",
+            )
+        case _:
+            return

@@ -1,0 +1,63 @@
+"""What an A/B test measures: which way each metric is better, and how much it counts.
+
+Pure. Names in, yardsticks out whose weights add up to 100; after it nobody has to know a metric by its name.
+"""
+
+from dataclasses import replace
+
+from strategies.plan import Better, Yardstick
+from strategies.request import PlanError
+
+_BETTER: dict[str, Better] = {
+    "error_rate": "lower",
+    "latency_avg": "lower",
+    "latency_p50": "lower",
+    "latency_p95": "lower",
+    "latency_p99": "lower",
+    "cpu": "lower",
+    "memory": "lower",
+    "connection_failures": "lower",
+    "circuit_breaker_trips": "lower",
+    "cold_start_rate": "lower",
+    "success_rate": "higher",
+    "rps": "higher",
+    "conversion_rate": "higher",
+    "user_engagement": "higher",
+    "revenue": "higher",
+}
+_COUNTS = {"error_rate": 40.0, "latency_p95": 30.0, "rps": 20.0, "cpu": 10.0}
+_OTHERS = sum(_COUNTS.values()) / len(_COUNTS)
+"""What any other metric counts beside those four: as much as one of them on average."""
+
+
+def better_of(metric: str) -> Better | None:
+    """Return which way a well-known metric is better; None for one that only its query knows."""
+    return _BETTER.get(metric)
+
+
+def yardsticks(asked: tuple[Yardstick, ...]) -> tuple[Yardstick, ...]:
+    """Complete what was asked for: none at all means error rate, latency, throughput and CPU at 40 : 30 : 20 : 10.
+
+    A weight of 0 means that none was given. Raises `PlanError` when a metric is there twice.
+    """
+    chosen = asked or tuple(Yardstick(metric) for metric in _COUNTS)
+    _refuse_twins(chosen)
+    counts = [one.weight or _COUNTS.get(one.metric, _OTHERS) for one in chosen]
+    whole = sum(counts)
+    return tuple(
+        replace(
+            one, better=_BETTER.get(one.metric, one.better), weight=round(100 * count / whole, 2)
+        )
+        for one, count in zip(chosen, counts, strict=True)
+    )
+
+
+def _refuse_twins(chosen: tuple[Yardstick, ...]) -> None:
+    names = [one.metric for one in chosen]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise PlanError(
+            f"The A/B test compares {twice} twice, which would count it double. Name it once.",
+            code="bad_value",
+            key="metrics",
+        )

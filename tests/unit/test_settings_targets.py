@@ -1,0 +1,305 @@
+"""What a target may be: its shapes, its strategies, its tests, its sets of checks."""
+
+import pytest
+
+from bot.settings import (
+    ConfigError,
+    DeploymentColours,
+    DeploymentPair,
+    ServiceSelectorTraffic,
+    SingleDeployment,
+    read_config,
+)
+from bot.settings.checks import SETS
+from strategies.plan import Check, Rule, SmokeTest, Yardstick
+
+PAIR = "{kind: deployment, stable: app-stable, canary: app-canary, container: app, image: r/app}"
+COLOURS = "{kind: deployment, blue: app-blue, green: app-green, container: app, image: r/app}"
+SINGLE = "{kind: deployment, name: app, container: app, image: r/app}"
+ISTIO = "{kind: istio, virtual_service: app}"
+SELECTOR = "{kind: service_selector, service: app}"
+
+
+def written(*lines: str, workload: str = PAIR, traffic: str = ISTIO) -> str:
+    """Return a file with one target; § in it marks where a mistake is told."""
+    target = [f"workload: {workload}", *([f"traffic: {traffic}"] if traffic else []), *lines]
+    return f"""\
+slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
+clusters: {{prod: {{kubeconfig: /nowhere}}}}
+metrics: {{main: {{kind: prometheus, url: "http://127.0.0.1:9"}}}}
+services:
+  app:
+    testing:
+      cluster: prod
+      namespace: shop
+      metrics: {{source: main}}
+      {chr(10).join(target).replace(chr(10), chr(10) + " " * 6)}
+"""
+
+
+def target(*lines: str, **shape: str):
+    return read_config(written(*lines, **shape), "f").target("app", "testing")
+
+
+def mistake(*lines: str, **shape: str):
+    """Return code and key of the one mistake, which must be told at the mark."""
+    text = written(*lines, **shape)
+    before, mark, _ = text.partition("§")
+    with pytest.raises(ConfigError) as caught:
+        read_config(text.replace("§", ""), "f")
+    (problem,) = caught.value.errors
+    if mark:
+        place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+        assert (problem.line, problem.column) == place
+    return problem.code, problem.key
+
+
+@pytest.mark.parametrize(
+    ("workload", "traffic", "kind", "lanes", "weights"),
+    [
+        (PAIR, ISTIO, DeploymentPair, "fixed", "any"),
+        (COLOURS, ISTIO, DeploymentColours, "swap", "any"),
+        (COLOURS, SELECTOR, DeploymentColours, "swap", "switch"),
+        (SINGLE, "", SingleDeployment, "one", "any"),
+    ],
+)
+def test_the_keys_of_a_workload_say_its_shape(workload, traffic, kind, lanes, weights):
+    found = target(workload=workload, traffic=traffic)
+
+    assert isinstance(found.workload, kind)
+    assert (found.lanes, found.weights) == (lanes, weights)
+
+
+def test_a_service_selector_has_a_label_and_perhaps_a_preview():
+    written_out = (
+        "{kind: service_selector, service: app, preview: app-next, key: app.kubernetes.io/colour}"
+    )
+
+    assert target(workload=COLOURS, traffic=SELECTOR).traffic.key == "version"
+    assert target(workload=COLOURS, traffic=written_out).traffic == ServiceSelectorTraffic(
+        service="app", preview="app-next", key="app.kubernetes.io/colour"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "key"),
+    [
+        ({"workload": SINGLE, "traffic": f"§{ISTIO}"}, "traffic_without_lanes", "traffic"),
+        ({"workload": PAIR, "traffic": ""}, "missing_key", "traffic"),
+        ({"workload": COLOURS, "traffic": ""}, "missing_key", "traffic"),
+        ({"traffic": f"§{SELECTOR}"}, "selector_needs_colours", "traffic"),
+        ({"workload": COLOURS.replace("app-green", "§app-blue")}, "same_workload", "green"),
+        ({"workload": SINGLE.replace("app,", "app, §stabel: x,", 1)}, "unknown_key", "stabel"),
+        (
+            {"workload": COLOURS, "traffic": SELECTOR.replace("}", ", key: §a b}")},
+            "bad_name",
+            "key",
+        ),
+    ],
+)
+def test_a_shape_that_contradicts_itself_is_refused(shape, code, key):
+    assert mistake(**shape) == (code, key)
+
+
+@pytest.mark.parametrize(
+    ("workload", "found"),
+    [
+        ("{kind: deployment, container: app, image: r/app}", {"stable", "canary"}),
+        ("{kind: deployment, name: a, green: b, container: app, image: r/app}", {"blue", "name"}),
+        (
+            "{kind: deployment, blue: a, canary: b, container: app, image: r/app}",
+            {"stable", "blue"},
+        ),
+    ],
+)
+def test_half_a_shape_is_told_what_it_lacks_and_what_it_has_too_much(workload, found):
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(workload=workload), "f")
+
+    assert {problem.key for problem in caught.value.errors} == found
+
+
+@pytest.mark.parametrize(
+    ("strategy", "shape", "code"),
+    [
+        ("blue-green", {"workload": SINGLE, "traffic": ""}, "needs_two_lanes"),
+        ("ab-test", {"workload": SINGLE, "traffic": ""}, "needs_two_lanes"),
+        ("canary", {"workload": COLOURS, "traffic": SELECTOR}, "weights_unreachable"),
+        ("rolling", {"workload": COLOURS, "traffic": SELECTOR}, "weights_unreachable"),
+        ("ab-test", {"workload": COLOURS, "traffic": SELECTOR}, "weights_unreachable"),
+    ],
+)
+def test_a_strategy_that_the_target_cannot_do_is_found_in_the_file(strategy, shape, code):
+    assert mistake(f"strategy: §{strategy}", **shape) == (code, "strategy")
+
+
+@pytest.mark.parametrize("strategy", ["canary", "rolling", "direct", "recreate"])
+def test_one_deployment_can_do_the_rest(strategy):
+    assert target(f"strategy: {strategy}", workload=SINGLE, traffic="").strategy == strategy
+
+
+def test_every_strategy_has_its_block():
+    found = target(
+        "direct: {soak: 1m}",
+        "recreate: {soak: 2m}",
+        "blue_green: {smoke_for: 3m, soak: 10m, retention: 1h, switch_timeout: 5m}",
+        "rolling: {batch: 2, delay: 0s, max_concurrent: 3, timeout: 30s, rollback: failed-batch}",
+        "ab_test: {split: 30, duration: 1d, winner: auto, score: wins, metrics: [rps, {metric: cpu, weight: 10}]}",
+        "min_soak: 5m",
+    )
+
+    assert (found.direct.soak, found.recreate.soak, found.min_soak) == (60, 120, 300)
+    green = found.blue_green
+    assert (green.smoke_for, green.soak, green.retention, green.switch_timeout) == (
+        180, 600, 3600, 300,
+    )  # fmt: skip
+    rolling = found.rolling
+    assert (rolling.batch, rolling.delay, rolling.max_concurrent) == (2, 0, 3)
+    assert (rolling.timeout, rolling.rollback) == (30, "failed-batch")
+    assert (found.ab_test.split, found.ab_test.duration, found.ab_test.winner) == (
+        30,
+        86400,
+        "auto",
+    )
+    assert found.ab_test.metrics == (
+        Yardstick("rps", "higher"),
+        Yardstick("cpu", "lower", 10),
+    )
+
+
+@pytest.mark.parametrize("batch", ["25%", '"25%"', "12.5%", "100%"])
+def test_a_batch_may_be_percent(batch):
+    assert target(f"rolling: {{batch: {batch}}}").rolling.batch == batch.strip('"')
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "key"),
+    [
+        ("rolling: {batch: §0}", "bad_batch", "batch"),
+        ("rolling: {batch: §0%}", "out_of_range", "batch"),
+        ("rolling: {batch: §101%}", "out_of_range", "batch"),
+        ("rolling: {batch: §2.5}", "bad_batch", "batch"),
+        ("rolling: {rollback: §some}", "unknown_word", "rollback"),
+        ("rolling: {max_concurrent: §0}", "out_of_range", "max_concurrent"),
+        ("rolling: {delay: §5}", "bare_number", "delay"),
+        ("ab_test: {split: §100}", "out_of_range", "split"),
+        ("ab_test: {split: §50/50}", "bad_number", "split"),
+        ("ab_test: {metrics: [§conversion_rate]}", "unknown_metric", "metrics"),
+        ("ab_test: {metrics: [{metric: rps, weight: §-1}]}", "out_of_range", "weight"),
+        ("blue_green: {§smoke: 1m}", "unknown_key", "smoke"),
+        ("min_soak: §0s", "out_of_range", "min_soak"),
+        ("checks: §modrate", "unknown_preset", "checks"),
+        ("checks: [{preset: §strict}]", "unknown_preset", "preset"),
+        ("checks: [{preset: moderate, §above: 5}]", "unknown_key", "above"),
+        ("checks: [{preset: moderate}, {metric: rps, below: §-1}]", "out_of_range", "below"),
+        ("checks: [{metric: connection_failures, above: §101}]", "out_of_range", "above"),
+        ("queries: {kafka lag: x}", "bad_name", "kafka lag"),
+        ("smoke: [{url: §app/health}]", "bad_url", "url"),
+        ('smoke: [{url: §"http://app-{colour}/"}]', "bad_url", "url"),
+        ("smoke: [{url: 'http://a/', method: §FETCH}]", "unknown_word", "method"),
+        ("smoke: [{url: 'http://a/', expect: §99}]", "out_of_range", "expect"),
+        ("smoke: [{url: 'http://a/', requests: §0}]", "out_of_range", "requests"),
+        ("smoke: [{url: 'http://a/', max_errors: §101}]", "out_of_range", "max_errors"),
+        ("smoke: [{url: 'http://a/', schema: {type: objekt}}]", "bad_schema", "schema"),
+        (
+            "smoke: [{url: 'http://a/', schema: {$ref: 'http://evil/'}}]",
+            "remote_schema",
+            "schema",
+        ),
+        ("smoke: [{url: 'http://a/', body: §2026-01-01}]", "unquoted_value", "body"),
+        ("match: [§{header: x-canary}]", "one_condition", "match"),
+        ("match: [{header: x-canary, equals: a, regex: §b}]", "one_condition", "regex"),
+        ("match: [{header: x-canary, present: §false}]", "one_condition", "present"),
+        ("match: [{header: §x canary, present: true}]", "bad_name", "header"),
+        ("match: [{header: x-user, regex: §'['}]", "bad_regex", "regex"),
+        ("match: [{header: x-user, regex: §'(?!a)b'}]", "bad_regex", "regex"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is(line, code, key):
+    assert mistake(line) == (code, key)
+
+
+def test_nothing_tells_requests_apart_on_one_deployment():
+    line = "match: §[{header: x-canary, present: true}]"
+
+    assert mistake(line, workload=SINGLE, traffic="") == ("no_header_routes", "match")
+    assert mistake(line, workload=COLOURS, traffic=SELECTOR) == ("no_header_routes", "match")
+
+
+def test_rules_and_tests_are_read_into_what_plans_carry():
+    found = target(
+        "match:",
+        "  - {header: X-User-Tier, equals: beta}",
+        "  - {header: x-user-id, regex: '^[0-4].*'}",
+        "  - {header: x-canary, present: true}",
+        "smoke:",
+        "  - {url: 'http://app-{env}/health'}",
+        "  - {url: 'http://app-{env}/pay', method: POST, body: {amount: 1, note: 'a', tags: [x, 1.5, true, null]},",
+        "     expect: 201, requests: 100, max_errors: 1, timeout: 2m,",
+        "     schema: {type: object, required: [id], properties: {id: {type: integer}}}}",
+    )
+
+    assert found.match == (
+        Rule("x-user-tier", equals="beta"),
+        Rule("x-user-id", regex="^[0-4].*"),
+        Rule("x-canary", present=True),
+    )
+    assert found.smoke == (
+        SmokeTest("http://app-{env}/health"),
+        SmokeTest(
+            "http://app-{env}/pay",
+            "POST",
+            {"amount": 1, "note": "a", "tags": ["x", 1.5, True, None]},
+            201, 100, 1,
+            {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}},
+            120,
+        ),
+    )  # fmt: skip
+
+
+def test_a_preset_is_a_set_of_checks_alone_or_beside_others():
+    more = "checks: [{metric: cpu, above: 80, then: warn}, {preset: conservative}]"
+
+    assert target("checks: mesh").checks == SETS["mesh"]
+    assert target(more).checks == (Check("cpu", above=80, then="warn"), *SETS["conservative"])
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("conservative", "error_rate above 1 rollback, latency_p99 above 500 rollback, success_rate below 99 rollback"),
+        ("moderate", "error_rate above 5 rollback, latency_p99 above 1000 rollback, success_rate below 95 rollback"),
+        ("functions", ("error_rate above 5 rollback, latency_p99 above 1000 rollback, "
+                      "success_rate below 95 rollback, cold_start_rate above 50 warn")),
+        ("orion", ("error_rate above 5 rollback, latency_p95 above 500 warn, latency_p99 above 1000 rollback, "
+                  "success_rate below 95 rollback, cpu above 80 warn, memory above 80 warn")),
+        ("mesh", ("error_rate above_baseline 5 rollback, latency_p95 times_baseline 1.5 rollback, "
+                 "connection_failures above 10 rollback, circuit_breaker_trips above 100 rollback")),
+    ],
+)  # fmt: skip
+def test_the_sets_are_the_tables_that_people_know(name, rows):
+    checks = target(f"checks: {name}").checks
+
+    said = [f"{c.metric} {c.bound[0]} {c.bound[1]:g} {c.then}" for c in checks]
+    assert ", ".join(said) == rows
+
+
+def test_a_query_is_written_once_for_checks_and_variants():
+    found = target(
+        "queries: {conversion_rate: 'sum(buys)', kafka_lag: 'max(lag)'}",
+        "checks: [{metric: kafka_lag, above: 9}, {metric: conversion_rate, query: 'own', below: 1}]",
+        "ab_test: {metrics: [conversion_rate, {metric: kafka_lag, weight: 5}]}",
+    )
+
+    assert [c.query for c in found.checks] == ["max(lag)", "own"]
+    assert found.ab_test.metrics == (
+        Yardstick("conversion_rate", "higher", 0, "sum(buys)"),
+        Yardstick("kafka_lag", "lower", 5, "max(lag)"),
+    )
+
+
+def test_metrics_of_the_mesh_need_no_query():
+    names = ["latency_avg", "connection_failures", "circuit_breaker_trips", "cold_start_rate"]
+    checks = ", ".join(f"{{metric: {name}, above: 5}}" for name in names)
+
+    assert [c.metric for c in target(f"checks: [{checks}]").checks] == names
