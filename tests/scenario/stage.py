@@ -98,6 +98,7 @@ DEFAULTS = {
     "slow": "warn",
     "min_requests": 50,
     "shape": "fixed",
+    "where": WHERE["fixed"],
     "extra": "",
 }
 

@@ -43,8 +43,6 @@ def weakened(config=CONF, **wish):
         ({"strategy": "direct"}, "direct instead of canary"),
         ({"strategy": "recreate"}, "recreate instead of canary"),
         ({"soak": (60,)}, "soak 60 s instead of 300 s"),
-        ({"steps": (10.0, 30.0, 100.0)}, "first step 10 % instead of 5 %"),
-        ({"steps": (5.0, 100.0)}, "2 steps instead of 3"),
         ({"steps": (100.0,)}, "all traffic in one step"),
         ({"min_requests": 10}, "a verdict after 10 requests instead of 1000"),
         ({"retention": 60}, "the old version is kept 1m instead of 1h"),
