@@ -4,7 +4,8 @@ The row with the intent is committed before anything here is called (G1), and ev
 """
 
 from bot.observing import Target
-from bot.rollout.values import Phase, PutFleet, PutLane, PutWeight
+from bot.rollout.values import Phase
+from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import HeaderRule, LaneState, RefusedError
 
 WRITING = frozenset({Phase.RUNNING, Phase.ROLLING_BACK, Phase.SUCCEEDED})

@@ -4,14 +4,16 @@ Reads only. What cannot be read becomes a `Trouble`; nothing raises.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from bot.rollout.seen import Need, Seen
 from bot.rollout.values import Rollout, SmokeResult, Trouble
 from integrations.base import (
+    Finding,
     Fleet,
     IntegrationError,
     MetricSource,
@@ -27,6 +29,9 @@ from strategies.plan import Compare, Smoke, SmokeTest
 from strategies.verdict import Look, Sample
 
 T = TypeVar("T")
+
+Reading: TypeAlias = Callable[[], Awaitable[T]]
+"""A read that has not begun: a turn that is interrupted at once must not leave a coroutine that nobody awaits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,10 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     image, wrong = _image(r, target)
     router, workload, fleet = target.router, target.workload, target.fleet
     split, lanes, findings, instances, snapshot, smoke = await asyncio.gather(
-        _read(router.read() if router and need.split else None, now),
-        _read(workload.read(need.only) if workload and need.lanes else None, now),
-        _read(
-            router.inspect(canary_pods=need.canary_pods) if router and need.inspect else None, now
-        ),
-        _read(fleet.read() if fleet and need.fleet else None, now),
+        _read(router.read if router and need.split else None, now),
+        _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
+        _read(_inspection(target, need), now),
+        _read(fleet.read if fleet and need.fleet else None, now),
         _look(r, target, need.window),
         _smoke(r, target, wanted=need.smoke),
     )
@@ -82,6 +85,14 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     )
 
 
+def _inspection(target: Target, need: Need) -> Reading[Sequence[Finding]] | None:
+    if not need.inspect:
+        return None
+    if target.router is not None:
+        return partial(target.router.inspect, canary_pods=need.canary_pods)
+    return target.fleet.inspect if target.fleet is not None else None
+
+
 def _image(r: Rollout, target: Target) -> tuple[str, RefusedError | None]:
     if r.image:
         return r.image, None
@@ -91,11 +102,11 @@ def _image(r: Rollout, target: Target) -> tuple[str, RefusedError | None]:
         return "", error
 
 
-async def _read(reading: Awaitable[T] | None, now: datetime) -> tuple[T | None, Trouble | None]:
+async def _read(reading: Reading[T] | None, now: datetime) -> tuple[T | None, Trouble | None]:
     if reading is None:
         return None, None
     try:
-        return await reading, None
+        return await reading(), None
     except IntegrationError as error:
         return None, trouble_of(error, now)
 

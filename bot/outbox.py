@@ -3,16 +3,17 @@
 The journal is the outbox: what must be told is committed with the change itself, only the delivery mark comes later.
 """
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.errands import Errands
 from bot.rollout.values import Rollout
 from bot.store import JournalRow, PoisonedRowError, Store
-from integrations.base import Alert, AlertSink, IntegrationError, RefusedError
+from integrations.alert import Alert, AlertSink
+from integrations.base import IntegrationError, RefusedError
 
 log = logging.getLogger("sluice.outbox")
 
@@ -49,8 +50,7 @@ class Outbox:
         self._now = now
         self._links = links
         self._again: Callable[[str, datetime], None] | None = None
-        self._dirty: set[str] = set()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._errands = Errands("deliver to", self._serve)
         self._done: dict[str, int] = {}
         """Per sink, the entry up to which everything is closed."""
         self._marked: dict[str, int] = {}
@@ -67,10 +67,7 @@ class Outbox:
 
     def ring(self, sink: str) -> None:
         """Deliver what is due to one sink."""
-        self._dirty.add(sink)
-        if sink not in self._tasks:
-            serving = self._serve(self._subscriptions[sink])
-            self._tasks[sink] = asyncio.create_task(serving, name=f"deliver to {sink}")
+        self._errands.soon(sink)
 
     async def start(self) -> None:
         """Begin to deliver, one worker per sink."""
@@ -80,16 +77,11 @@ class Outbox:
 
     async def settled(self) -> None:
         """Wait until nothing is being delivered; what is tried again later is not waited for."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        await self._errands.settled()
 
     async def stop(self) -> None:
         """Stop; what is open is delivered after the next start."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._errands.stop()
         for subscription in self._subscriptions.values():
             closing = getattr(subscription.sink, "close", None)
             if closing is not None:
@@ -111,22 +103,14 @@ class Outbox:
             )
         self._marked[sink] = entry
 
-    async def _serve(self, subscription: Subscription) -> None:
-        name = subscription.sink.name
-        due = None
+    async def _serve(self, sink: str) -> None:
         try:
-            while name in self._dirty:
-                self._dirty.discard(name)
-                try:
-                    due = await self.drain(subscription)
-                except Exception:
-                    log.exception("delivering to %s failed; it is tried again", name)
-                    due = self._now() + _AFTER_FAILURE
-        finally:
-            # In the same step as the last look at `_dirty`: what is touched from here on starts a new worker.
-            del self._tasks[name]
+            due = await self.drain(self._subscriptions[sink])
+        except Exception:
+            log.exception("delivering to %s failed; it is tried again", sink)
+            due = self._now() + _AFTER_FAILURE
         if due is not None and self._again is not None:
-            self._again(name, due)
+            self._again(sink, due)
 
     async def drain(self, subscription: Subscription) -> datetime | None:
         """Send what is due to one sink, in order per rollout; return when the next attempt is due."""

@@ -18,7 +18,8 @@ from bot.rollout import advance
 from bot.rollout.intents import intent_state
 from bot.rollout.pace import need, wake_at
 from bot.rollout.seen import Afresh, Need, Seen
-from bot.rollout.values import Phase, PutFleet, PutLane, PutWeight, Rollout, Trouble
+from bot.rollout.values import Phase, Rollout, Trouble
+from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from bot.schedule import Timers
 from bot.store import BusyError, PoisonedRowError, StaleError, Store
 from integrations.base import ConflictError, IntegrationError

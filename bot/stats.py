@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from bot.rollout.accounting import Outcome
+from bot.rollout.times import lasting
 
 MOST = 10_000
 """How many rollouts are looked at, the newest first: a bound for a very long window, not for a usual month."""
@@ -177,16 +178,6 @@ def _rollbacks(total: Tally) -> str:
 
 def _days(days: int) -> str:
     return "day" if days == 1 else f"{days} days"
-
-
-def lasting(seconds: float) -> str:
-    """Return a measured duration as people say it, in its two largest units."""
-    whole = round(seconds)
-    for unit, size, below, smaller in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {unit} {rest} {below}" if rest else f"{whole // size} {unit}"
-    return f"{whole // 60} min" if whole >= 60 else f"{whole} s"
 
 
 def as_json(stats: Stats) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A metric that says no is neither: it is a value.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -230,6 +230,10 @@ class Fleet(Protocol):
         """Return the instances as they are now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
         ...
 
+    async def inspect(self) -> Sequence[Finding]:
+        """Say what would stop a movement or undo it: another controller, a halted place, autoscaling."""
+        ...
+
     async def write(
         self,
         *,
@@ -330,25 +334,4 @@ class MetricSource(Protocol):
         `custom` maps a metric name to its query text; `$service`, `$version` and the other `variables` are escaped
         and put in. Never raises for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
         """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One event for a sink. `id` is constant over all attempts, so that the receiver can drop repeats."""
-
-    id: str
-    type: str
-    """`rollout.rolled_back` and friends."""
-    at: datetime
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-class AlertSink(Protocol):
-    """Who is told about events."""
-
-    name: str
-
-    async def send(self, alert: Alert, *, now: datetime) -> None:
-        """Deliver once. Raises `TryAgainError` (send again, same id) or `RefusedError` (stop sending this one)."""
         ...

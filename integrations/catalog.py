@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from integrations.base import AlertSink, Fleet, MetricSource, Prober, RefusedError, Router, Workload
+from integrations.alert import AlertSink
+from integrations.base import Fleet, MetricSource, Prober, RefusedError, Router, Workload
 
 
 async def connect_cluster(kubeconfig: str | None, context: str | None) -> Any:

@@ -26,7 +26,7 @@ def _with_baseline(request: Request) -> list[_Stage]:
     if keep <= 0:
         return stages
     last, soak = stages[-1]
-    kept = last - keep
+    kept = round(last - keep, 2)
     if len(stages) > 1 and stages[-2][0] >= kept:
         raise PlanError(
             f"keep-baseline={keep:g} would watch {kept:g} % after {stages[-2][0]:g} %; "

@@ -14,6 +14,9 @@ _SETTLE = 300
 _LARGEST_JUMP = 75
 """Points of traffic in one step; the aggressive preset (25 to 100) just passes (seed 003, best practice 3)."""
 
+_LOOK = 15
+"""Seconds between two looks; in a soak of less than 150 s there are ten."""
+
 
 def watching(request: Request, soaks: Iterable[int], after: str) -> Iterator[str]:
     """Yield what is thin about the watching: stages that are short, none at all, or nothing to look at."""
@@ -24,6 +27,17 @@ def watching(request: Request, soaks: Iterable[int], after: str) -> Iterator[str
         yield f"A soak of {shortest} s is short for production; metrics need about 5 minutes to settle."
     if not request.checks:
         yield "No checks are configured: only time and people decide."
+    for check in request.checks:
+        if shortest and check.failures > _looks(shortest):
+            yield (
+                f"{check.metric} never acts in a soak of {shortest} s: {check.failures} looks must fail, "
+                f"and there are about {_looks(shortest)}."
+            )
+
+
+def _looks(soak: int) -> int:
+    """Return how often the metrics are looked at in a soak of so many seconds (`bot.rollout.pace.cadence`)."""
+    return max(min(10, soak), soak // _LOOK)
 
 
 def jumps(request: Request) -> Iterator[str]:

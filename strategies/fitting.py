@@ -14,6 +14,11 @@ _GRADUAL = frozenset({"canary", "rolling", "ab-test"})
 _INSTEAD_ON_ONE = {"blue-green": "rolling", "ab-test": "canary"}
 
 
+def is_weight(percent: float) -> bool:
+    """Whether a router with weights can carry this: hundredths of a percent are the finest that all of them have."""
+    return round(percent, 2) == percent
+
+
 def misfit(strategy: str, lanes: Lanes, weights: Weights) -> str:
     """Return the code of why a target cannot do a strategy; empty when it can."""
     if lanes == "one":

@@ -48,7 +48,7 @@ def compile_installed(request: Request) -> Plan:
         plan = compiler(request)
     except PlanError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise broken(request.strategy, f"it failed with {type(error).__name__}") from error
     if not isinstance(plan, Plan):
         raise broken(request.strategy, f"it returned {type(plan).__name__} and no plan")

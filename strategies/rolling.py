@@ -33,7 +33,7 @@ def compile(request: Request) -> Plan:  # noqa: A001 - every strategy has one `c
 
 def _weights(share: float) -> Iterator[float]:
     batches = ceil(round(100 / share, 9))
-    yield from (round(share * number, 6) for number in range(1, batches))
+    yield from (round(share * number, 2) for number in range(1, batches))
     yield 100.0
 
 

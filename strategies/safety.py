@@ -11,6 +11,7 @@ from itertools import pairwise
 from types import UnionType
 from typing import get_args
 
+from strategies.fitting import is_weight
 from strategies.plan import (
     Approve,
     Batch,
@@ -82,8 +83,15 @@ def _fits_the_lanes(plan: Plan, request: Request) -> Iterator[str]:
             yield "Batch is for targets with one place"
         if isinstance(step, Batch) and not request.has_instances:
             yield "Batch needs instances, and this target has none"
-        if isinstance(step, SetWeight) and request.weights == "switch" and step.percent != 100:
-            yield f"the router of this target cannot send {step.percent:g} %"
+        if isinstance(step, SetWeight) and not _can_send(request, step.percent):
+            yield f"the router of this target cannot send {step.percent:.9g} %"
+
+
+def _can_send(request: Request, percent: float) -> bool:
+    if request.weights == "switch":
+        return percent == 100
+    # What is no percentage at all is another rule's fault.
+    return is_weight(percent) or not 0 < percent <= 100
 
 
 def _moves_in_one_way(plan: Plan, _: Request) -> Iterator[str]:

@@ -31,6 +31,8 @@ _ISO = re.compile(
 )
 _UNIT_SECONDS = (86_400, 3_600, 60, 1)
 _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}", re.ASCII)
+MOST_STEPS = 100
+"""More than a person can follow, and each one is checked against all others."""
 _DURATION_HINT = "write it like 30s, 5m, 2h, 1d or PT5M"
 
 
@@ -136,7 +138,7 @@ def parse_batch(text: str) -> int | str:
     if not word.endswith("%"):
         if not re.fullmatch("[0-9]{1,6}", word, re.ASCII) or int(word) == 0:
             raise ScalarError(
-                f"{shown(text)} is no batch: it is a whole number from 1, or percent like 25%.",
+                f"{shown(text)} is no batch: it is a whole number from 1 to 999999, or percent like 25%.",
                 code="bad_batch",
             )
         return int(word)
@@ -175,6 +177,10 @@ def checked_steps(steps: Sequence[float]) -> tuple[float, ...]:
     """Return the steps when they rise strictly within 0 < step <= 100. Raises `ScalarError` `bad_steps`."""
     if not steps:
         raise ScalarError("There are no steps: name at least one percentage.", code="bad_steps")
+    if len(steps) > MOST_STEPS:
+        raise ScalarError(
+            f"There are {len(steps)} steps: give {MOST_STEPS} at most.", code="bad_steps"
+        )
     for before, step in zip((0.0, *steps), steps, strict=False):
         check_step(before, step)
     return tuple(float(step) for step in steps)

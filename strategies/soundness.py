@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from math import isfinite
 
-from strategies.fitting import refuse_misfit
+from strategies.fitting import is_weight, refuse_misfit
 from strategies.own import COMPILERS
 from strategies.plan import Plan, Rule, SmokeTest
 from strategies.request import PlanError, Request
@@ -34,6 +34,7 @@ def check_request(request: Request) -> None:
     """Refuse a request that no strategy could carry out. Raises `PlanError` with the option at fault."""
     refuse_misfit(request.strategy, request.lanes, request.weights)
     _check_steps(request.steps)
+    _check_weights(request)
     _check_soaks(request)
     for name, key, least in _SPANS:
         _check_span(key, getattr(request, name), least)
@@ -83,6 +84,25 @@ def _check_steps(steps: Iterable[float]) -> None:
             f"The steps end at {before:g} %, where both versions would stay. Let the last step be 100 %.",
             key="traffic-steps",
         )
+
+
+def _check_weights(request: Request) -> None:
+    """Refuse a weight that a router could not carry: it would be found out in the middle of the rollout."""
+    if request.lanes == "one" or request.weights == "switch":
+        return
+    for key, percents in (
+        ("traffic-steps", request.steps),
+        ("split", (request.split,)),
+        ("keep-baseline", (request.keep_baseline,)),
+    ):
+        for percent in percents:
+            if not is_weight(percent):
+                raise PlanError(
+                    f"{percent:.9g} % cannot be reached: routers share traffic in hundredths of a percent. "
+                    "Give at most two decimals, from 0.01.",
+                    code="weights_unreachable",
+                    key=key,
+                )
 
 
 def _check_soaks(request: Request) -> None:

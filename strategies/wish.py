@@ -91,6 +91,10 @@ class Wish:
     typed: tuple[tuple[str, str], ...] = ()
     """Fields whose key is another word in what was written, and that key."""
 
+    def key(self, field: str, usual: str) -> str:
+        """Return the key of a field as it was written, for a refusal."""
+        return dict(self.typed).get(field, usual)
+
     def over(self, other: "Wish") -> "Wish":
         """Return this wish, and where it says nothing what `other` says; checks, tests and rules of both count."""
         kept = {name: value for name, value in self._said() if name not in _OF_BOTH}

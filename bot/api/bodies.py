@@ -12,6 +12,7 @@ from bot.commands import Refusal
 from bot.grammar import Known, WordsError, parse_line
 from bot.grammar.options import KEYS, Key
 from bot.grammar.places import USUAL
+from bot.grammar.quantities import parts, plain_number
 from bot.grammar.verbs import Deploy
 from strategies import dialects
 from strategies.wish import Wish, WishError
@@ -140,7 +141,7 @@ def _text(body: Mapping[str, Any], key: str) -> str:
 
 
 def _config(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    config = body.get("config") or {}
+    config = {} if body.get("config") is None else body["config"]
     if not isinstance(config, dict):
         raise _wrong("config must be an object.", "bad_value", "config")
     return config
@@ -164,7 +165,8 @@ def _option(name: str, value: Any) -> str:
     text = _spelled(name, value, duration=key.field in _DURATIONS)
     if '"' in text or "\n" in text:
         raise _wrong(f"{name} cannot contain quotes or line breaks.", "bad_value", name)
-    return f'{key.name}="{text}"' if " " in text else f"{key.name}={text}"
+    # By the key as it was written, so that a refusal names that one.
+    return f'{name}="{text}"' if " " in text else f"{name}={text}"
 
 
 def _spelled(name: str, value: Any, *, duration: bool) -> str:
@@ -174,9 +176,9 @@ def _spelled(name: str, value: Any, *, duration: bool) -> str:
         case int() | float():
             if duration:
                 raise _bare(name)
-            return str(value) if isinstance(value, int) else f"{value:g}"
+            return str(value) if isinstance(value, int) else plain_number(value)
         case str():
-            if duration and any(part.strip().isdigit() for part in value.split(",")):
+            if duration and any(part.isdigit() for part in parts(value)):
                 raise _bare(name)
             return value
         case list() if not any(isinstance(one, list) for one in value):

@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.observing import Target
-from integrations.base import Finding
+from integrations.base import Finding, Fleet
 
 _MIXED = "the rollout would have no clean state to go back to"
 
@@ -13,9 +13,7 @@ async def look_ahead(target: Target, version: str | None = None) -> list[Finding
     if version is not None:
         target.image_for(version)
     if target.fleet is not None:
-        fleet = await target.fleet.read()
-        text = f"{fleet.old} instances still run another version, so {_MIXED}."
-        return [Finding("split_not_clean", text)] if fleet.old else []
+        return await _fleet_ahead(target.fleet)
     assert target.router is not None
     assert target.workload is not None
     split, _ = await asyncio.gather(target.router.read(), target.workload.read())
@@ -24,3 +22,9 @@ async def look_ahead(target: Target, version: str | None = None) -> list[Finding
         text = f"The canary already receives {split.canary:g} % of the traffic, so {_MIXED}."
         found.insert(0, Finding("split_not_clean", text))
     return found
+
+
+async def _fleet_ahead(fleet: Fleet) -> list[Finding]:
+    state, found = await asyncio.gather(fleet.read(), fleet.inspect())
+    text = f"{state.old} instances still run another version, so {_MIXED}."
+    return [*([Finding("split_not_clean", text)] if state.old else []), *found]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import aiohttp
@@ -13,6 +13,7 @@ from bot.api import Doors, api
 from bot.app.listening import listening_on
 from bot.app.preflight import look_ahead
 from bot.app.targets import Targets, subscriptions
+from bot.app.traffic import Traffic
 from bot.commands import Commands, World
 from bot.grammar.verbs import Deploy
 from bot.outbox import Outbox
@@ -69,6 +70,7 @@ class Bot:
                 directory=directory,
                 now=clock.now,
                 wake=self.reconciler.wake,
+                traffic=Traffic(self.targets, clock.now).of,
             )
         )
         self.reconciler.consult(self.commands.afresh)
@@ -125,11 +127,9 @@ class Bot:
 
     async def meet_slack(self) -> None:
         """Learn which workspace is ours before the first command comes, unless Slack keeps us waiting."""
-        try:
+        with suppress(*TROUBLE):  # asked again behind the start, and told there
             async with asyncio.timeout(_MEETING):
                 await self.door.greet()
-        except TROUBLE as error:
-            log.warning("Slack does not answer yet: %s; it is asked again", reason(error))
 
     async def sweep(self) -> None:
         """Ring for rollouts whose timer was lost."""

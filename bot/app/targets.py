@@ -57,7 +57,8 @@ class Targets:
     ) -> Target:
         key = (service, environment, live)
         if key not in self._targets:
-            self._targets[key] = await self._connect(service, environment, block, live)
+            made = await self._connect(service, environment, block, live)
+            self._targets.setdefault(key, made)
         return self._targets[key]
 
     async def _connect(
@@ -115,7 +116,10 @@ class Targets:
         if name not in self._clusters:
             block = self._config.clusters[name]
             kubeconfig = block.kubeconfig or self._kubeconfig
-            self._clusters[name] = await catalog.connect_cluster(kubeconfig, block.context)
+            made = await catalog.connect_cluster(kubeconfig, block.context)
+            if self._clusters.setdefault(name, made) is not made:
+                # Two first turns at once: a client that is not kept would never be closed.
+                await made.close()
         return self._clusters[name]
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from strategies.request import PlanError
 
 DONE, REFUSED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
-_NOT_IN_THIS_VERSION = frozenset({"not_yet_available", "strategy_not_available"})
+_NOT_IN_THIS_VERSION = "not_yet_available"
 
 
 class CliError(Exception):
@@ -31,7 +31,7 @@ class CliError(Exception):
         super().__init__(sentence)
         self.code = code
         # The words are right, only this version is too young for them.
-        self.exit_code = REFUSED if code in _NOT_IN_THIS_VERSION else exit_code
+        self.exit_code = REFUSED if code == _NOT_IN_THIS_VERSION else exit_code
         self.title = title or code.replace("_", " ").capitalize()
         self.key = key
         self.suggestion = suggestion

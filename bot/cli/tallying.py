@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.cli.drawing import padded
 from bot.cli.terminal import clean
-from bot.stats import lasting
+from bot.rollout.times import lasting
 
 _TIMES = ("STRATEGY", "DONE", "SUCCEEDED", "WORK", "90 %", "PEOPLE", "90 %", "GATE", "90 %")
 _TURNS = (

@@ -15,8 +15,8 @@ from bot.settings.values import is_production
 from integrations.base import version_of
 from strategies.plan import Batch, Compare, Plan, Replace, SetWeight, Soak, Step, Switch
 
-PATIENCE = 2.0
-"""Seconds that the question about traffic may take."""
+PATIENCE = 1.5
+"""Seconds that the question about traffic may take: the commit behind it has to fit into Slack's three as well."""
 
 _STAGING = ("staging", "stage")
 _LOOKED_AT = 200

@@ -81,9 +81,9 @@ async def undoable(world: World) -> Answer:
     rows = [r for r in reversed(flying) if r.phase is not Phase.ROLLING_BACK]
     seen = {r.target for r in flying}
     for r in await world.store.history(limit=200):
-        if r.target not in seen and r.phase is Phase.SUCCEEDED:
+        if r.target not in seen and r.live_changed:
             rows.append(r)
-        if r.phase in {Phase.SUCCEEDED, Phase.ROLLED_BACK}:
+        if r.live_changed or r.phase is Phase.ROLLED_BACK:
             seen.add(r.target)
     if not rows:
         return Answer("There is nothing to undo.", kind="status")
@@ -149,8 +149,9 @@ async def _afterwards(
         return await repeated(world, receipt.key)
     now = world.now()
     version = _version_to(command, environment, past, now)
+    ready = _kept_ready(past, version, now)
     if not command.now:
-        raise _confirmation(command, environment, past, version)
+        raise _confirmation(command, environment, past, version, ready=ready)
     lanes = lanes_for(command.service, environment, world.config)
     plan = rollback_plan(command.service, environment, version, lanes)
     undone = newest_finished(past)
@@ -163,13 +164,24 @@ async def _afterwards(
     )
     r = replace(r, rollback_of=undone.id if undone else "unknown", image=_image_of(past, version))
     r = r.tell(entry)
-    return await _create(world, r, actor, receipt)
+    return await _create(world, r, actor, receipt, ready=ready)
 
 
-async def _create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
+async def _create(
+    world: World, r: Rollout, actor: Actor, receipt: Receipt | None, *, ready: bool
+) -> Answer:
     answer = await create(world, r, actor, receipt)
-    sentence = f"Rolling {r.service} in {r.environment} back to {r.version} now, as fast as its pods start."
+    how = "in one write: its pods are still ready" if ready else "as fast as its pods start"
+    sentence = f"Rolling {r.service} in {r.environment} back to {r.version} now, {how}."
     return replace(answer, sentence=sentence)
+
+
+def _kept_ready(past: Sequence[Rollout], version: str, now: datetime) -> bool:
+    """Say whether the version that was live before is still kept ready, so that going back is one write."""
+    newest = newest_finished(past)
+    if newest is None or newest.retire_at is None or newest.from_version != version:
+        return False
+    return now < newest.retire_at
 
 
 def _image_of(past: Sequence[Rollout], version: str) -> str:
@@ -249,14 +261,18 @@ def _already(
 
 
 def _confirmation(
-    command: Rollback, environment: str, past: Sequence[Rollout], version: str
+    command: Rollback, environment: str, past: Sequence[Rollout], version: str, *, ready: bool
 ) -> Refusal:
     stack = stable_versions(past)
     live = stack[-1] if stack else "what is live"
     to = f" to {command.to}" if command.to else ""
+    how = (
+        f"{version} is still kept ready, so the traffic moves at once."
+        if ready
+        else f"{version} no longer runs, so this takes as long as its pods need to start."
+    )
     return Refusal(
-        f"Roll {command.service} in {environment} back from {live} to {version}? {version} no longer runs, so this "
-        "takes as long as its pods need to start.",
+        f"Roll {command.service} in {environment} back from {live} to {version}? {how}",
         code="confirmation_needed",
         offers=[
             Offer(

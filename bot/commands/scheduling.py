@@ -19,8 +19,9 @@ from bot.grammar.moments import next_at, next_cron
 from bot.grammar.verbs import Cancel, Deploy, Schedule, ShowPlan
 from bot.policy import Actor
 from bot.rollout import acts
-from bot.rollout.scheduling import HORIZON, clock, span
+from bot.rollout.scheduling import HORIZON
 from bot.rollout.seen import Afresh
+from bot.rollout.times import clock, lasting
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
 from strategies.plan import Plan
@@ -41,7 +42,7 @@ def preview(world: World, command: ShowPlan) -> Answer:
         return answer
     now = world.now()
     due = due_of(command.deploy, now)
-    sentence = f"{answer.sentence} It would start at {clock(due)}, in {span(due - now)}."
+    sentence = f"{answer.sentence} It would start at {clock(due)}, in {lasting((due - now).total_seconds())}."
     assert answer.plan is not None
     return replace(
         answer,
@@ -63,7 +64,7 @@ async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt
     r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
     sentence = (
         f"{r.service} {r.version} → {r.environment} is scheduled for {clock(due)} by {r.requester}, "
-        f"in {span(due - now)}. `cancel {r.id}` takes it back."
+        f"in {lasting((due - now).total_seconds())}. `cancel {r.id}` takes it back."
     )
     entry = Entry(
         "scheduled",

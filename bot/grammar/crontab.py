@@ -79,10 +79,12 @@ def crontab(text: str) -> str:
     """
     fields, zone = text.casefold().split()[:5], text.split()[5:]
     if len(fields) != len(_FIELDS) or len(zone) > 1:
-        raise ValueError('it has five fields in quotes: minute hour day month weekday, "0 2 * * *"')
+        raise ValueError(
+            'It has five fields in quotes: minute hour day month weekday, "0 2 * * *".'
+        )
     for field, part in zip(_FIELDS, fields, strict=True):
         if not all(_fits(field, item) for item in part.split(",")):
-            raise ValueError(f"its {field.title} goes from {field.least} to {field.most}, or is *")
+            raise ValueError(f"Its {field.title} goes from {field.least} to {field.most}, or is *.")
     return " ".join([*fields, *(zone_name(name) for name in zone)])
 
 

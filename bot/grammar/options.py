@@ -86,7 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("max-concurrent", "5", "instances at a time", q.count),
     Key("test-duration", "10m", "smoke or A/B test", q.duration, format_duration),
     Key("split", "50/50", "A/B, live first", q.split),
-    Key("approvals", "2", "people per gate, only more", q.count),
+    Key("approvals", "2", "people per gate, only more", q.people),
     Key("keep-baseline", "5", "percent kept back, last soak", q.baseline, q.plain_number),
     Key("confidence", "high", "how sure you are: high, normal, low or percent", q.confidence),
     Key("gate", "2", "with promote: this gate only", q.name, verbs=VOTES),
@@ -223,7 +223,7 @@ def _sample(key: Key) -> str:
 
 def options_from(given: Given) -> Options:
     """Return the options of one request. Raises `WordsError` where two of them contradict each other."""
-    options = replace(Options(), **given.values)
+    options = replace(Options(), **given.values, typed=_typed(given))
     if options.at is not None and options.cron is not None:
         sentence = "`at` and `cron` both say when to start. Choose one."
         raise WordsError(sentence, code="bad_value", key=given.keys["cron"])
@@ -236,6 +236,11 @@ def options_from(given: Given) -> Options:
             sentence = f"{counts} Give one for all, or one per step."
             raise WordsError(sentence, code="bad_value", key=key)
     return options
+
+
+def _typed(given: Given) -> tuple[tuple[str, str], ...]:
+    names = {key.field: key.name for key in KEYS}
+    return tuple((field, typed) for field, typed in given.keys.items() if typed != names[field])
 
 
 def options_to_words(options: Options) -> list[str]:

@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _HEADER = re.compile(r"([A-Za-z0-9-]{1,64})(?:\s*[=:]\s*([!#-&(-;=?-_a-z{}~]{1,128}))?")
 _HOUR_MS = 3_600_000
 _ALL = 100
+_MOST_PEOPLE = 20
 
 
 def steps(text: str) -> tuple[float, ...]:
@@ -55,7 +56,14 @@ def soaks(text: str) -> tuple[int, ...]:
 def count(text: str) -> int:
     """Read a whole number from 1."""
     if not _COUNT.fullmatch(text) or int(text) == 0:
-        raise ValueError("It is a whole number from 1.")
+        raise ValueError("It is a whole number from 1 to 999999.")
+    return int(text)
+
+
+def people(text: str) -> int:
+    """Read how many people, 1 to 20 as in the file."""
+    if not _COUNT.fullmatch(text) or not 1 <= int(text) <= _MOST_PEOPLE:
+        raise ValueError(f"It is a whole number from 1 to {_MOST_PEOPLE}.")
     return int(text)
 
 

@@ -53,6 +53,8 @@ class Options:
     """Percent, 0 to 20."""
     confidence: str | None = None
     """`high`, `normal` or `low`: how sure the requester is."""
+    typed: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    """By attribute: the key as it was typed, where that is not its first name. For refusals only."""
 
 
 @dataclass(frozen=True, slots=True)

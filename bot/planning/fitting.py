@@ -53,7 +53,7 @@ def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None
     ):
         if given is not None and given.lower() != configured:
             has = f"{key} {configured}" if configured else f"no {key}"
-            typed = dict(wish.typed).get(key, key)
+            typed = wish.key(key, key)
             raise PlanError(
                 f"{deploy.service} in {deploy.environment} has {has}, not {shown(given)}. "
                 f"Leave {typed} out or correct it.",
@@ -95,7 +95,7 @@ def must_be_its_options(wish: Wish, strategy: str, target: TargetBlock) -> None:
 def _typed(wish: Wish, field: str, key: str) -> str:
     """Return the option as it was typed: three of them become audiences."""
     if field != "match" or not wish.match:
-        return key
+        return wish.key(field, key)
     return _AUDIENCE_KEYS.get(wish.match[0].header, key)
 
 

@@ -6,7 +6,7 @@ Pure. A name that no source knows needs a query; only what people count in their
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS, unknown_metric
+from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS, NOT_MEASURED, unknown_metric
 from bot.settings.values import TargetBlock
 from strategies.plan import Check, Yardstick
 from strategies.request import PlanError
@@ -35,13 +35,25 @@ def yardsticks(wish: Wish, target: TargetBlock) -> tuple[Yardstick, ...]:
     return tuple(listed.get(name) or _yardstick(name, target) for name in wish.compare)
 
 
-def not_available(measured: Iterable[Check | Yardstick]) -> Iterator[str]:
-    """Yield which metrics will have no numbers."""
-    names = dict.fromkeys(
-        one.metric for one in measured if one.metric not in KNOWN_METRICS and one.query is None
-    )
-    for name in names:
+def never_judged(checks: Iterable[Check], target: TargetBlock) -> Iterator[str]:
+    """Yield which checks will never have a number to judge."""
+    for name in _without_numbers(checks, target):
+        yield (
+            f"{name} has no numbers here, so its check never passes and each stage ends with a question. "
+            "Add a query for it under queries, or leave the check out."
+        )
+
+
+def not_available(compare: Iterable[Yardstick], target: TargetBlock) -> Iterator[str]:
+    """Yield which lines of an A/B test will have no numbers."""
+    for name in _without_numbers(compare, target):
         yield f"{name} has no query here: it will be shown as not available. Add one under queries."
+
+
+def _without_numbers(measured: Iterable[Check | Yardstick], target: TargetBlock) -> list[str]:
+    silent = NOT_MEASURED[target.metrics.template]
+    names = (one.metric for one in measured if one.query is None)
+    return list(dict.fromkeys(n for n in names if n not in KNOWN_METRICS or n in silent))
 
 
 def _key(check: Check) -> tuple[str, str]:
@@ -49,7 +61,7 @@ def _key(check: Check) -> tuple[str, str]:
 
 
 def _yardstick(name: str, target: TargetBlock) -> Yardstick:
-    return Yardstick(name, better_of(name) or "lower", query=_query(name, target))
+    return Yardstick(name, better_of(name) or "lower", query=_query(name, target, "compare"))
 
 
 def _with_query(check: Check, target: TargetBlock) -> Check:
@@ -58,11 +70,11 @@ def _with_query(check: Check, target: TargetBlock) -> Check:
     return replace(check, query=_query(check.metric, target))
 
 
-def _query(metric: str, target: TargetBlock) -> str | None:
+def _query(metric: str, target: TargetBlock, key: str = "") -> str | None:
     """Return the configured query of a metric. Raises `PlanError` where there must be one and is none."""
     measured: tuple[Check | Yardstick, ...] = (*target.checks, *target.ab_test.metrics)
     written = (one.query for one in measured if one.metric == metric)
     query = target.queries.get(metric) or next(filter(None, written), None)
     if query is None and metric not in (*KNOWN_METRICS, *BUSINESS_METRICS):
-        raise PlanError(unknown_metric(metric), code="unknown_metric", key=metric)
+        raise PlanError(unknown_metric(metric), code="unknown_metric", key=key or metric)
     return query

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.grammar.verbs import Deploy
-from bot.planning.limits import checks, not_available, yardsticks
+from bot.planning.limits import checks, never_judged, not_available, yardsticks
 from bot.planning.people import approvals
 from bot.planning.stages import raised, shortest, stages
 from bot.settings.scalars import format_duration, shown
@@ -114,17 +114,18 @@ def _with_variants(request: Request, wish: Wish, target: TargetBlock) -> Request
 def _watched_long_enough(request: Request, wish: Wish, least: int) -> Request:
     match request.strategy:
         case "rolling":
-            asked, key = wish.batch_delay is not None, "batch-delay"
+            asked, key = wish.batch_delay is not None, wish.key("batch_delay", "batch-delay")
             return replace(
                 request, batch_delay=raised(request.batch_delay, least, asked=asked, key=key)
             )
         case "ab-test":
-            asked, key = wish.test_duration is not None, "test-duration"
+            asked = wish.test_duration is not None
+            key = wish.key("test_duration", "test-duration")
             return replace(
                 request, test_duration=raised(request.test_duration, least, asked=asked, key=key)
             )
         case _:
-            asked, key = wish.soak is not None, "step-duration"
+            asked, key = wish.soak is not None, wish.key("soak", "step-duration")
             soak = tuple(raised(one, least, asked=asked, key=key) for one in request.soak)
             return replace(request, soak=soak)
 
@@ -138,6 +139,6 @@ def _warnings(
         )
     if before != after and least > (target.min_soak or 0):
         yield f"Stages that would be watched for less are watched for {format_duration(least)} (min_soak)."
-    yield from not_available(after.checks)
+    yield from never_judged(after.checks, target)
     if after.strategy == "ab-test":
-        yield from not_available(after.compare)
+        yield from not_available(after.compare, target)

@@ -16,9 +16,12 @@ from bot.settings.values import Config
 from strategies import compile_plan
 from strategies.fitting import Lanes
 from strategies.plan import Approve, Batch, Plan, Prepare, Promote, Step, Switch
-from strategies.request import Request
+from strategies.request import PlanError, Request
 from strategies.soundness import check_request
 from strategies.wish import Wish
+
+_FIELDS = {"traffic-steps": "steps", "step-duration": "soak", "batch-size": "batch"}
+"""The options that may be typed in another way: the field of each."""
 
 
 def plan_for(deploy: Deploy, config: Config) -> Plan:
@@ -52,6 +55,15 @@ def lanes_for(service: str, environment: str, config: Config) -> Lanes:
     return config.target(service, environment).lanes
 
 
+def _check(request: Request, wish: Wish) -> None:
+    try:
+        check_request(request)
+    except PlanError as error:
+        # A strategy knows an option by its first name only; whoever typed the other one looks for that.
+        error.key = wish.key(_FIELDS.get(error.key, ""), error.key)
+        raise
+
+
 def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]:
     """Return the request with every default filled in, and what its requester should know."""
     target = config.target(deploy.service, deploy.environment)
@@ -62,7 +74,7 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
     strategy, cautions = chosen(wish, target, environment, deploy.environment)
     must_be_its_options(wish, strategy, target)
     request, more = merged(deploy, wish, strategy, config)
-    check_request(request)
+    _check(request, wish)
     if request.approvals:
         # What the same strategy would do if nothing had been asked for.
         unasked, _ = merged(deploy, Wish(), strategy, config)

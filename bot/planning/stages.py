@@ -49,7 +49,7 @@ def _climbing(wish: Wish, target: TargetBlock) -> Stages:
         raise PlanError(
             f"There are {len(soak)} soaks for {len(steps)} steps; give one soak for all, or one per step.",
             code="bad_value",
-            key="step-duration",
+            key=wish.key("soak", "step-duration"),
         )
     return steps, soak
 

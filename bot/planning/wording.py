@@ -13,6 +13,9 @@ from bot.settings.values import TargetBlock
 from strategies.plan import Check, Rule
 from strategies.wish import Wish
 
+_FIELDS = {"batch_size": "batch"}
+"""Where the field of a wish is not called as that of the option."""
+
 
 def wish_of(options: Options, target: TargetBlock) -> Wish:
     """Return what the options ask for; a limit keeps what the target does when its check fails."""
@@ -35,6 +38,7 @@ def wish_of(options: Options, target: TargetBlock) -> Wish:
         confidence=cast("Literal['high', 'normal', 'low'] | None", options.confidence),
         at=options.at,
         cron=options.cron,
+        typed=tuple((_FIELDS.get(name, name), key) for name, key in options.typed),
     )
 
 

@@ -19,7 +19,8 @@ from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.starting import arm
 from bot.rollout.turning import start_back, turn
-from bot.rollout.values import Back, Entry, Phase, PutFleet, PutWeight, Rollout, Trouble
+from bot.rollout.values import Back, Entry, Phase, Rollout, Trouble
+from bot.rollout.wanted import PutFleet, PutWeight
 from bot.rollout.weighing import landed
 from integrations.base import FleetState, Lane, LaneState
 from strategies.plan import Watch

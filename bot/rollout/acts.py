@@ -10,7 +10,8 @@ from bot.rollout import fleets, gates, scheduling
 from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
 from bot.rollout.turning import start_back, stopped
-from bot.rollout.values import Back, Entry, Intent, Phase, PutFleet, PutLane, PutWeight, Rollout
+from bot.rollout.values import Back, Entry, Phase, Rollout
+from bot.rollout.wanted import Intent, PutFleet, PutLane, PutWeight
 from bot.rollout.weighing import audience
 from strategies.plan import Batch, SetWeight, Switch, Watch
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rollout import fleets
-from bot.rollout.intents import ANYTHING, intent_state, same_weight, unwritten
+from bot.rollout.intents import ANYTHING, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.seen import Seen
 from bot.rollout.turning import back_to_batch
-from bot.rollout.values import Armed, Entry, Phase, PutFleet, PutLane, PutWeight, Rollout, Trouble
+from bot.rollout.values import Armed, Entry, Phase, Rollout, Trouble
+from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import Lane, LaneState
 
 _LASTING = 3
@@ -67,8 +68,15 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if not fleets.is_home(r, seen):
         return _page_if_late(fleets.nudged(r, seen, seen.fleet), seen)
     left = int(r.batch_began) if back.partial else 0
-    percent = 100.0 * left / max(1, armed.stable.replicas)
-    home = replace(r, intent=None, moved=left, weight=percent, weight_at=seen.now)
+    percent = 100.0 * left / max(1, r.whole)
+    home = replace(
+        r,
+        intent=None,
+        moved=left,
+        template=armed.stable.image,
+        weight=percent,
+        weight_at=seen.now,
+    )
     return back_to_batch(home, seen.now) if back.partial else _done(home, seen)
 
 
@@ -175,7 +183,7 @@ def _stable_image_home(r: Rollout, seen: Seen, armed: Armed) -> Rollout | None:
 
 
 def _ours(r: Rollout, stable: LaneState) -> bool:
-    return stable.image == r.image or stable.image.startswith(f"{r.image}@")
+    return same_image(stable.image, r.image)
 
 
 def _page_if_slow(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
@@ -248,7 +256,8 @@ def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     assert seen.lanes is not None
     assert seen.split is not None
     if not isinstance(r.intent, PutLane):
-        if seen.now - r.back.home < DRAIN and r.back.weight > 0:
+        # Also from a weight of 0: an audience, or a write that was on its way, may have brought requests here.
+        if seen.now - r.back.home < DRAIN:
             return r
         memo = armed.canary
         return replace(r, intent=PutLane(Lane.CANARY, memo.image, memo.replicas, seen.now))

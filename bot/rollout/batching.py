@@ -5,13 +5,18 @@ stable.
 """
 
 from dataclasses import replace
+from math import floor
 
 from bot.rollout.promoting import promote
 from bot.rollout.seen import Seen
-from bot.rollout.values import Entry, PutLane, PutWeight, Rollout
+from bot.rollout.values import Entry, Rollout
+from bot.rollout.wanted import PutLane, PutWeight
 from bot.rollout.weighing import not_ready, plural, pods_for, weigh, weight_landed
 from integrations.base import Lane
 from strategies.plan import Batch
+
+_FINEST = 0.01
+"""Percent: the smallest step of a weight, and so of a batch."""
 
 
 def batch(r: Rollout, seen: Seen, step: Batch) -> Rollout:
@@ -28,16 +33,18 @@ def batch(r: Rollout, seen: Seen, step: Batch) -> Rollout:
 
 
 def goal(r: Rollout, step: Batch) -> float:
-    """Return the weight (percent) that the current batch leads to."""
-    return min(100.0, r.batch_began + share(r, step))
+    """Return the weight (percent) that the current batch leads to, in hundredths: finer ones a router cannot carry."""
+    least = r.batch_began + _FINEST
+    return min(100.0, round(max(least, _reached(r, step)), 2))
 
 
-def share(r: Rollout, step: Batch) -> float:
-    """Return how much of the whole one batch is, in percent."""
+def _reached(r: Rollout, step: Batch) -> float:
     if isinstance(step.instances, str):
-        return float(step.instances.rstrip("%"))
-    whole = r.armed.stable.replicas if r.armed else 0
-    return 100.0 * step.instances / max(1, whole)
+        return r.batch_began + float(step.instances.rstrip("%"))
+    whole = max(1, r.armed.stable.replicas if r.armed else 0)
+    moved = round(whole * r.batch_began / 100) + step.instances
+    # Rounded down: a third of three instances must not ask for a second pod.
+    return floor(10_000 * min(moved, whole) / whole) / 100
 
 
 def _begun(r: Rollout, step: Batch) -> Rollout:

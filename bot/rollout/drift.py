@@ -7,7 +7,8 @@ from bot.rollout.holding import drifted
 from bot.rollout.intents import ANYTHING, intent_state, same_audience, same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold
-from bot.rollout.values import PutFleet, PutWeight, Rollout
+from bot.rollout.values import Rollout
+from bot.rollout.wanted import PutFleet, PutWeight
 from integrations.base import FleetState, Lane, LaneState, Split
 from strategies.plan import Batch, Prepare, Replace
 
@@ -57,7 +58,7 @@ def reapplied(r: Rollout, seen: Seen) -> Rollout | None:
     """Settle the weight that a person asked to write again after a drift; until it is there nothing else happens."""
     if isinstance(r.intent, PutFleet) and not isinstance(r.step, Batch | Replace):
         there = intent_state(r, seen) == "applied" and seen.fleet is not None
-        return replace(r, intent=None) if there else r
+        return replace(r, intent=None, template=r.intent.image) if there else r
     if not isinstance(r.intent, PutWeight) or r.intent.before != ANYTHING:
         return None
     if not same_weight(r.intent.percent, r.weight):

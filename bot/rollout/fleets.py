@@ -13,7 +13,8 @@ from bot.rollout.intents import intent_state
 from bot.rollout.pace import STARTING
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold, turn
-from bot.rollout.values import Entry, PutFleet, Rollout
+from bot.rollout.values import Entry, Rollout
+from bot.rollout.wanted import PutFleet
 from integrations.base import FleetState
 from strategies.plan import Batch
 
@@ -21,20 +22,15 @@ NUDGE = timedelta(seconds=15)
 """How long nothing may move before the same is written again."""
 
 
-def whole(r: Rollout) -> int:
-    """Return how many instances there were when the rollout began."""
-    return r.armed.stable.replicas if r.armed else 0
-
-
 def goal(r: Rollout, step: Batch) -> int:
     """Return how many instances run the new version when the current batch is done."""
     if not isinstance(step.instances, str):
-        return min(whole(r), int(r.batch_began) + step.instances)
+        return min(r.whole, int(r.batch_began) + step.instances)
     if r.plan.repeated is not None:
-        return min(whole(r), int(r.batch_began) + _share(whole(r), _percent(step)))
+        return min(r.whole, int(r.batch_began) + _share(r.whole, _percent(step)))
     # Every notch is named: rounding each of them up would reach the end too early.
     named = sum(_percent(one) for one in r.plan.steps[: r.cursor + 1] if isinstance(one, Batch))
-    return min(whole(r), _share(whole(r), named))
+    return min(r.whole, _share(r.whole, named))
 
 
 def _percent(step: Batch) -> float:
@@ -47,42 +43,59 @@ def _share(instances: int, percent: float) -> int:
 
 def move_batch(r: Rollout, seen: Seen, step: Batch) -> Rollout:
     """Move the next instances, at most `max_concurrent` at a time, each healthy within its timeout."""
-    if seen.fleet is None:
+    fleet = seen.fleet
+    if fleet is None:
         return r
+    if fleet.total != r.whole:
+        # An autoscaler goes on doing its work; what counts is how many there are now.
+        r = replace(r, instances=fleet.total)
     if r.progress.attempt == 0:
-        return _begun(r, step)
+        return _begun(r, fleet, step)
     if not isinstance(r.intent, PutFleet):
-        return _move(r, seen, step)
+        return _move(r, fleet, seen.now, step)
     match intent_state(r, seen):
         case "drift":
-            return _changed(r, seen, seen.fleet)
+            return _changed(r, seen, fleet)
         case "pending":
             return r
         case "applied":
-            return _moving(r, seen, seen.fleet, step)
+            return _moving(r, seen, fleet, step)
 
 
-def _begun(r: Rollout, step: Batch) -> Rollout:
-    begun = replace(r, progress=replace(r.progress, attempt=1), batch_began=float(r.moved))
-    text = f"Batch {r.batches + 1}: {r.moved} to {goal(begun, step)} of {whole(r)} instances."
+def _begun(r: Rollout, fleet: FleetState, step: Batch) -> Rollout:
+    # Behind a batch that was undone the place is told to run the old version, beside what had moved before.
+    there = fleet.moved + fleet.pending if fleet.image == r.image else r.moved
+    began = float(min(there, r.whole))
+    begun = replace(r, progress=replace(r.progress, attempt=1), batch_began=began)
+    text = f"Batch {r.batches + 1}: {began:g} to {goal(begun, step)} of {r.whole} instances."
     return begun.tell(Entry("batch", "sluice", text))
 
 
-def _move(r: Rollout, seen: Seen, step: Batch) -> Rollout:
-    assert seen.fleet is not None
-    moved = seen.fleet.moved if seen.fleet.image == r.image else 0
+def _move(r: Rollout, fleet: FleetState, now: datetime, step: Batch) -> Rollout:
+    moved = fleet.moved if fleet.image == r.image else 0
     count = min(goal(r, step), moved + step.max_concurrent)
-    everything = count >= whole(r)
-    intent = PutFleet(r.image, seen.now, since=r.revision + 1, count=None if everything else count)
+    intent = PutFleet(
+        r.image,
+        now,
+        since=r.revision + 1,
+        before=_left_with(r),
+        count=None if count >= r.whole else count,
+    )
     return replace(r, intent=intent)
 
 
 def _moving(r: Rollout, seen: Seen, fleet: FleetState, step: Batch) -> Rollout:
     assert isinstance(r.intent, PutFleet)
-    wanted = whole(r) if r.intent.count is None else r.intent.count
-    there = fleet.settled if r.intent.count is None else fleet.pending == 0
-    if fleet.moved >= wanted and there:
-        return _moved(r, seen, fleet) if wanted >= goal(r, step) else _move(r, seen, step)
+    if r.intent.image != r.image:
+        # Somebody's edit was written over with what had been there; the batch has yet to begin.
+        return _move(r, fleet, seen.now, step)
+    count = r.intent.count
+    if count is None and fleet.settled:
+        return _moved(r, seen, fleet)
+    if count is not None and fleet.pending == 0 and fleet.moved >= min(count, fleet.total):
+        # Only a place that is no longer held back has moved as a whole.
+        done = goal(r, step) <= fleet.moved < fleet.total
+        return _moved(r, seen, fleet) if done else _move(r, fleet, seen.now, step)
     return _stuck(r, seen, fleet, step.timeout) or nudged(r, seen, fleet)
 
 
@@ -90,7 +103,7 @@ def nudged(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
     """Write the intent once more when nothing moves: a controller does not repeat a pass that met a conflict."""
     intent = r.intent
     assert isinstance(intent, PutFleet)
-    wanted = whole(r) if intent.count is None else intent.count
+    wanted = fleet.total if intent.count is None else min(intent.count, fleet.total)
     last = intent.nudged or intent.at
     if fleet.pending or fleet.moved >= wanted or fleet.problem or seen.now - last < NUDGE:
         return r
@@ -98,12 +111,14 @@ def nudged(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
 
 
 def _moved(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
-    percent = 100.0 * fleet.moved / max(1, whole(r))
-    text = f"{fleet.moved} of {whole(r)} instances run {r.version}."
+    percent = 100.0 * fleet.moved / fleet.total if fleet.total else 100.0
+    text = f"{fleet.moved} of {fleet.total} instances run {r.version}."
     there = replace(
         r,
         intent=None,
         moved=fleet.moved,
+        instances=fleet.total,
+        template=r.image,
         weight=min(100.0, percent),
         weight_at=seen.now,
         batches=r.batches + 1,
@@ -132,19 +147,41 @@ def replace_all(r: Rollout, seen: Seen) -> Rollout:
         return r
     if not isinstance(r.intent, PutFleet):
         text = f"Stopping {r.from_version}; nobody is served until {r.version} is ready."
-        stop = PutFleet(r.armed.stable.image, seen.now, since=r.revision + 1, replicas=0)
+        image = _left_with(r)
+        stop = PutFleet(image, seen.now, since=r.revision + 1, before=image, replicas=0)
         return replace(r, intent=stop).tell(Entry("stopping", "sluice", text))
-    if intent_state(r, seen) != "applied":
-        return r
+    match intent_state(r, seen):
+        case "drift":
+            return _scaled(r, seen, fleet)
+        case "pending":
+            return r
+        case "applied":
+            return _replacing(r, seen, fleet)
+
+
+def _replacing(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
+    assert isinstance(r.intent, PutFleet)
     if r.intent.replicas == 0:
         if fleet.moved or fleet.pending or fleet.old:
             return r
-        text = f"{r.from_version} is stopped; starting {whole(r)} of {r.version}."
-        start = PutFleet(r.image, seen.now, since=r.revision + 1, replicas=whole(r))
+        text = f"{r.from_version} is stopped; starting {r.whole} of {r.version}."
+        start = PutFleet(
+            r.image, seen.now, since=r.revision + 1, before=_left_with(r), replicas=r.whole
+        )
         return replace(r, intent=start).tell(Entry("starting", "sluice", text))
-    if fleet.settled and fleet.moved >= whole(r):
+    if fleet.settled and fleet.moved > 0:
         return _moved(r, seen, fleet)
     return _stuck(r, seen, fleet, STARTING) or r
+
+
+def _scaled(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
+    assert isinstance(r.intent, PutFleet)
+    who = fleet.changed_by or "somebody"
+    text = (
+        f"There shall be {fleet.total} instances where this rollout asked for {r.intent.replicas} (changed by {who}). "
+        "`resume` writes ours again, `rollback` goes home."
+    )
+    return hold(r, seen.now, "drift", text)
 
 
 def foreign_image(r: Rollout, fleet: FleetState) -> bool:
@@ -164,22 +201,36 @@ def _changed(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
 
 def foreign_fleet(r: Rollout, seen: Seen) -> Rollout | None:
     """Hold when somebody else told the instances to run another version; what is ours on its way is not that."""
-    if seen.fleet is None or r.code == "drift" or not foreign_image(r, seen.fleet):
+    if seen.fleet is None or r.code == "drift" or _as_told(r, seen, seen.fleet.image):
         return None
     return _changed(r, seen, seen.fleet)
+
+
+def _as_told(r: Rollout, seen: Seen, image: str) -> bool:
+    if not isinstance(r.intent, PutFleet):
+        return image == _left_with(r)
+    on_its_way = intent_state(r, seen) == "pending"
+    return image == r.intent.image or (on_its_way and r.intent.before in {"", image})
+
+
+def _left_with(r: Rollout) -> str:
+    """Return the image that the place was last told to run, as read back."""
+    before = r.armed.stable.image if r.armed else ""
+    return r.template or before
 
 
 def homeward(r: Rollout, seen: Seen) -> PutFleet:
     """Return the intent that brings the instances home: all of them, or those of the batch that failed."""
     assert r.armed is not None
     assert r.back is not None
-    count = whole(r) - int(r.batch_began) if r.back.partial else None
+    there = seen.fleet.total if seen.fleet is not None else r.whole
+    count = max(1, there - int(r.batch_began)) if r.back.partial else None
     return PutFleet(
         r.armed.stable.image,
         seen.now,
         since=r.revision + 1,
         count=count,
-        replicas=whole(r) if r.in_place else None,
+        replicas=r.whole if r.in_place else None,
     )
 
 
@@ -189,15 +240,16 @@ def is_home(r: Rollout, seen: Seen) -> bool:
         return False
     if intent_state(r, seen) != "applied":
         return False
-    if r.intent.count is None:
+    if r.intent.count is None or seen.fleet.settled:
         return seen.fleet.settled
     return seen.fleet.moved >= r.intent.count and seen.fleet.pending == 0
 
 
 def again(r: Rollout, now: datetime) -> PutFleet:
-    """Return the intent that writes over a foreign version what this rollout had reached."""
+    """Return the intent that writes over a foreign version: what was on its way, else what had been reached."""
+    since = r.revision + 1
+    if isinstance(r.intent, PutFleet):
+        return replace(r.intent, at=now, since=since, before="", nudged=None)
     if r.moved == 0:
-        image = r.armed.stable.image if r.armed else r.image
-        return PutFleet(image, now, since=r.revision + 1)
-    count = None if r.moved >= whole(r) else r.moved
-    return PutFleet(r.image, now, since=r.revision + 1, count=count)
+        return PutFleet(_left_with(r), now, since=since)
+    return PutFleet(r.image, now, since=since, count=None if r.moved >= r.whole else r.moved)

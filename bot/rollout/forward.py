@@ -12,13 +12,14 @@ from bot.rollout.batching import batch
 from bot.rollout.comparing import run_test
 from bot.rollout.fleets import move_batch, replace_all
 from bot.rollout.intents import ANYTHING, intent_state
-from bot.rollout.pace import LAG
+from bot.rollout.pace import LAG, proxies_lag
 from bot.rollout.promoting import promote
 from bot.rollout.replacing import replace_stable
 from bot.rollout.seen import Seen
 from bot.rollout.smoking import smoke
 from bot.rollout.soaking import soak
-from bot.rollout.values import Entry, Phase, PutLane, PutWeight, Rollout
+from bot.rollout.values import Entry, Phase, Rollout
+from bot.rollout.wanted import PutLane, PutWeight
 from bot.rollout.weighing import let_in, not_ready, plural, pods_for, weigh, weight_landed
 from integrations.base import Lane
 from strategies.plan import (
@@ -95,9 +96,14 @@ def _prepare(r: Rollout, seen: Seen, step: Prepare) -> Rollout:
 
 
 def _record(r: Rollout, seen: Seen) -> Rollout:
-    """Promote where lanes swap: the canary is stable now, only its audience has no meaning any more."""
+    """Promote where lanes swap: the canary is stable now, only its audience has no meaning any more.
+
+    Not before the proxies have followed: from the end on, the next rollout may take the other lane's pods.
+    """
     if isinstance(r.intent, PutWeight):
         return weight_landed(r, seen)
+    if proxies_lag(r, seen.now):
+        return r
     if not r.audience:
         text = f"{r.version} is stable now."
         return r.to_next(seen.now).tell(Entry("promoting", "sluice", text))
@@ -121,7 +127,9 @@ def succeed(r: Rollout, now: datetime, kept: int = 0) -> Rollout:
     took = int((now - r.created).total_seconds() // 60)
     verb = "rolled back to" if r.rollback_of else "live:"
     text = f"{r.service} {verb} {r.version} in {r.environment}, after {took} min."
-    retire_at = now + max(LAG, timedelta(seconds=kept)) if r.lanes == "swap" else None
+    # Replaced in its place there is nothing left to keep.
+    keeps = r.lanes == "swap" and not any(isinstance(step, Replace) for step in r.plan.steps)
+    retire_at = now + max(LAG, timedelta(seconds=kept)) if keeps else None
     entry = Entry("succeeded", "sluice", text, event="rollout.succeeded")
     return replace(
         r, phase=Phase.SUCCEEDED, ended=now, code="", trouble=None, retire_at=retire_at

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot.rollout.times import lasting
 from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout, Vote
 from strategies.plan import Approve, Batch, Replace, SetWeight, Switch, Watch
 
@@ -33,6 +34,32 @@ def _after_batch(r: Rollout, size: int | str) -> float | None:
     whole = r.armed.stable.replicas if r.armed else 0
     percent = float(size.rstrip("%")) if isinstance(size, str) else 100 * size / max(1, whole)
     return min(100.0, r.weight + percent)
+
+
+def goal_of(r: Rollout) -> str:
+    """Return where the next promotion leads; `Promote` or `Promoted` stands before it."""
+    for index, step in enumerate(r.plan.steps[r.cursor :], r.cursor):
+        match step:
+            case SetWeight(percent=percent):
+                return f"to {percent:g} %"
+            case Switch():
+                return "to 100 %"
+            case Batch():
+                return "in batches" if r.plan.repeated is not None else _notch(r, index)
+            case Replace():
+                return "with downtime"
+            case _:
+                continue
+    return "to stable"
+
+
+def _notch(r: Rollout, index: int) -> str:
+    """Return what the batches of a plan add up to, with this one."""
+    batches = [step for step in r.plan.steps[: index + 1] if isinstance(step, Batch)]
+    shares = [step.instances for step in batches]
+    if all(isinstance(share, str) for share in shares):
+        return f"to {sum(float(str(share).rstrip('%')) for share in shares):g} %"
+    return "to the next instances"
 
 
 def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner"]) -> Rollout:
@@ -102,12 +129,10 @@ def vote(r: Rollout, actor: str, now: datetime, reason: str = "") -> Rollout:
         text = f"{actor} approved at {r.weight:g} %; {missing} more needed."
         return replace(r, gate=gate).tell(Entry("voted", actor, text, data=data))
     won = gate.kind == "winner"
-    after = next_weight(r)
-    goal = f"to {after:g} %" if after is not None else "to stable"
-    waited = _words(now - gate.opened)
+    waited = lasting((now - gate.opened).total_seconds())
     people = tuple(v.actor for v in gate.votes)
     why = f" ({reason})" if reason else ""
-    text = f"Promoted {'B ' if won else ''}{goal} by {', '.join(people)} after {waited}{why}."
+    text = f"Promoted {'B ' if won else ''}{goal_of(r)} by {', '.join(people)} after {waited}{why}."
     r = replace(r, winner="B") if won else r
     r = _past_twin(close_gate(replace(r, gate=gate), text, people))
     entry = Entry(
@@ -150,11 +175,3 @@ def on_expiry(r: Rollout) -> Literal["hold", "rollback"]:
 def extends_soak(r: Rollout) -> bool:
     """Whether `extend` moves the end of a soak (and not the deadline of a gate)."""
     return r.gate is None and isinstance(r.step, Watch)
-
-
-def _words(span: timedelta) -> str:
-    minutes, seconds = divmod(int(span.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{seconds} s"

@@ -2,7 +2,8 @@
 
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold
-from bot.rollout.values import PutWeight, Rollout
+from bot.rollout.values import Rollout
+from bot.rollout.wanted import PutWeight
 
 PASSING = {"unschedulable", "quota"}
 """What a cluster may still mend by itself (a new node, a pod that leaves): only the deadline ends the hope."""

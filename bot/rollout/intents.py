@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bot.rollout.seen import Seen
-from bot.rollout.values import Phase, PutFleet, PutLane, PutWeight, Rollout
+from bot.rollout.values import Phase, Rollout
+from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import FleetState, HeaderRule, LaneState, Split
 from strategies.plan import Rule
 
@@ -23,6 +24,11 @@ _SAME = 0.05
 def same_weight(a: float, b: float) -> bool:
     """Whether two weights are the same, up to the rounding of integer weights."""
     return abs(a - b) <= _SAME
+
+
+def same_image(found: str, wanted: str) -> bool:
+    """Whether an image that runs is the one that is meant, by its tag or pinned by a digest behind it."""
+    return found == wanted or found.startswith(f"{wanted}@")
 
 
 def fence_of(text: str) -> tuple[int, int]:
@@ -53,7 +59,8 @@ def fleet_state(r: Rollout, intent: PutFleet, fleet: FleetState) -> State:
     """Say whether the instances were told; how many have moved is another question."""
     if fence_of(fleet.fence) < (r.counter, intent.since):
         return "pending"
-    sized = intent.replicas is None or fleet.total == intent.replicas
+    # An autoscaler may have its own idea of how many; whether there are any at all is ours.
+    sized = intent.replicas is None or bool(fleet.total) == bool(intent.replicas)
     return "applied" if fleet.image == intent.image and sized else "drift"
 
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from bot.rollout import scheduling
 from bot.rollout.seen import Need
 from bot.rollout.smoking import next_try, tests_due
-from bot.rollout.values import Phase, PutWeight, Rollout
+from bot.rollout.values import Phase, Rollout
+from bot.rollout.wanted import PutWeight
 from integrations.base import Lane
 from strategies.plan import (
     Approve,
@@ -33,7 +34,7 @@ STARTING = 600
 LAG = timedelta(seconds=30)
 """Between a switch of colours and the scale-down of the old one: kube-proxy and kept-alive connections lag behind."""
 DRAIN = timedelta(seconds=5)
-"""From the read-back of the traffic to the scale-down, so that proxies that lag still find their pods."""
+"""From the read-back of the traffic to the first pod that stops where it was: proxies that lag still find theirs."""
 RECHECK = timedelta(minutes=5)
 """After a rollback, when the numbers are looked at once more."""
 FRESH = timedelta(seconds=10)
@@ -44,6 +45,11 @@ REMIND = timedelta(days=1)
 """Between two reminders of a rollout that holds by itself."""
 SLOWEST = timedelta(minutes=1)
 """The longest wait between two tries while something is in the way."""
+
+
+def proxies_lag(r: Rollout, now: datetime) -> bool:
+    """Whether some requests may still go where the weight before the last one sent them: no pod there may stop."""
+    return r.weight_at is not None and now - r.weight_at < DRAIN
 
 
 def cadence(r: Rollout) -> timedelta:
@@ -143,8 +149,10 @@ def _fleet_need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
         return Need()
     if look_due(r, now, looked):
         return Need(fleet=True, window=window(r, now))
-    if r.phase is Phase.ROLLING_BACK or r.armed is None:
+    if r.phase is Phase.ROLLING_BACK:
         return Need(fleet=True)
+    if r.armed is None:
+        return Need(fleet=True, inspect=r.phase is Phase.RUNNING)
     moving = r.phase is Phase.RUNNING and not isinstance(r.step, Watch | Approve)
     unclear = r.intent is not None or r.trouble is not None
     return Need(fleet=moving or unclear)
@@ -176,9 +184,20 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
     if r.phase is Phase.NEEDS_ATTENTION:
         return reminder_at(r) or now + REMIND
     if r.trouble is not None:
-        return now + min(SLOWEST, POLL * (1 << min(r.trouble.tries, 5)))
+        again = now + min(SLOWEST, POLL * (1 << min(r.trouble.tries, 5)))
+        late = _switch_late(r)
+        return min(again, late) if late is not None and late > now else again
     times = [t for t in _times(r, now, looked) if t is not None]
     return min(times) if times else None
+
+
+def _switch_late(r: Rollout) -> datetime | None:
+    """Return the moment from which a switch that was not read back is too late; None where it has all the time."""
+    if not isinstance(r.step, Switch) or r.step.timeout is None:
+        return None
+    if not isinstance(r.intent, PutWeight) or r.intent.at is None:
+        return None
+    return r.intent.at + timedelta(seconds=r.step.timeout + 1)
 
 
 def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime | None]:

@@ -34,8 +34,8 @@ def ever_stable(newest_first: Sequence[Rollout]) -> set[str]:
 
 
 def newest_finished(newest_first: Sequence[Rollout]) -> Rollout | None:
-    """Return the newest rollout that ended with a change or with its undoing."""
+    """Return the newest rollout that ended with a change or with its undoing; an A/B test that A won is neither."""
     for r in newest_first:
-        if r.phase in {Phase.SUCCEEDED, Phase.ROLLED_BACK}:
+        if r.live_changed or r.phase is Phase.ROLLED_BACK:
             return r
     return None

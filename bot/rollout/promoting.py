@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from bot.rollout.holding import PASSING, drifted
 from bot.rollout.intents import ANYTHING, intent_state
-from bot.rollout.pace import DRAIN, STARTING
+from bot.rollout.pace import STARTING, proxies_lag
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
-from bot.rollout.values import Entry, PutLane, PutWeight, Rollout
+from bot.rollout.values import Entry, Rollout
+from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState
 
 
@@ -23,6 +24,8 @@ def promote(r: Rollout, seen: Seen) -> Rollout:
     pods = max(stable.replicas, r.armed.stable.replicas)
     new_stable = PutLane(Lane.STABLE, pinned(r.image, canary.digest), pods, seen.now)
     if not r.stable_touched:
+        if proxies_lag(r, seen.now):
+            return r
         text = f"Promoting: stable gets {r.version} while the canary carries the traffic."
         return replace(r, intent=new_stable, stable_touched=True).tell(
             Entry("promoting", "sluice", text)
@@ -74,6 +77,6 @@ def _home(r: Rollout, seen: Seen) -> Rollout:
 
 
 def _scale_down(r: Rollout, seen: Seen, canary: LaneState) -> Rollout:
-    if r.weight_at is not None and seen.now - r.weight_at < DRAIN:
+    if proxies_lag(r, seen.now):
         return r
     return replace(r, intent=PutLane(Lane.CANARY, canary.image, 0, seen.now))

@@ -11,7 +11,8 @@ from bot.rollout.intents import intent_state
 from bot.rollout.pace import STARTING
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
-from bot.rollout.values import Entry, PutLane, Rollout
+from bot.rollout.values import Entry, Rollout
+from bot.rollout.wanted import PutLane
 from integrations.base import Lane, LaneState
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from bot.rollout.intents import intent_state, same_weight
 from bot.rollout.pace import SLOWEST
 from bot.rollout.seen import Seen
-from bot.rollout.values import Entry, PutLane, Rollout
+from bot.rollout.values import Entry, Rollout
+from bot.rollout.wanted import PutLane
 from integrations.base import Lane
 
 

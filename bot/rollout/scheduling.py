@@ -5,10 +5,11 @@ when somebody asked for it becomes a question to people (a gate of kind `start`)
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.rollout import gates
 from bot.rollout.seen import Afresh, Seen
+from bot.rollout.times import clock, lasting
 from bot.rollout.values import Entry, Gate, Phase, Rollout, Trouble
 from strategies.plan import Approve, Plan
 
@@ -56,19 +57,6 @@ def wake_at(r: Rollout, now: datetime) -> datetime:
 def due(r: Rollout) -> datetime:
     """Return when a scheduled rollout is to start."""
     return r.due or r.created
-
-
-def clock(at: datetime) -> str:
-    """Return a moment for a sentence that every door shows."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def span(length: timedelta) -> str:
-    """Return how long something is, in its two largest units."""
-    minutes = int(length.total_seconds() // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
-    return " ".join(parts[:2]) or "less than a minute"
 
 
 def begun(r: Rollout, fresh: Rollout, actor: str, text: str) -> Rollout:
@@ -132,7 +120,7 @@ def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | Non
             f"{what} was not started because {r.environment} is frozen {afresh.frozen}.",
         )
     if now - due(r) > LATE:
-        late = span(now - due(r))
+        late = lasting((now - due(r)).total_seconds())
         return (
             "missed",
             f"{what} was due at {clock(due(r))}, {late} ago; so late it does not start by itself.",
@@ -172,7 +160,7 @@ def _ask(r: Rollout, now: datetime, code: str, sentence: str) -> Rollout:
 
 def _lateness(r: Rollout, now: datetime) -> str:
     late = now - due(r)
-    return f", {span(late)} late" if late > _PROMPT else ""
+    return f", {lasting(late.total_seconds())} late" if late > _PROMPT else ""
 
 
 def changes(before: Plan, after: Plan) -> str:

@@ -20,7 +20,7 @@ class Need:
     window: int = 0
     """Seconds of metrics, 0 for none."""
     inspect: bool = False
-    """The preflight of the router."""
+    """The preflight of the router, or of the one place."""
     canary_pods: bool = False
     fleet: bool = False
     """The instances of a target with one place."""

@@ -13,7 +13,7 @@ from integrations.base import Lane
 from strategies.plan import Smoke
 
 AGAIN = timedelta(seconds=5)
-"""Between two tries of a test that fails."""
+"""Between two tries of a test that fails, and between two looks at pods that have to stay ready."""
 
 
 def tests_due(r: Rollout, now: datetime) -> bool:
@@ -31,7 +31,8 @@ def next_try(r: Rollout, now: datetime) -> datetime:
         return now
     end = since + timedelta(seconds=step.duration)
     waiting = _passed(r) or not step.tests
-    return max(now, end) if waiting else now + AGAIN
+    # Pods that were gone for a while in the quiet time have not been ready for it.
+    return max(now, min(end, now + AGAIN)) if waiting else now + AGAIN
 
 
 def smoke(r: Rollout, seen: Seen, step: Smoke) -> Rollout:

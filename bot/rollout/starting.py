@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.rollout.intents import fence_of, same_weight
+from bot.rollout.intents import fence_of, same_image, same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.values import Armed, Entry, LaneMemo, Phase, Progress, Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState
@@ -15,13 +15,15 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
     """Take the snapshot that going back restores, or refuse to start. Nothing has been written yet."""
     if seen.trouble is not None and seen.trouble.final:
         return cancel(r, seen.now, seen.trouble.code, seen.trouble.sentence)
-    if r.lanes == "one":
-        return r if seen.fleet is None else _arm_fleet(r, seen, seen.fleet)
-    if seen.split is None or seen.lanes is None or seen.findings is None:
+    if seen.findings is None:
         return r
     fatal = forbidding(r, seen.findings)
     if fatal:
         return cancel(r, seen.now, fatal[0].code, fatal[0].sentence)
+    if r.lanes == "one":
+        return r if seen.fleet is None else _arm_fleet(r, seen, seen.fleet)
+    if seen.split is None or seen.lanes is None:
+        return r
     stable, canary = seen.lanes[Lane.STABLE], seen.lanes[Lane.CANARY]
     refusal = _start_refused(r, seen, stable)
     if refusal is not None:
@@ -36,7 +38,6 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
         live=seen.live,
     )
     text = f"Started: {stable.version} → {r.version}, {stable.ready} stable pods ready."
-    notes = "".join(f" {f.sentence}" for f in seen.findings if not f.fatal)
     return replace(
         r,
         armed=armed,
@@ -52,7 +53,7 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
         Entry(
             "armed",
             "sluice",
-            text + notes,
+            text + _remarks(seen.findings),
             event="rollout.started",
             data={"from_version": stable.version},
         )
@@ -80,11 +81,15 @@ def _arm_fleet(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
         Entry(
             "armed",
             "sluice",
-            text,
+            text + _remarks(seen.findings or ()),
             event="rollout.started",
             data={"from_version": fleet.version},
         )
     )
+
+
+def _remarks(findings: Sequence[Finding]) -> str:
+    return "".join(f" {finding.sentence}" for finding in findings if not finding.fatal)
 
 
 def _fleet_refused(r: Rollout, seen: Seen, fleet: FleetState) -> tuple[str, str] | None:
@@ -100,7 +105,7 @@ def _fleet_refused(r: Rollout, seen: Seen, fleet: FleetState) -> tuple[str, str]
             f"None of the {fleet.total} instances is ready ({fleet.detail or fleet.image}); a rollback would have"
             + " nowhere to go. Repair them first.",
         )
-    if fleet.image == seen.image or fleet.image.startswith(f"{seen.image}@"):
+    if same_image(fleet.image, seen.image):
         return ("already_live", f"{r.version} is what already runs. Name another version.")
     return None
 
@@ -118,7 +123,7 @@ def _start_refused(r: Rollout, seen: Seen, stable: LaneState) -> tuple[str, str]
             f"The stable lane has no ready pods ({stable.detail or stable.image}); a rollback would have"
             + " nowhere to go. Repair stable first.",
         )
-    if stable.image == seen.image or stable.image.startswith(f"{seen.image}@"):
+    if same_image(stable.image, seen.image):
         return (
             "already_live",
             f"{r.version} is what already runs as stable. Name another version.",

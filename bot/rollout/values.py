@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field
-
-from integrations.base import Lane
+from bot.rollout.wanted import Intent
 from strategies.compare import Comparison
 from strategies.plan import Plan, Replace, Rule, Step, Watch
 from strategies.verdict import Fails, Judgement, Look
-from strategies.wish import Wish
 
 
 class Phase(StrEnum):
@@ -36,56 +33,6 @@ class Phase(StrEnum):
     def final(self) -> bool:
         """Whether nothing more will happen to the target."""
         return self in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.CANCELLED}
-
-
-@dataclass(frozen=True, slots=True)
-class PutWeight:
-    """Intent: the router shall give `percent` to the canary. Applied when it reads back with our fence."""
-
-    percent: float
-    before: float
-    """What the router showed when the intent was made; anything else but `percent` is somebody's edit."""
-    since: int
-    """The revision of the intent: an older fence on the object means that this write has not landed yet."""
-    rules: tuple[Rule, ...] = ()
-    """The requests that go to the canary whatever the weight."""
-    at: datetime | None = None
-    """When it was asked for, where a deadline counts from it."""
-    kind: Literal["weight"] = "weight"
-
-
-@dataclass(frozen=True, slots=True)
-class PutLane:
-    """Intent: one lane shall have this image and this many pods."""
-
-    lane: Lane
-    image: str
-    replicas: int
-    at: datetime
-    """When it was asked for; deadlines count from here."""
-    since: int = 0
-    """The revision whose fence must be on the lane too; 0: looking right is enough."""
-    kind: Literal["lane"] = "lane"
-
-
-@dataclass(frozen=True, slots=True)
-class PutFleet:
-    """Intent: `count` instances of the one place shall run `image`; None: all of them."""
-
-    image: str
-    at: datetime
-    """When it was asked for; deadlines count from here."""
-    since: int
-    """The revision of the intent, see `PutWeight`."""
-    count: int | None = None
-    replicas: int | None = None
-    """How many instances there shall be in all; None leaves that alone."""
-    nudged: datetime | None = None
-    """When it was written once more, because nothing was moving."""
-    kind: Literal["fleet"] = "fleet"
-
-
-Intent = Annotated[PutWeight | PutLane | PutFleet, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +241,10 @@ class Rollout:
     """Batches that are done."""
     moved: int = 0
     """Instances of the one place that were last read back as moved."""
+    instances: int | None = None
+    """How many there are in the one place, as last read; None: as many as when it was armed."""
+    template: str = ""
+    """What the instances of the one place were last told to run, as read back; `""`: what they ran before."""
     batch_began: float = 0.0
     """Where the current batch began: percent, or instances in one place. A failed batch goes back to here."""
     comparison: Comparison | None = None
@@ -304,8 +255,6 @@ class Rollout:
     """Where lanes swap: until when the old version is kept ready, after success."""
     wary: bool = False
     """A scale-down by an earlier rollout may still be on its way to our lane: write it even if it looks right."""
-    wish: Wish | None = None
-    """What was asked for, kept while the rollout is scheduled: its plan is compiled again at the start."""
     due: datetime | None = None
     """When a scheduled rollout starts."""
     asked: str = ""
@@ -369,11 +318,18 @@ class Rollout:
         return any(isinstance(step, Replace) for step in self.plan.steps)
 
     @property
+    def whole(self) -> int:
+        """How many instances there are in the one place. An autoscaler may change that at any time."""
+        if self.instances is not None:
+            return self.instances
+        return self.armed.stable.replicas if self.armed else 0
+
+    @property
     def all_moved(self) -> bool:
         """Whether no old instance is left. On fixed lanes that includes the hand-over to the stable lane."""
         match self.lanes:
             case "one":
-                return self.armed is not None and self.moved >= self.armed.stable.replicas
+                return self.armed is not None and self.moved >= self.whole
             case "swap":
                 return self.weight >= 100
             case "fixed":

@@ -13,7 +13,8 @@ from bot.rollout.pace import STARTING
 from bot.rollout.seen import Seen
 from bot.rollout.starting import forbidding
 from bot.rollout.turning import turn
-from bot.rollout.values import Entry, PutLane, PutWeight, Rollout, Trouble
+from bot.rollout.values import Entry, Rollout, Trouble
+from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState
 from strategies.plan import Batch, Match, Rule
 

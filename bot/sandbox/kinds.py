@@ -21,6 +21,7 @@ def served_kinds() -> list[Kind]:
         Kind("", ("v1",), "services", "Service", status_apart=True),
         Kind("", ("v1",), "serviceaccounts", "ServiceAccount"),
         Kind("discovery.k8s.io", ("v1",), "endpointslices", "EndpointSlice"),
+        Kind("autoscaling", ("v2",), "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
         Kind(
             "apps", ("v1",), "deployments", "Deployment", counts_generations=True, status_apart=True
         ),

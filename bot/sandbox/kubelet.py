@@ -28,6 +28,8 @@ class Kubelet:
     """Seconds from the creation of a pod to its readiness."""
     mishaps: dict[str, Mishap] = field(default_factory=dict)
     """By image: what its pods suffer from."""
+    spared: set[str] = field(default_factory=set)
+    """By uid: pods that stay well whatever their image suffers from."""
     _born: dict[str, datetime] = field(default_factory=dict)
     """By uid: creationTimestamp counts whole seconds only, which is too coarse for `pod_start`."""
     _count: int = 0
@@ -88,6 +90,8 @@ class Kubelet:
         return self._born.get(pod["metadata"]["uid"], at)
 
     def _mishap(self, pod: Body) -> Mishap | None:
+        if pod["metadata"]["uid"] in self.spared:
+            return None
         images = [entry.get("image", "") for entry in pod["spec"]["containers"]]
         return next((self.mishaps[image] for image in images if image in self.mishaps), None)
 

@@ -59,7 +59,8 @@ class MeshPanel:
         self._clock = clock
         self._service = service
         self._namespace = namespace
-        self._broken = False
+        self._broken = ""
+        """The version that was broken, until it is healed: after a rollback it is no lane's any more."""
         self._seen: dict[Lane, str] = {}
         self._newest = Lane.CANARY
         self._before = ""
@@ -73,7 +74,7 @@ class MeshPanel:
             "time": self._clock.now().isoformat(),
             "speed": self._clock.speed,
             "metrics_down": self._prometheus.down,
-            "broken": self._broken,
+            "broken": bool(self._broken),
             "errors": self._traffic.errors(canary),
             "latency": self._traffic.latency(canary),
             "lanes": self._lanes(),
@@ -161,12 +162,13 @@ class MeshPanel:
             case "latency":
                 self._traffic.set_latency(canary, _number(value))
             case "break":
-                self._broken = True
+                self._broken = canary
                 self._traffic.set_errors(canary, BROKEN_ERRORS)
             case "heal":
-                self._broken = False
-                self._traffic.set_errors(canary, BASE_ERRORS)
-                self._traffic.set_latency(canary, BASE_LATENCY)
+                for version in {canary, self._broken or canary}:
+                    self._traffic.set_errors(version, BASE_ERRORS)
+                    self._traffic.set_latency(version, BASE_LATENCY)
+                self._broken = ""
             case "speed":
                 self._clock.run_at(_number(value))
             case "metrics_down":

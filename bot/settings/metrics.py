@@ -36,6 +36,11 @@ KNOWN_METRICS = (
 BUSINESS_METRICS = ("conversion_rate", "user_engagement", "revenue")
 """What people compare variants by, and what no source knows: without a query they are not available."""
 
+_CALLERS = frozenset({"connection_failures", "circuit_breaker_trips"})
+_FUNCTIONS = frozenset({"cold_start_rate"})
+NOT_MEASURED: Mapping[str, frozenset[str]] = {"istio": _FUNCTIONS, "http": _FUNCTIONS | _CALLERS}
+"""By template: the known metrics that it has no numbers for."""
+
 PERCENT_METRICS = frozenset(
     {"error_rate", "success_rate", "cpu", "memory", "connection_failures", "cold_start_rate"}
 )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.errands import Errands
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack import cards
 from bot.slack.pace import Pace
@@ -65,8 +66,7 @@ class Announcer:
         self._now = now
         self._alert_channel = alert_channel
         self._again: Callable[[str, datetime], None] | None = None
-        self._dirty: set[str] = set()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._errands = Errands("announce", self._draw, self._rest)
         self._failures: dict[str, int] = {}
         self._edited: dict[str, tuple[datetime, Phase]] = {}
         self._places = asyncio.Semaphore(_SIDE_BY_SIDE)
@@ -83,10 +83,7 @@ class Announcer:
 
     def touch(self, rollout: str) -> None:
         """Show this rollout as it is now, soon."""
-        self._dirty.add(rollout)
-        if rollout not in self._tasks:
-            task = asyncio.create_task(self._serve(rollout), name=f"announce {rollout}")
-            self._tasks[rollout] = task
+        self._errands.soon(rollout)
 
     async def boot(self) -> None:
         """Show what may have changed, or was not told, when the last process stopped."""
@@ -95,27 +92,15 @@ class Announcer:
 
     async def settled(self) -> None:
         """Wait until nothing is being sent."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        await self._errands.settled()
 
     async def stop(self) -> None:
         """Stop sending; the rows remember what is missing."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._errands.stop()
 
-    async def _serve(self, rollout: str) -> None:
-        try:
-            while rollout in self._dirty:
-                await self._rest(rollout)
-                self._dirty.discard(rollout)
-                async with self._places:
-                    await self._show_safely(rollout)
-        finally:
-            # In the same step as the last look at `_dirty`: what is touched from here on starts a new task.
-            del self._tasks[rollout]
+    async def _draw(self, rollout: str) -> None:
+        async with self._places:
+            await self._show_safely(rollout)
 
     async def _rest(self, rollout: str) -> None:
         """Let the write go first that a click asked for, and draw once what is saved in quick succession."""

@@ -7,7 +7,7 @@ one-line record without buttons. Values on buttons are routing, never authority:
 import json
 from collections.abc import Sequence
 
-from bot.rollout.gates import on_expiry
+from bot.rollout.gates import goal_of, on_expiry
 from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout
 from bot.slack.blocks import (
     Block,
@@ -44,7 +44,6 @@ from bot.slack.wording import (
     window_words,
     with_people,
 )
-from strategies.plan import Batch, Replace, SetWeight, Switch
 from strategies.verdict import number
 
 
@@ -165,7 +164,7 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
         return winner_card(r, gate, value(r, gate.id))
     if gate.kind == "start":
         return start_card(r, gate, value(r, gate.id))
-    goal = _goal(r)
+    goal = goal_of(r)
     ask = f"promote {r.service} {r.version} {_from(r)}{goal}?"
     who = names(gate.groups) if gate.groups else "anybody here"
     blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
@@ -184,32 +183,6 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
         )
     )
     return Message(f"Decision needed: {ask} {_short(gate)}", tuple(blocks))
-
-
-def _goal(r: Rollout) -> str:
-    """Return where the next promotion leads; `Promote` stands before it."""
-    for index, step in enumerate(r.plan.steps[r.cursor :], r.cursor):
-        match step:
-            case SetWeight():
-                return f"to {percent(step.percent)}"
-            case Switch():
-                return "to 100 %"
-            case Batch():
-                return "in batches" if r.plan.repeated is not None else _notch(r, index)
-            case Replace():
-                return "with downtime"
-            case _:
-                continue
-    return "to stable"
-
-
-def _notch(r: Rollout, index: int) -> str:
-    """Return what the batches of a plan add up to, with this one."""
-    batches = [step for step in r.plan.steps[: index + 1] if isinstance(step, Batch)]
-    shares = [step.instances for step in batches]
-    if all(isinstance(share, str) for share in shares):
-        return f"to {percent(sum(float(str(share).rstrip('%')) for share in shares))}"
-    return "to the next instances"
 
 
 def _from(r: Rollout) -> str:

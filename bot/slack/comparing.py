@@ -124,7 +124,7 @@ def _who_may(r: Rollout, gate: Gate) -> str:
     voted = ", ".join(f"{mention(vote.actor)} ✓" for vote in gate.votes)
     but = "" if r.rules.self_approval else f", not {mention(r.requester)}"
     group = names(gate.groups) if gate.groups else "anybody here"
-    then = "holds" if on_expiry(r) == "hold" else "A stays"
+    then = "holds" if on_expiry(r) == "hold" else "rolls back"
     parts = [
         f"B: {len(gate.votes)} of {gate.quorum} approvals",
         voted,

@@ -3,12 +3,12 @@
 A click was committed before Slack was told so; what was recorded when the process died is taken up at the next start.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.commands import Commands, Refusal
+from bot.errands import Errands
 from bot.slack.message import Message
 from bot.slack.replies import refusal_message
 from bot.store import Inbound, Store
@@ -37,7 +37,7 @@ class Inbox:
         self._now = now
         self._reply_later = reply_later
         self._again: Callable[[str, datetime], None] | None = None
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._errands = Errands("settle", self._settle)
         self._replies: dict[str, Reply] = {}
 
     def use(self, again: Callable[[str, datetime], None]) -> None:
@@ -56,9 +56,8 @@ class Inbox:
 
     def ring(self, key: str) -> None:
         """Carry out a click, unless that is being done: one click is one vote."""
-        if key not in self._tasks and key in self._replies:
-            task = asyncio.create_task(self._settle(key), name=f"settle {key}")
-            self._tasks[key] = task
+        if key in self._replies and not self._errands.busy(key):
+            self._errands.soon(key)
 
     async def left_over(self) -> list[Inbound]:
         """Return what was recorded and not carried out, oldest first."""
@@ -66,16 +65,11 @@ class Inbox:
 
     async def settled(self) -> None:
         """Wait until nothing is being carried out."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        await self._errands.settled()
 
     async def stop(self) -> None:
         """Stop; what is recorded is carried out after the next start."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._errands.stop()
 
     async def _settle(self, key: str) -> None:
         try:
@@ -88,8 +82,6 @@ class Inbox:
             reply = self._replies.pop(key)
             if refusal is not None:
                 await reply(refusal_message(refusal))
-        finally:
-            del self._tasks[key]
 
     async def _carry_out(self, key: str) -> Refusal | None:
         inbound = await self._store.inbound(key)

@@ -102,21 +102,27 @@ def _share(r: Rollout) -> str:
 
 def moved(r: Rollout) -> str:
     """Return how many instances of the one place run the new version."""
-    total = r.armed.stable.replicas if r.armed else 0
+    total = r.whole
     return f"{r.moved} of {total} instances" if total else f"{r.moved} instances"
 
 
 def _batch(r: Rollout) -> str:
-    number = max(1, r.batches + isinstance(r.step, Batch))
+    # On a pair the last visit hands over to stable: everything has moved by then.
+    moving = isinstance(r.step, Batch) and not _handing_over(r)
+    number = max(1, r.batches + moving)
     rounds = _rounds(r)
     # What is left of an odd fleet may take one batch more than was worked out.
     return f"batch {number} of {max(rounds, number)}" if rounds else f"batch {number}"
 
 
+def _handing_over(r: Rollout) -> bool:
+    return r.stable_touched or r.weight >= 100
+
+
 def _rounds(r: Rollout) -> int | None:
     step = next(step for step in r.plan.steps if isinstance(step, Batch))
-    if step.rounds is None and isinstance(step.instances, int) and r.lanes == "one" and r.armed:
-        return -(-r.armed.stable.replicas // step.instances)
+    if step.rounds is None and isinstance(step.instances, int) and r.lanes == "one":
+        return -(-r.whole // step.instances)
     return step.rounds
 
 
@@ -145,6 +151,8 @@ def _doing(r: Rollout, step: Step) -> str:
             return f"Opening to {percent(step.percent)}"
         case Switch():
             return f"Moving all traffic to {new} in one write"
+        case Batch() if _handing_over(r):
+            return f"Making {new} the stable version"
         case Batch():
             return f"Moving the next instances to {new}, at most {step.max_concurrent} at once"
         case Promote():
@@ -232,5 +240,5 @@ def versions_line(r: Rollout) -> str:
     new, old = escape(r.version), escape(r.from_version)
     if r.lanes != "one" or r.armed is None:
         return f"{percent(r.weight)} of the traffic on {new}, {percent(100 - r.weight)} on {old}"
-    left = max(0, r.armed.stable.replicas - r.moved)
+    left = max(0, r.whole - r.moved)
     return f"{moved(r)} run {new}, {left} run {old}"

@@ -1,9 +1,10 @@
 """The answer to `stats`: a sentence, one line per strategy, and what the columns mean. Pure."""
 
+from bot.rollout.times import lasting
 from bot.slack.blocks import Block, context, escape, section, table_text
 from bot.slack.message import Message
 from bot.slack.wording import percent
-from bot.stats import MOST, Spread, Stats, Tally, lasting, summary
+from bot.stats import MOST, Spread, Stats, Tally, summary
 from strategies.telling import counted
 
 _HEAD = ("Strategy", "Done", "Well", "Work", "90 %", "People", "90 %", "Back", "a week")

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.rollout.accounting import Outcome
 from bot.rollout.values import Phase, Rollout
-from bot.store.engine import OpenError, cannot_open, migrate, open_engines
+from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
 from bot.store.keeping import KEPT
 from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
 from bot.store.rows import (
@@ -74,6 +74,7 @@ class Store:
         store = cls(*open_engines(url))
         async with AsyncExitStack() as undo:
             undo.push_async_callback(store.close)
+            await try_file(store._writer)
             try:
                 await migrate(store._writer)
             except DBAPIError as error:

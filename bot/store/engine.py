@@ -4,9 +4,11 @@ SQLite: WAL, synchronous=FULL, and a single writing connection that begins IMMED
 each other, and the driver's own transaction mode silently loses updates on Python 3.11.
 """
 
+import asyncio
 import fcntl
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,24 @@ def _prepare(engine: AsyncEngine, *, begin: str, pragmas: tuple[str, ...]) -> No
 
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
+
+
+async def try_file(engine: AsyncEngine) -> None:
+    """Open the file once and read its header. Raises `OpenError`.
+
+    Not through the pool: the driver's thread outlives a connection that fails to open, and when the loop is closed by
+    then it prints a traceback behind our sentence.
+    """
+    (file,), options = engine.dialect.create_connect_args(engine.url)
+
+    def run() -> None:
+        with closing(sqlite3.connect(file, **options)) as connection:
+            connection.execute("PRAGMA schema_version")
+
+    try:
+        await asyncio.to_thread(run)
+    except sqlite3.Error as error:
+        raise cannot_open(error) from error
 
 
 async def migrate(engine: AsyncEngine) -> None:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from integrations.base import Alert, RefusedError, TryAgainError
+from integrations.alert import Alert
+from integrations.base import RefusedError, TryAgainError
 
 _MOST_BYTES = 20_000
 _MOST_REASON = 500

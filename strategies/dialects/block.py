@@ -95,7 +95,8 @@ class Block:
             sentence = f"{said(value)} is no number. Write digits such as 5 or 0.5."
             raise self.wrong(key, sentence, code="bad_number")
         if not at_least <= number <= at_most:
-            sentence = f"{number:g} is out of range. Take {at_least:g} to {at_most:g}."
+            bounds = f"{_spelled(at_least)} to {_spelled(at_most)}"
+            sentence = f"{_spelled(number)} is out of range. Take {bounds}."
             raise self.wrong(key, sentence, code="out_of_range")
         return number
 
@@ -219,7 +220,10 @@ class Block:
         return scalars.complete_steps(steps)
 
     def _inside(self, key: str, value: Any, *index: int) -> "Block":
-        if not isinstance(value, Mapping) or not value:
+        if value == {}:
+            sentence = "There is nothing in it. Give its keys, or leave it out."
+            raise self.wrong(key, sentence, code="bad_value")
+        if not isinstance(value, Mapping):
             sentence = f"{said(value)} is no block of keys. Write {{…}} with keys and values."
             raise self.wrong(key, sentence, code="bad_value")
         return Block(value, (*self.path, key, *index))

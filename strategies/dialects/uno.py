@@ -11,6 +11,7 @@ from strategies.dialects.block import Block
 from strategies.dialects.metric_names import unknown
 from strategies.plan import Check, SmokeTest
 from strategies.scalars import checked_steps
+from strategies.verdict import unit
 from strategies.wish import Wish
 from strategies.yardsticks import better_of
 
@@ -118,7 +119,7 @@ def _check(limits: Block, metric: str, metrics: Collection[str] | None) -> Check
             "Limit error_rate, or use a check with below in sluice.yaml.",
             code="bad_value",
         )
-    limit = limits.number(metric, 0, _LARGEST)
+    limit = limits.number(metric, 0, 100 if unit(metric) == " %" else _LARGEST)
     return Check(metric, above=limit)
 
 

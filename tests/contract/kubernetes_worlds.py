@@ -33,6 +33,7 @@ VERSIONS = {
     "deployments": "apps/v1",
     "replicasets": "apps/v1",
     "services": "v1",
+    "horizontalpodautoscalers": "autoscaling/v2",
     "pods": "v1",
     "serviceaccounts": "v1",
 }

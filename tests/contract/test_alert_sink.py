@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import aiohttp
 import pytest
 
+from integrations.alert import Alert
 from integrations.alerts.schedule import retry_delay
 from integrations.alerts.webhook import WebhookSink, body_of
-from integrations.base import Alert, RefusedError, TryAgainError
+from integrations.base import RefusedError, TryAgainError
 from tests.fakes.sink import Sink
 
 KEY = b"0123456789abcdef0123456789abcdef"

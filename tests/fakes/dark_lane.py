@@ -12,6 +12,7 @@ class Target:
         self.answers: list[tuple[int, str]] = [(200, "fine")]
         self.headers: dict[str, str] = {}
         self.seen: list[tuple[str, str, str]] = []
+        self.paths: list[str] = []
         self.elsewhere = 0
         self.connections: set[object] = set()
         self.at_once = self.most_at_once = 0
@@ -43,6 +44,7 @@ class Target:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = (await request.read()).decode()
         self.seen.append((request.method, request.headers.get("Content-Type", ""), body))
+        self.paths.append(request.path)
         self.connections.add(request.transport.get_extra_info("peername"))
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

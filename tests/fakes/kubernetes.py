@@ -18,6 +18,7 @@ from aiohttp import web
 from jsonschema import Draft202012Validator
 
 from bot.sandbox.cluster import Call, SimulatedCluster, answer, call_of
+from bot.sandbox.kubelet import Mishap
 from bot.sandbox.objects import Key, Kind
 from bot.sandbox.refusals import status_body
 
@@ -142,9 +143,24 @@ class FakeCluster(SimulatedCluster):
             for pod in self._objects.select("pods", namespace)
         ]
 
+    def break_next(self, image: str, mishap: Mishap) -> None:
+        """Let the pods of an image that start from now on suffer from a mishap; those that run stay well."""
+        for namespace in {key.namespace for key in self._objects.bodies if key.plural == "pods"}:
+            pods = self._objects.select("pods", namespace)
+            self._controller.kubelet.spared |= {pod["metadata"]["uid"] for pod in pods}
+        self.break_image(image, mishap)
+
+    def ready_pods(self, namespace: str) -> list[dict[str, Any]]:
+        """The pods that take traffic by now, with their labels."""
+        self._advance("pods", namespace)
+        on = {"type": "Ready", "status": "True"}
+        pods = self._objects.select("pods", namespace)
+        return [pod for pod in pods if on in pod["status"]["conditions"]]
+
     def mend_image(self, image: str) -> None:
         """Let the pods of an image be well again."""
         self._controller.mishaps.pop(image, None)
+        self._controller.kubelet.spared.clear()
         self._controller.wake()
 
     def remove(self, plural: str, namespace: str, name: str) -> None:

@@ -205,7 +205,7 @@ async def test_a_sink_that_never_answers_delays_no_other(house):
     async with house.delivering():
         for expected in (1, 2):
             await house.happens()
-            await asyncio.wait([house.outbox._tasks["fast"]], timeout=3)
+            await asyncio.wait([house.outbox._errands._tasks["fast"]], timeout=3)
             assert len(fast.deliveries) == expected
     assert len(slow.deliveries) == 1
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.rollout.values import Phase
+from integrations.base import Lane
 from tests.fakes.prometheus_server import ABSENT, BINARY
 from tests.integration.street import Street
 from tests.scenario.stage import DEPLOYS
@@ -22,8 +23,8 @@ async def test_a_healthy_canary_walks_to_stable_on_real_metrics(tmp_path):
 
     assert row.phase is Phase.SUCCEEDED
     assert street.weights == (100, 0)
-    assert street.version("stable") == "v2.0.0"
-    assert street.deployment("canary")["spec"]["replicas"] == 0
+    assert street.version(Lane.STABLE) == "v2.0.0"
+    assert street.pods(Lane.CANARY) == 0
     gate = next(e for e in row.closed)
     assert "U0ANA" in gate.sentence
 
@@ -62,7 +63,7 @@ async def test_a_walk_that_is_killed_in_the_middle_goes_on_where_it_was(tmp_path
         await street.until(lambda: "live at 100 %" in street.channel()[0], "the end")
 
     assert street.weights == (100, 0)
-    assert street.version("stable") == "v2.0.0"
+    assert street.version(Lane.STABLE) == "v2.0.0"
     keys = [
         m.metadata["event_payload"]["key"] for m in street.slack.messages(DEPLOYS) if m.metadata
     ]

@@ -5,22 +5,18 @@ import gc
 import json
 import sqlite3
 from contextlib import suppress
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import UnionType
-from typing import Union, get_args, get_origin, get_type_hints
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.store import BusyError, Inbound, PoisonedRowError, Post, StaleError, Store
-from bot.store.rows import dump, load
+from bot.store.rows import dump
 from bot.store.tables import METADATA
 from strategies.plan import Plan, Prepare, Promote, SetWeight, Soak
 
@@ -322,36 +318,3 @@ async def test_the_reading_side_cannot_write(store):
     async with store._reader.connect() as connection:
         with pytest.raises(OperationalError, match="readonly"):
             await connection.exec_driver_sql("DELETE FROM rollouts")
-
-
-# ---- values --------------------------------------------------------------------------------------
-
-_MOMENTS = st.integers(0, 4_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
-_NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-
-
-def values(hint) -> st.SearchStrategy:
-    """Return every value of a type as a row may hold it: aware times, finite numbers, all the way down."""
-    if hint is datetime:
-        return _MOMENTS
-    if hint is float:
-        return _NUMBERS
-    if is_dataclass(hint):
-        return st.builds(hint, **{n: values(h) for n, h in get_type_hints(hint).items()})
-    parts = get_args(hint)
-    if get_origin(hint) in {Union, UnionType}:
-        return st.one_of(*map(values, parts))
-    if get_origin(hint) is tuple and parts[-1] is ...:
-        return st.lists(values(parts[0]), max_size=2).map(tuple)
-    if get_origin(hint) is tuple:
-        return st.tuples(*map(values, parts))
-    return st.from_type(hint)
-
-
-_PARTS = {n: values(h) for n, h in get_type_hints(Rollout).items() if n != "news"}
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.builds(Rollout, **_PARTS))
-def test_a_row_comes_back_as_it_was_written(r):
-    assert load(dump(r)) == r

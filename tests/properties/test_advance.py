@@ -20,16 +20,8 @@ from bot.rollout.gates import vote
 from bot.rollout.intents import fence_of, intent_state
 from bot.rollout.pace import need, wake_at
 from bot.rollout.seen import Seen
-from bot.rollout.values import (
-    Phase,
-    PutFleet,
-    PutLane,
-    PutWeight,
-    Rollout,
-    Rules,
-    SmokeResult,
-    Trouble,
-)
+from bot.rollout.values import Phase, Rollout, Rules, SmokeResult, Trouble
+from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import FleetState, HeaderRule, Lane, LaneState, Split
 from strategies import compile_plan
 from strategies.plan import Check, Replace, Rule, SetWeight, SmokeTest, Switch, Watch

@@ -1,22 +1,30 @@
 """A stage whose bot can be killed at any side effect: every request that it sends and every commit is a point.
 
-Killed means: all of its tasks end where they are, nothing is said to anybody, and only what the operating system would
-take back (sockets, file locks) is taken back. The world and its clock stay; the next bot has the database file alone.
+Killed means: all of its tasks end where they are, nothing is said to anybody, and what the operating system would take
+back (sockets, database handles) is taken back, whoever held it. The world and its clock stay; the next bot has the
+database file alone.
 """
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, closing
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakSet
 
 from aiohttp import web
+from sqlalchemy import event
 
 from bot.app.running import Bot
 from bot.rollout.values import Phase, Rollout
 from integrations.base import Lane
+from tests.fakes.dark_lane import Target as DarkLane
 from tests.fakes.kubernetes import FakeCluster
 from tests.fakes.sink import Sink
 from tests.fakes.slack import FakeSlack
@@ -27,25 +35,32 @@ Mode = Literal["before", "after", "lost", "late"]
 MODES: tuple[Mode, ...] = ("before", "after", "lost", "late")
 
 _OWNER: ContextVar[int] = ContextVar("owner", default=0)
+_FENCE = re.compile(rb'sluice(?:~1|/)fence"[^0-9]*(\d+)\.(\d+)')
 
 
 @dataclass
 class Points:
-    """Counts side effects, and says at the chosen one what shall go wrong."""
+    """Counts side effects, and says at the chosen one what shall go wrong: the n-th of that name."""
 
-    chosen: int = -1
+    chosen: tuple[str, int] | None = None
     mode: Mode = "before"
     names: list[str] = field(default_factory=list)
     counting: bool = False
+    struck: bool = False
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     buried: asyncio.Event = field(default_factory=asyncio.Event)
+    rash: list[str] = field(default_factory=list)
+    """Writes that came before their commit."""
 
     def reach(self, name: str) -> Mode | None:
         """Return what goes wrong at this side effect."""
         if not self.counting:
             return None
         self.names.append(name)
-        return self.mode if len(self.names) - 1 == self.chosen else None
+        if self.struck or (name, self.names.count(name) - 1) != self.chosen:
+            return None
+        self.struck = True
+        return self.mode
 
     async def die(self) -> None:
         """End the process: nothing after this happens in it."""
@@ -55,8 +70,11 @@ class Points:
 
 class DoomedCluster(FakeCluster):
     points: Points
+    committed: Callable[[], int]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "PATCH":
+            self._expect_commit(await request.read())
         mode = self.points.reach(f"cluster {request.method} {request.path}")
         if mode == "before":
             return await _cut(request, self.points)
@@ -64,6 +82,12 @@ class DoomedCluster(FakeCluster):
             self.hold()
         response = await super()._handle(request)
         return await _afterwards(mode, request, response, self.points)
+
+    def _expect_commit(self, body: bytes) -> None:
+        """Note a write whose row was not committed before it (G1): its fence names the revision."""
+        fence = _FENCE.search(body)
+        if fence is None or int(fence[2]) > self.committed():
+            self.points.rash.append(body.decode())
 
 
 class DoomedSlack(FakeSlack):
@@ -85,6 +109,16 @@ class DoomedSink(Sink):
         if mode == "before":
             return await _cut(request, self.points)
         return await _afterwards(mode, request, await super()._receive(request), self.points)
+
+
+class DoomedDarkLane(DarkLane):
+    points: Points
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        mode = self.points.reach("smoke")
+        if mode == "before":
+            return await _cut(request, self.points)
+        return await _afterwards(mode, request, await super()._handle(request), self.points)
 
 
 async def _cut(request: web.Request, points: Points) -> web.Response:
@@ -112,10 +146,24 @@ class CrashStage(Stage):
     def __init__(self) -> None:
         self.points = Points()
         self.cluster_type.points = self.slack_type.points = self.sink_type.points = self.points
+        self.dark = DoomedDarkLane()
+        self.dark.points = self.points
+        self.cluster_type.committed = self._committed
         self._generation = 0
         self._tasks: dict[int, set[asyncio.Task[Any]]] = {}
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+        self._lent: dict[Any, Any] = {}
         self.deaths = 0
-        asyncio.get_running_loop().set_task_factory(self._task)
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(self._task)
+        self._make_transport = loop._make_socket_transport
+        loop._make_socket_transport = self._transport
+
+    async def raise_world(self, folder: Path, overrides: dict[str, Any]) -> None:
+        self._file = folder / "sluice.db"
+        await self.dark.start()
+        extra = overrides.get("extra", "").replace("DARK_LANE", self.dark.url)
+        await super().raise_world(folder, {**overrides, "extra": extra})
 
     def _task(self, loop, coro, context=None):
         task = asyncio.Task(coro, loop=loop, context=context)
@@ -125,6 +173,17 @@ class CrashStage(Stage):
             mine.add(task)
             task.add_done_callback(mine.discard)
         return task
+
+    def _transport(self, *args, **kwargs):
+        transport = self._make_transport(*args, **kwargs)
+        if _OWNER.get():
+            self._transports.add(transport)
+        return transport
+
+    def _committed(self) -> int:
+        """The revision that the database file has of the one rollout."""
+        with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as file:
+            return int(file.execute("SELECT max(revision) FROM rollouts").fetchone()[0] or 0)
 
     async def start_bot(self) -> None:
         self._generation += 1
@@ -139,6 +198,7 @@ class CrashStage(Stage):
         inside = self._inside
         self.wheel = VirtualWheel(self.clock, lambda name: inside.run(self.bot.ring, name))
         self._count_commits()
+        self._follow_connections()
         self.bot.use(self.wheel)
         await self.bot.listen()
         self.slack.bot_url = f"http://127.0.0.1:{self.bot.port}"
@@ -159,6 +219,15 @@ class CrashStage(Stage):
                 await points.die()
 
         store.writing = counted
+
+    def _follow_connections(self) -> None:
+        """Know which database connections are in somebody's hands: a pool closes only those that it has back."""
+        for engine in (self.bot.store._writer, self.bot.store._reader):
+            event.listen(engine.sync_engine, "checkout", lambda _, r, lent: self._lend(r, lent))
+            event.listen(engine.sync_engine, "checkin", lambda _, r: self._lent.pop(r, None))
+
+    def _lend(self, record: Any, lent: Any) -> None:
+        self._lent[record] = lent
 
     async def act(self, doing: Coroutine[Any, Any, Any]) -> None:
         """Do something; if the bot dies of it, start the next one."""
@@ -184,6 +253,10 @@ class CrashStage(Stage):
                 task.cancel()
             await asyncio.wait(left)
         self.points.buried.set()
+        await self._take_back()
+
+    async def _take_back(self) -> None:
+        """Close what the process had open, as its end would have."""
         bot = self.bot
         assert bot._runner is not None
         await bot._runner.cleanup()
@@ -191,27 +264,41 @@ class CrashStage(Stage):
         await bot.store.close()
         await bot._session.close()
         await bot.outbox.stop()  # only its client is left
-        gc.collect()  # what was killed half way out of a pool complains here and not in another test
+        for transport in list(self._transports):
+            transport.abort()
+        for lent in self._lent.values():
+            handle = lent.driver_connection
+            lent.detach()
+            await handle.close()
+        self._lent.clear()
+        await asyncio.sleep(
+            0
+        )  # sockets are closed in the turn of the loop behind the one that aborts them
 
     async def strike(self) -> None:
         self.points.buried.set()
         await super().strike()
-        asyncio.get_running_loop().set_task_factory(None)
+        await self.dark.stop()
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(None)
+        loop._make_socket_transport = self._make_transport
+        gc.collect()  # what was left open complains here, in the test that left it
 
     # ---- people -----------------------------------------------------------------------------------------------------
 
-    async def play(self, *, broken: bool = False) -> Rollout:
+    async def play(self, options: str = "", *, broken: bool = False) -> Rollout:
         """Deploy and say yes to every question until it is over; somebody who got no answer tries again."""
         if broken:
             self.traffic.set_errors("v2.0.0", 30)
+        line = f"/deploy auth-service v2.0.0 to production {options}".rstrip()
         self.points.counting = True
         for _ in range(80):
             rows = await self.bot.store.history(limit=1)
             if not rows:
-                await self.act(self.say("/deploy auth-service v2.0.0 to production"))
+                await self.act(self.say(line))
             elif rows[0].phase is Phase.WAITING and self._asked():
                 await self.act(self.press("Promote"))
-            elif rows[0].phase.final and rows[0].recheck_at is None:
+            elif rows[0].phase.final and rows[0].recheck_at is None and rows[0].retire_at is None:
                 break
             else:
                 await self.act(self.wait(10))
@@ -236,21 +323,28 @@ class CrashStage(Stage):
         ]
 
     def world(self) -> dict[str, Any]:
-        """What is left of it all at the end."""
+        """What is left of it all at the end: who has the traffic, and what runs where."""
+        lanes = (Lane.CANARY,) if self.shape == "one" else (Lane.STABLE, Lane.CANARY)
+        routed = {"swap": lambda: self.selected, "one": lambda: None}
         return {
-            "weights": self.weights,
-            "stable": self.image(Lane.STABLE),
-            "canary": self.image(Lane.CANARY),
-            "pods": (self.pods(Lane.STABLE), self.pods(Lane.CANARY)),
+            "routed": routed.get(self.shape, lambda: self.weights)(),
+            "images": [self.image(lane) for lane in lanes],
+            "pods": [self.pods(lane) for lane in lanes],
+            "versions": self.versions,
         }
 
-    def weights_written(self) -> list[int]:
-        """The canary's weights, in the order in which they were applied."""
-        writes = [w for w in self.cluster.log if "virtualservices" in w.path]
-        values = [
-            op["value"]
-            for w in writes
-            for op in w.body
-            if op["op"] != "test" and op["path"].endswith("route/1/weight")
+    def shares(self) -> list[Any]:
+        """What decides who is served by which version, as it was written, in order; the same again counts once."""
+        written = [
+            {f"{write.path} {op['path']}": op.get("value") for op in write.body if _decides(op)}
+            for write in self.cluster.log
+            if not write.path.endswith("-preview")
         ]
-        return [int(value) for value in values]
+        return [found for found, _ in groupby(found for found in written if found)]
+
+
+_DECIDING = re.compile(r"/route/\d/weight|/spec/selector/|/spec/http|/spec/strategy|/0/image")
+
+
+def _decides(op: dict[str, Any]) -> bool:
+    return op["op"] != "test" and _DECIDING.search(op["path"]) is not None

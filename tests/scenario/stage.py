@@ -43,7 +43,7 @@ alerts:
   - {{kind: webhook, url: "{sink}", secret: "{sink_secret}",
      events: [rollout.rolled_back, rollout.paused, rollout.needs_attention]}}
 environments:
-  production: {{approvers: [S0SRE], approvals: {approvals}, self_approval: false, gate_expires: {expires},
+  production: {{approvers: {approvers}, approvals: {approvals}, self_approval: false, gate_expires: {expires},
                on_expiry: {on_expiry}, freeze: {freeze}}}
   staging: {{approvals: 0}}
 services:
@@ -55,12 +55,12 @@ services:
 {where}
       metrics: {{source: main, template: istio}}
       canary: {{steps: {steps}, soak: {soak}, auto_promote: false, retention: {retention}}}
-      checks:
-        - {{metric: error_rate, above: 5, then: rollback}}
-        - {{metric: latency_p95, above: 500, then: {slow}}}
+      checks: {checks}
       min_requests: {min_requests}
 {extra}
 """
+
+CHECKS = "[{{metric: error_rate, above: 5}}, {{metric: latency_p95, above: 500, then: {slow}}}]"
 
 WHERE = {
     "fixed": """\
@@ -88,6 +88,7 @@ PLACES = {
 AUTH = {"service": "auth-service", "namespace": "orion", "repository": "ghcr.io/orion/auth"}
 
 DEFAULTS = {
+    "approvers": "[S0SRE]",
     "approvals": 1,
     "expires": "24h",
     "on_expiry": "hold",
@@ -96,6 +97,7 @@ DEFAULTS = {
     "soak": "1m",
     "retention": "0s",
     "slow": "warn",
+    "checks": "",
     "min_requests": 50,
     "shape": "fixed",
     "where": WHERE["fixed"],
@@ -154,15 +156,21 @@ class Stage:
         self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
         await self.slack.start()
         await self.slack.populate()
-        values |= {
+        self.configure(folder, values, prometheus, sink)
+        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
+
+    def configure(self, folder: Path, values: dict[str, Any], prometheus: str, sink: str) -> None:
+        """Write the configuration of this world, and the environment that leads to it."""
+        places = {
             "where": WHERE[self.shape],
+            "checks": values["checks"] or CHECKS.format(**values),
             "kubeconfig": self.cluster.kubeconfig(folder),
             "prometheus": prometheus,
             "sink": sink,
             "sink_secret": f"whsec_{base64.b64encode(SINK_KEY).decode()}",
         }
         config = folder / "sluice.yaml"
-        config.write_text(CONFIG.format(**values))
+        config.write_text(CONFIG.format(**(values | places)))
         self.environ = {
             "SLACK_BOT_TOKEN": "xoxb-test-token",
             "SLACK_SIGNING_SECRET": SECRET,
@@ -172,7 +180,6 @@ class Stage:
             "SLUICE_LISTEN": "127.0.0.1:0",
             "SLUICE_API_TOKEN": "a-root-token-for-tests",
         }
-        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
 
     def _put_service(self) -> None:
         match self.shape:

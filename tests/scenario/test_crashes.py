@@ -1,6 +1,7 @@
 """Kill the bot at every side effect, in every way: what comes out is what would have come out anyway.
 
-The default run takes a seeded sample; `pytest -m sweep` takes them all.
+The default run takes a seeded sample; `pytest -m sweep` takes every point of a canary on a pair, and of the other
+strategies every write to the target and a seeded sample of the rest.
 """
 
 import random
@@ -9,18 +10,58 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
 
 import pytest
 
 from bot.rollout.values import Phase, Rollout
 from tests.scenario.crashing import CrashStage, Mode
 
-pytestmark = pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
-
 PLAN = {"steps": "[50, 100]"}
 SLACK_OF_TIME = timedelta(seconds=25)
 """What a lost answer may cost: a few polls and one backoff, far less than a soak of a minute."""
 SHARDS = 48
+SAMPLED = 32
+"""How many of the points of one story of the other strategies the sweep takes, besides the writes to the target."""
+EXTRA = """\
+      smoke: [{url: "DARK_LANE/{env}/health"}]
+      rolling: {batch: "50%", delay: 30s, max_concurrent: 5, timeout: 60s}
+      blue_green: {smoke_for: 10s, soak: 30s, retention: 40s}
+      ab_test: {duration: 30s, winner: manual}
+      recreate: {soak: 30s}"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """One rollout from its command to its end."""
+
+    name: str
+    shape: str = "fixed"
+    options: str = ""
+    broken: bool = False
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        if self.name == "canary":
+            return PLAN
+        return PLAN | {"shape": self.shape, "soak": "30s", "extra": EXTRA}
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.shape}, {'the way back' if self.broken else 'the walk'}"
+
+
+def both(*told: str) -> list[Story]:
+    return [Story(*told), Story(*told, broken=True)]
+
+
+CANARY = both("canary")
+OTHERS = [
+    *both("blue-green", "swap", "strategy=blue-green"),
+    *both("rolling", "one", "strategy=rolling"),
+    *both("recreate", "fixed", "strategy=recreate"),
+    *both("ab-test", "mesh", "strategy=ab-test"),
+    *both("canary for an audience", "mesh", "steps=50,100 header=x-canary=true"),
+]
 
 
 @dataclass(frozen=True)
@@ -30,7 +71,7 @@ class Outcome:
     phase: Phase
     world: dict
     verbs: tuple[str, ...]
-    weights: tuple[int, ...]
+    shares: list[Any]
 
 
 @dataclass(frozen=True)
@@ -40,27 +81,33 @@ class Run:
     points: tuple[str, ...]
 
 
+_CLEAN: dict[Story, Run] = {}
+"""The runs in which nothing goes wrong, each made once."""
+
+Mishap: TypeAlias = tuple[str, int, Mode]
+"""What goes wrong: the n-th side effect of this name, in this way."""
+
+
 def clean_verbs(verbs) -> tuple[str, ...]:
     """Leave out what a lost answer adds to the story: that the target was out of reach for a moment."""
     return tuple(verb for verb in verbs if verb != "trouble")
 
 
-async def run(folder: Path, *, broken: bool, chosen: int = -1, mode: Mode = "before") -> Run:
-    async with CrashStage.opened(folder, **PLAN) as stage:
-        stage.points.chosen, stage.points.mode = chosen, mode
-        r = await stage.play(broken=broken)
+async def run(folder: Path, story: Story, mishap: Mishap | None = None) -> Run:
+    async with CrashStage.opened(folder, **story.plan) as stage:
+        if mishap is not None:
+            stage.points.chosen, stage.points.mode = mishap[:2], mishap[2]
+        r = await stage.play(story.options, broken=story.broken)
         journal = await stage.bot.store.journal(r.id)
-        await check_promises(stage, r, chosen, mode)
+        await check_promises(stage, r, str(mishap))
         assert r.ended is not None
         verbs = clean_verbs(row.entry.verb for row in journal)
-        weights = tuple(stage.weights_written())
-        outcome = Outcome(r.phase, stage.world(), verbs, tuple(dict.fromkeys(weights)))
+        outcome = Outcome(r.phase, stage.world(), verbs, stage.shares())
         return Run(outcome, r.ended - r.created, tuple(stage.points.names))
 
 
-async def check_promises(stage: CrashStage, r: Rollout, chosen: int, mode: Mode) -> None:
-    where = f"{dict(enumerate(stage.points.names)).get(chosen, 'nowhere')}, {mode}"
-    assert set(stage.weights_written()) <= {0, 50, 100}, where
+async def check_promises(stage: CrashStage, r: Rollout, where: str) -> None:
+    assert not stage.points.rash, f"written before its commit at {where}"
     twice = {key: n for key, n in Counter(stage.posted()).items() if n > 1}
     assert not twice, f"posted twice at {where}"
     assert await stage.bot.store.unsettled() == [], f"a click was forgotten at {where}"
@@ -73,9 +120,10 @@ async def check_promises(stage: CrashStage, r: Rollout, chosen: int, mode: Mode)
     assert await stage.bot.store.untold_ids() == [], f"something was not told at {where}"
 
 
-def ways(points: tuple[str, ...]) -> list[tuple[int, Mode]]:
+def ways(points: tuple[str, ...]) -> list[Mishap]:
     """What can go wrong: a commit happens or not; a request fails, succeeds unheard, or is late."""
-    found: list[tuple[int, Mode]] = []
+    found: list[Mishap] = []
+    seen: Counter[str] = Counter()
     for index, name in enumerate(points):
         if name == "commit":
             modes: tuple[Mode, ...] = ("before", "after")
@@ -85,46 +133,70 @@ def ways(points: tuple[str, ...]) -> list[tuple[int, Mode]]:
             modes = ("before", "after", "lost", "late")
         else:
             modes = ("before", "after", "lost")
-        found += [(index, mode) for mode in modes]
+        found += [(name, seen[name], mode) for mode in modes]
+        seen[name] += 1
     return found
 
 
-async def clean_run(*, broken: bool) -> Run:
-    with TemporaryDirectory() as folder:
-        return await run(Path(folder), broken=broken)
+def sampled(points: tuple[str, ...], size: int) -> list[Mishap]:
+    """Every write to the target in every way, and so many of the other ways."""
+    writes = [way for way in ways(points) if " PATCH " in way[0]]
+    others = [way for way in ways(points) if " PATCH " not in way[0]]
+    return writes + random.Random(7).sample(others, size)
 
 
-async def compare(wanted: Run, chosen: list[tuple[int, Mode]], *, broken: bool) -> None:
-    for index, mode in chosen:
+async def clean_run(story: Story) -> Run:
+    if story not in _CLEAN:
         with TemporaryDirectory() as folder:
-            found = await run(Path(folder), broken=broken, chosen=index, mode=mode)
-        where = f"point {index} ({wanted.points[index]}), {mode}"
-        assert found.outcome == wanted.outcome, where
-        assert found.took <= wanted.took + SLACK_OF_TIME, where
+            _CLEAN[story] = await run(Path(folder), story)
+    return _CLEAN[story]
 
 
-@pytest.mark.parametrize("broken", [False, True], ids=["the walk", "the way back"])
-async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(broken):
-    wanted = await clean_run(broken=broken)
-    await compare(wanted, random.Random(7).sample(ways(wanted.points), 6), broken=broken)
+async def compare(story: Story, wanted: Run, chosen: list[Mishap]) -> None:
+    for mishap in chosen:
+        with TemporaryDirectory() as folder:
+            found = await run(Path(folder), story, mishap)
+        assert found.outcome == wanted.outcome, mishap
+        assert found.took <= wanted.took + SLACK_OF_TIME, mishap
+
+
+@pytest.mark.parametrize("story", CANARY, ids=str)
+async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(story):
+    wanted = await clean_run(story)
+    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 6))
+
+
+@pytest.mark.parametrize("story", OTHERS, ids=str)
+async def test_a_crash_changes_no_other_strategy_either(story):
+    wanted = await clean_run(story)
+    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 1))
 
 
 @pytest.mark.sweep
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("broken", [False, True], ids=["the walk", "the way back"])
-async def test_a_crash_at_every_point_in_every_way_changes_nothing(broken, shard):
-    wanted = await clean_run(broken=broken)
-    await compare(wanted, ways(wanted.points)[shard::SHARDS], broken=broken)
+@pytest.mark.parametrize("story", CANARY, ids=str)
+async def test_a_crash_at_every_point_in_every_way_changes_nothing(story, shard):
+    wanted = await clean_run(story)
+    await compare(story, wanted, ways(wanted.points)[shard::SHARDS])
+
+
+@pytest.mark.sweep
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("shard", range(8))
+@pytest.mark.parametrize("story", OTHERS, ids=str)
+async def test_a_crash_at_every_write_of_every_strategy_changes_nothing(story, shard):
+    wanted = await clean_run(story)
+    await compare(story, wanted, sampled(wanted.points, SAMPLED)[shard::8])
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])
 async def test_a_click_counts_after_a_crash_exactly_if_it_was_recorded(tmp_path, mode):
     async with CrashStage.opened(tmp_path, **PLAN) as stage:
         await stage.deploy_to_gate()
-        stage.points.counting, stage.points.chosen, stage.points.mode = True, 0, mode
+        stage.points.counting = True
+        stage.points.chosen, stage.points.mode = ("commit", 0), mode
         await stage.act(stage.press("Promote to 100 %"))
-        assert stage.points.names[0] == "commit"
         assert stage.deaths == 1
         verbs = [row.entry.verb for row in await stage.bot.store.journal((await stage.row()).id)]
         assert verbs.count("promoted") == (mode == "after")
@@ -135,7 +207,8 @@ async def test_a_click_counts_after_a_crash_exactly_if_it_was_recorded(tmp_path,
 async def test_a_rollback_takes_effect_in_the_commit_that_records_it(tmp_path, mode):
     async with CrashStage.opened(tmp_path, **PLAN) as stage:
         await stage.deploy_to_gate()
-        stage.points.counting, stage.points.chosen, stage.points.mode = True, 0, mode
+        stage.points.counting = True
+        stage.points.chosen, stage.points.mode = ("commit", 0), mode
         await stage.act(stage.press("Roll back"))
         await stage.wait(30)
         expected = Phase.ROLLED_BACK if mode == "after" else Phase.WAITING

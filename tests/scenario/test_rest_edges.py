@@ -123,7 +123,7 @@ async def test_a_body_that_is_no_clear_text_is_refused_with_its_key(stage, path,
         ({"version": "v2\x7f"}, "version"),
         ({"config": {"strategy": "can\x07ary"}}, "strategy"),
         ({"config": {"soak": ["5m", "1\x85m"]}}, "soak"),
-        ({"config": {"error_threshold": 10**400}}, "error-threshold"),
+        ({"config": {"error_threshold": 10**400}}, "error_threshold"),
         ({"config": {"steps": [[[5]]]}}, "steps"),
     ],
 )

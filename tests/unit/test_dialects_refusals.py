@@ -162,6 +162,8 @@ UNO = [
     ({"increments": [50, 125]}, "bad_steps", "increments"),
     ({"metrics_threshold": {}}, "bad_value", "metrics_threshold"),
     ({"metrics_threshold": {"cpu": "high"}}, "bad_number", "cpu"),
+    ({"metrics_threshold": {"error_rate": 500}}, "out_of_range", "error_rate"),
+    ({"increments": [n / 10 for n in range(101, 203)]}, "bad_steps", "increments"),
     ({"metrics_threshold": {"success_rate": 95}}, "bad_value", "success_rate"),
     ({"health_check_timeout": 60}, "missing_key", "health_check_timeout"),
     ({"health_check_url": "my-app/health"}, "bad_url", "health_check_url"),

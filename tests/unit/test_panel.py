@@ -152,3 +152,16 @@ def test_instances_move_from_the_old_version_to_the_new_one(world):
 
     assert (old["version"], old["ready"], old["weight"]) == ("v1", 8, 80)
     assert (new["version"], new["ready"], new["weight"]) == ("v2", 2, 20)
+
+
+async def test_healing_heals_the_version_that_was_broken_after_it_is_gone_too(world):
+    await world.panels.act("service", "search")
+    world.run("search", "v2")
+    await world.panels.act("break", None)
+    world.run("search", "v1")
+    world.wait(60)
+    await world.panels.act("heal", None)
+    world.run("search", "v2")
+    world.wait(60)
+
+    assert world.panels.state()["errors"] == 0.2

@@ -2,10 +2,8 @@
 
 import pytest
 
-from bot.grammar import Known, parse_line
 from bot.grammar.verbs import Deploy, Options
-from bot.planning import advice_for, lanes_for, plan_for, request_for, rollback_plan
-from bot.settings.check import read_config
+from bot.planning import plan_for, request_for
 from strategies.plan import (
     Batch,
     Check,
@@ -21,74 +19,7 @@ from strategies.plan import (
 )
 from strategies.request import PlanError
 from strategies.wish import Wish
-
-TARGET = """
-      cluster: prod
-      namespace: shop
-      metrics: {source: main}
-      queries: {kafka_lag: 'max(lag)', revenue: 'sum(paid)'}
-      smoke: [{url: "http://app-{env}/health"}]
-      match: [{header: x-canary, present: true}]
-      checks: [{metric: error_rate, above: 5}, {metric: error_rate, above_baseline: 2}]
-      ab_test: {metrics: [{metric: rps, weight: 70}, cpu]}
-"""
-ALONE = """
-      cluster: prod
-      namespace: shop
-      metrics: {source: main}
-      workload: {kind: deployment, name: app, container: app, image: r/app}
-"""
-PAIR = """
-      workload: {kind: deployment, stable: app-stable, canary: app-canary, container: app, image: r/app}
-      traffic: {kind: istio, virtual_service: app}
-"""
-COLOURS = """
-      workload: {kind: deployment, blue: app-blue, green: app-green, container: app, image: r/app}
-      traffic: {kind: service_selector, service: app}
-"""
-USUAL = ("production", "staging", "testing", "development", "prod", "stage", "test", "dev", "qa")
-CONFIG = f"""\
-slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
-clusters: {{prod: {{kubeconfig: /nowhere}}}}
-metrics: {{main: {{kind: prometheus, url: "http://127.0.0.1:9"}}}}
-environments:
-  production: {{approvers: [S0SRE]}}
-  prod: {{approvers: [S0SRE]}}
-  lab: {{strategy: direct}}
-  qa: {{}}
-services:
-  pair:
-    about: {{instances: 8}}
-    lab: {TARGET}{PAIR}      strategy: rolling
-{"".join(f"    {name}: {TARGET}{PAIR}" for name in USUAL)}
-  colours:
-{"".join(f"    {name}: {TARGET.replace('match:', '#')}{COLOURS}" for name in USUAL)}
-  alone:
-    lab: {ALONE}
-{"".join(f"    {name}: {ALONE}" for name in USUAL)}
-"""
-CONF = read_config(CONFIG, "sluice.yaml")
-KNOWN = Known({name: tuple(one.targets) for name, one in CONF.services.items()})
-
-
-def plan(words: str):
-    return plan_for(parse_line(f"deploy {words}", KNOWN), CONF)
-
-
-def wished(service="pair", environment="staging", **wish):
-    return plan_for(Deploy(service, "v2", environment, wish=Wish(**wish)), CONF)
-
-
-def refused(words: str) -> tuple[str, str]:
-    with pytest.raises(PlanError) as caught:
-        plan(words)
-    return caught.value.code, caught.value.key
-
-
-def the(kind: type, found):
-    (step,) = [step for step in found.steps if isinstance(step, kind)]
-    return step
-
+from tests.unit.planning_shapes import CONF, plan, refused, the, wished
 
 # ---- which strategy ---------------------------------------------------------------------------------------------
 
@@ -167,9 +98,10 @@ def test_an_impossible_strategy_that_was_asked_for_is_refused(words, code):
         ("pair v2 max-concurrent=2", "max-concurrent"),
         ("pair v2 split=50/50", "split"),
         ("pair v2 test-duration=10m", "test-duration"),
-        ("pair v2 strategy=direct steps=standard", "traffic-steps"),
-        ("pair v2 strategy=rolling soak=5m", "step-duration"),
-        ("pair v2 strategy=ab-test soak=5m", "step-duration"),
+        ("pair v2 strategy=direct steps=standard", "steps"),
+        ("pair v2 strategy=direct traffic-steps=standard", "traffic-steps"),
+        ("pair v2 strategy=rolling soak=5m", "soak"),
+        ("pair v2 strategy=ab-test step-duration=5m", "step-duration"),
         ("pair v2 strategy=ab-test keep-baseline=5", "keep-baseline"),
         ("pair v2 strategy=direct header=x-canary", "header"),
         ("pair v2 strategy=rolling user-tier=beta", "user-tier"),
@@ -274,14 +206,17 @@ def test_business_metrics_without_a_query_are_said_to_be_missing():
 
 
 @pytest.mark.parametrize(
-    "wish",
-    [{"strategy": "ab-test", "compare": ("charm",)}, {"checks": (Check("charm", above=1),)}],
+    ("wish", "key"),
+    [
+        ({"strategy": "ab-test", "compare": ("charm",)}, "compare"),
+        ({"checks": (Check("charm", above=1),)}, "charm"),
+    ],
 )
-def test_a_metric_that_nobody_knows_is_refused(wish):
+def test_a_metric_that_nobody_knows_is_refused(wish, key):
     with pytest.raises(PlanError, match="no built-in metric") as caught:
         wished(**wish)
 
-    assert (caught.value.code, caught.value.key) == ("unknown_metric", "charm")
+    assert (caught.value.code, caught.value.key) == ("unknown_metric", key)
 
 
 def test_a_wish_replaces_the_checks_of_its_metric_and_kind_and_leaves_the_others():
@@ -341,77 +276,3 @@ def test_what_a_wish_takes_for_live_is_only_doubted():
 
     assert found.warnings[0] == "A webhook is not configured here."
     assert any('takes "v1" for the live version' in warning for warning in found.warnings)
-
-
-# ---- the least that is watched -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("words", "durations"),
-    [
-        ("pair v2", [600, 600, 600]),
-        ("pair v2 soak=20m", [1200, 1200, 1200]),
-        ("pair v2 strategy=direct", [600]),
-        ("pair v2 strategy=rolling", [600]),
-    ],
-)
-def test_no_stage_is_watched_for_less_than_configured(words, durations):
-    config = read_config(CONFIG.replace("smoke:", "min_soak: 10m\n      smoke:"), "f")
-    found = plan_for(parse_line(f"deploy {words}", KNOWN), config)
-
-    assert [step.duration for step in found.steps if isinstance(step, Soak)] == durations
-
-
-@pytest.mark.parametrize(
-    ("words", "key"),
-    [
-        ("pair v2 soak=5m", "step-duration"),
-        ("pair v2 strategy=rolling batch-delay=5m", "batch-delay"),
-        ("pair v2 strategy=ab-test test-duration=5m", "test-duration"),
-    ],
-)
-def test_a_shorter_time_that_was_asked_for_is_refused(words, key):
-    config = read_config(CONFIG.replace("smoke:", "min_soak: 10m\n      smoke:"), "f")
-    with pytest.raises(PlanError) as caught:
-        plan_for(parse_line(f"deploy {words}", KNOWN), config)
-
-    assert (caught.value.code, caught.value.key) == ("soak_too_short", key)
-
-
-def test_a_wish_for_longer_stages_raises_them_and_says_so():
-    found = wished(environment="production", min_soak=900)
-
-    assert {step.duration for step in found.steps if isinstance(step, Soak)} == {900}
-    assert any("watched for 15m (min_soak)" in warning for warning in found.warnings)
-
-
-# ---- around it ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("service", "lanes", "steps"),
-    [
-        ("pair", "fixed", ["Prepare", "Switch", "Promote"]),
-        ("colours", "swap", ["Prepare", "Switch", "Promote"]),
-        ("alone", "one", ["Batch"]),
-    ],
-)
-def test_the_way_back_fits_the_shape_of_the_target(service, lanes, steps):
-    assert lanes_for(service, "qa", CONF) == lanes
-    found = rollback_plan(service, "qa", "v1", lanes)
-
-    assert [type(step).__name__ for step in found.steps] == steps
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("pair v2", "You chose canary, and so would the decision trees"),
-        ("pair v2 confidence=high", "would take blue-green because the confidence"),
-        ("pair v2 to staging", "would take direct because this is not production"),
-    ],
-)
-def test_advice_listens_to_the_environment_and_to_the_confidence(words, said):
-    deploy = parse_line(f"deploy {words}", KNOWN)
-
-    assert said in advice_for(deploy, plan_for(deploy, CONF), CONF)

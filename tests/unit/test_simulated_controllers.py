@@ -9,6 +9,7 @@ from bot.sandbox.orion import colours, fleet
 from tests.fakes.kubernetes import Clock
 
 SEARCH = "/apis/apps/v1/namespaces/orion/deployments/search"
+IMAGE = "/spec/template/spec/containers/0/image"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -27,6 +28,10 @@ def replace(path, value):
     return [{"op": "replace", "path": path, "value": value}]
 
 
+def run_v2(cluster):
+    ask(cluster, "PATCH", SEARCH, replace(IMAGE, "r:v2"), JSON_PATCH)
+
+
 def image_of(pod):
     return pod["spec"]["containers"][0]["image"]
 
@@ -40,13 +45,7 @@ def test_what_happened_between_two_looks_is_made_up_for(cluster):
     fleet(cluster, replicas=8)
     cluster.object("deployments", "orion", "search")
     cluster._clock.advance(60)
-    ask(
-        cluster,
-        "PATCH",
-        SEARCH,
-        replace("/spec/template/spec/containers/0/image", "r:v2"),
-        JSON_PATCH,
-    )
+    run_v2(cluster)
     cluster._clock.advance(60)
 
     body = cluster.object("deployments", "orion", "search")
@@ -60,13 +59,7 @@ def test_a_recreated_deployment_never_runs_two_versions(cluster):
     cluster.object("deployments", "orion", "search")
     patch = {"spec": {"strategy": {"type": "Recreate"}}}
     ask(cluster, "PATCH", SEARCH, patch, MERGE_PATCH)
-    ask(
-        cluster,
-        "PATCH",
-        SEARCH,
-        replace("/spec/template/spec/containers/0/image", "r:v2"),
-        JSON_PATCH,
-    )
+    run_v2(cluster)
 
     cluster.object("deployments", "orion", "search")
 
@@ -77,13 +70,7 @@ def test_a_paused_deployment_keeps_its_pods_but_takes_another_number(cluster):
     fleet(cluster, replicas=2)
     cluster.object("deployments", "orion", "search")
     ask(cluster, "PATCH", SEARCH, {"spec": {"paused": True, "replicas": 3}}, MERGE_PATCH)
-    ask(
-        cluster,
-        "PATCH",
-        SEARCH,
-        replace("/spec/template/spec/containers/0/image", "r:v2"),
-        JSON_PATCH,
-    )
+    run_v2(cluster)
 
     body = cluster.object("deployments", "orion", "search")
 
@@ -96,13 +83,7 @@ def test_pods_that_are_ready_but_not_yet_available_hold_a_rollout_up(cluster):
     cluster.object("deployments", "orion", "search")
     cluster._clock.advance(60)
     ask(cluster, "PATCH", SEARCH, {"spec": {"minReadySeconds": 100}}, MERGE_PATCH)
-    ask(
-        cluster,
-        "PATCH",
-        SEARCH,
-        replace("/spec/template/spec/containers/0/image", "r:v2"),
-        JSON_PATCH,
-    )
+    run_v2(cluster)
 
     cluster._clock.advance(99)
     waiting = cluster.object("deployments", "orion", "search")["status"]
@@ -138,13 +119,7 @@ def test_a_deadline_counts_from_the_last_progress(cluster):
     cluster._clock.advance(60)
     patch = {"spec": {"minReadySeconds": 50, "progressDeadlineSeconds": 80}}
     ask(cluster, "PATCH", SEARCH, patch, MERGE_PATCH)
-    ask(
-        cluster,
-        "PATCH",
-        SEARCH,
-        replace("/spec/template/spec/containers/0/image", "r:v2"),
-        JSON_PATCH,
-    )
+    run_v2(cluster)
 
     reasons = set()
     for _ in range(20):

@@ -11,10 +11,11 @@ import pytest
 from bot.api.exposition import exposed
 from bot.cli.tallying import stats_lines
 from bot.rollout.accounting import Outcome, accounted, outcome_of
+from bot.rollout.times import lasting
 from bot.rollout.values import Armed, Back, LaneMemo, Phase, Rollout
 from bot.slack.limits import problems
 from bot.slack.tallying import stats_message
-from bot.stats import as_json, lasting, stats_of, summary
+from bot.stats import as_json, stats_of, summary
 from bot.store import Totals
 from bot.store.outcomes import BUCKETS, Durations
 from strategies.plan import Plan, Prepare, Promote, SetWeight, Soak

@@ -9,6 +9,8 @@ from typing import Any
 
 from integrations.base import Finding, Lane, RefusedError
 from integrations.kube import Cluster, path_to
+from integrations.kube.ownership import applied_from_elsewhere, owned_by_another
+from integrations.kube.reading import is_ready
 from integrations.routers.istio.lanes import (
     destination_rules,
     networking_version,
@@ -18,17 +20,7 @@ from integrations.routers.istio.lanes import (
 )
 from integrations.routers.istio.routes import Destination, Fork, full_host
 
-# A controller of these kinds writes the weights again and again; two writers of one field never agree.
-_CONTROLLERS = {"Rollout": "Argo Rollouts", "Canary": "Flagger"}
-
-# Label or annotation -> who applies the object from a repository or a chart.
-_GITOPS = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "app.kubernetes.io/instance": "Argo CD or Helm",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-    "meta.helm.sh/release-name": "Helm",
-}
+_WEIGHTS = ".spec.http[].route[].weight"
 
 
 class Preflight:
@@ -61,7 +53,7 @@ class Preflight:
             *dict.fromkeys(finding for body in objects for finding in owned_by_another(body)),
             *twins,
             *(finding for lane in lanes for finding in lane),
-            *applied_from_elsewhere(self._body),
+            *applied_from_elsewhere(self._body, "weights", _WEIGHTS),
         ]
 
     async def _twins(self) -> list[Finding]:
@@ -92,7 +84,7 @@ class Preflight:
         namespace = destination.service[1] if destination.service else self._namespace
         query = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
         listed = await self._cluster.get(path_to("v1", "pods", namespace), labelSelector=query)
-        return any(_is_ready(pod) for pod in listed.get("items") or [])
+        return any(is_ready(pod) for pod in listed.get("items") or [])
 
 
 def second_virtual_services(
@@ -115,45 +107,6 @@ def second_virtual_services(
             )
 
 
-def owned_by_another(body: Mapping[str, Any]) -> list[Finding]:
-    """Return a finding when Argo Rollouts or Flagger drives this object."""
-    metadata = body.get("metadata") or {}
-    kinds = [str(owner.get("kind")) for owner in metadata.get("ownerReferences") or []]
-    owners = [_CONTROLLERS[kind] for kind in kinds if kind in _CONTROLLERS]
-    notes = _notes(metadata)
-    if "argo-rollouts.argoproj.io/managed-by-rollouts" in notes:
-        owners.append("Argo Rollouts")
-    if notes.get("app.kubernetes.io/managed-by") == "flagger":
-        owners.append("Flagger")
-    return [
-        Finding(
-            "owned_by_another",
-            f"{owner} drives {body.get('kind', 'the object')} {metadata.get('name')}. "
-            "Two writers of one weight never agree; let one of them go.",
-        )
-        for owner in dict.fromkeys(owners)
-    ]
-
-
-def applied_from_elsewhere(body: Mapping[str, Any]) -> list[Finding]:
-    """Return a remark when a GitOps tool or Helm applies this object: it may put the weights back."""
-    notes = _notes(body.get("metadata") or {})
-    owners = dict.fromkeys(owner for key, owner in _GITOPS.items() if key in notes)
-    return [
-        Finding(
-            "applied_from_elsewhere",
-            f"{owner} applies this VirtualService and may put its weights back during a rollout. "
-            "Let it ignore .spec.http[].route[].weight.",
-            fatal=False,
-        )
-        for owner in owners
-    ]
-
-
-def _notes(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-
-
 def _claims(body: Mapping[str, Any]) -> set[tuple[str, str]]:
     spec = body.get("spec") or {}
     namespace = str(body["metadata"].get("namespace", ""))
@@ -162,15 +115,6 @@ def _claims(body: Mapping[str, Any]) -> set[tuple[str, str]]:
         for host in spec.get("hosts") or []
         for gateway in spec.get("gateways") or ["mesh"]
     }
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    leaving = "deletionTimestamp" in pod["metadata"]
-    return not leaving and any(
-        condition.get("type") == "Ready" and condition.get("status") == "True"
-        for condition in conditions
-    )
 
 
 def _subset_missing(destination: Destination) -> Finding:

@@ -11,6 +11,7 @@ from typing import Any
 from integrations.base import ConflictError, Finding, HeaderRule, RefusedError, Split
 from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_of, fence_ops, lock_op, mark_of, refuse_newer
+from integrations.kube.reading import last_editor
 from integrations.routers.istio.audience import Audience, audience_of, audience_ops
 from integrations.routers.istio.lanes import LaneBook, LaneNames, networking_version
 from integrations.routers.istio.preflight import Preflight
@@ -108,7 +109,7 @@ def sight_of(body: Mapping[str, Any], fork: Fork) -> Sight:
         token=str(metadata.get("resourceVersion", "")),
         fence=fence_of(body),
         mark=mark_of(body),
-        changed_by=_last_editor(metadata.get("managedFields") or []),
+        changed_by=last_editor(body),
         rules=audience.rules,
     )
     return Sight(split, fork, audience, annotated=bool(metadata.get("annotations")))
@@ -141,14 +142,3 @@ def _weight_ops(path: str, arm: Arm, weight: int) -> list[dict[str, Any]]:
         {"op": "test", "path": f"{path}/destination", "value": dict(arm.raw)},
         {"op": "replace" if arm.weighted else "add", "path": f"{path}/weight", "value": weight},
     ]
-
-
-def _last_editor(fields: Sequence[Mapping[str, Any]]) -> str:
-    """Return who changed the spec last. Times are whole seconds: of two in one second it is the one that is not us."""
-    editors = [entry for entry in fields if "f:spec" in (entry.get("fieldsV1") or {})]
-    last = max(editors, key=_moment, default={})
-    return str(last.get("manager", ""))
-
-
-def _moment(entry: Mapping[str, Any]) -> tuple[str, bool]:
-    return str(entry.get("time", "")), entry.get("manager") != "sluice"

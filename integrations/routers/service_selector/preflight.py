@@ -9,6 +9,7 @@ from typing import Any
 
 from integrations.base import Finding, Lane, RefusedError
 from integrations.kube import Cluster, path_to
+from integrations.kube.ownership import applied_from_elsewhere, owned_by_another
 from integrations.kube.reading import is_ready
 from integrations.routers.service_selector.lanes import LaneValues, selected_lane, selector_of
 
@@ -30,9 +31,16 @@ class Preflight:
         """Return everything noticed; without `canary_pods` only stable needs ready pods."""
         lanes = [Lane.STABLE, Lane.CANARY] if canary_pods else [Lane.STABLE]
         found = await asyncio.gather(*(self._lane(lane, live) for lane in lanes))
+        services = [live] if preview is None else [live, preview]
         return [
+            *(finding for body in services for finding in owned_by_another(body)),
             *(self._preview(live, preview) if preview is not None else []),
             *(finding for findings in found for finding in findings),
+            *(
+                finding
+                for body in services
+                for finding in applied_from_elsewhere(body, "selector", ".spec.selector")
+            ),
         ]
 
     def _preview(self, live: Body, preview: Body) -> list[Finding]:

@@ -5,11 +5,11 @@ with the image of before: then the pods of the newer version are the ones that l
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import ConflictError, FleetState, RefusedError
+from integrations.base import ConflictError, Finding, FleetState, RefusedError
 from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_of, fence_ops, lock_op, mark_of, refuse_newer
 from integrations.kube.reading import last_editor
@@ -23,6 +23,7 @@ from integrations.workloads.deployment.holding import (
     room_for,
 )
 from integrations.workloads.deployment.images import image_of
+from integrations.workloads.deployment.obstacles import obstacles, paused_sentence
 from integrations.workloads.deployment.pods import (
     common_digest,
     owned_sets,
@@ -96,6 +97,24 @@ class SingleDeployment:
         self._last = None
         await self._cluster.patch(self._path(), self._ops(sight, image, count, replicas, fence))
 
+    async def inspect(self) -> Sequence[Finding]:
+        """Say what would stop or undo a movement: a pause, another controller, a GitOps tool, autoscaling."""
+        try:
+            body, scalers = await asyncio.gather(
+                self._cluster.get(self._path()), self._autoscalers()
+            )
+        except RefusedError as error:
+            return [Finding(error.code, str(error))]
+        return obstacles(body, scalers)
+
+    async def _autoscalers(self) -> Sequence[Mapping[str, Any]]:
+        path = path_to("autoscaling/v2", "horizontalpodautoscalers", self._namespace)
+        try:
+            return (await self._cluster.get(path)).get("items") or []
+        except RefusedError:
+            # Only a remark would come of it; not being allowed to look must not stop a rollout.
+            return []
+
     def image_for(self, version: str) -> str:
         """Return the image for a tag, a digest or a whole image. Raises `RefusedError` (`wrong_image`)."""
         return image_of(self._repository, version)
@@ -136,11 +155,7 @@ class SingleDeployment:
 
     def _refuse_paused(self, body: Mapping[str, Any]) -> None:
         if body["spec"].get("paused"):
-            raise RefusedError(
-                f"{self} is paused, so its controller moves no pods. "
-                f"Resume it: kubectl rollout resume deployment/{self._name} -n {self._namespace}.",
-                code="deployment_paused",
-            )
+            raise RefusedError(paused_sentence(body), code="deployment_paused")
 
     def _state(self, body: Mapping[str, Any], census: Census, progress: Progress) -> FleetState:
         _, container = container_at(body, self._container)
