@@ -12,12 +12,12 @@ def advice_for(deploy: Deploy, plan: Plan, config: Config) -> str:
     """Return which strategy the trees would take and why, and how the plan's compares."""
     target = config.target(deploy.service, deploy.environment)
     about = config.service(deploy.service).about
-    said = deploy.options.confidence or (deploy.wish.confidence if deploy.wish else None)
+    asked = deploy.wish or deploy.options
     case = Case(
         production=is_production(deploy.environment),
         critical=about.critical,
         instances=about.instances,
-        confidence=_confidence(said),
+        confidence=_confidence(asked.confidence),
         comparing=plan.strategy == "ab-test",
         lanes=target.lanes,
         weights=target.weights,

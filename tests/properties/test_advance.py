@@ -28,7 +28,7 @@ from strategies.plan import Check, Replace, Rule, SetWeight, SmokeTest, Switch, 
 from strategies.request import Request
 from strategies.verdict import Look, Sample
 
-OLD, NEW = "repo/app:v1", "repo/app:v2"
+OLD, NEW, OTHER = "repo/app:v1", "repo/app:v2", "repo/app:v9"
 FORWARD = {Phase.RUNNING, Phase.WAITING, Phase.PAUSED}
 
 
@@ -58,8 +58,7 @@ class Instances:
         if intent.replicas is not None:
             self.total = intent.replicas
         moved = self.there.get(intent.image, 0)
-        wanted = self.total if intent.count is None else intent.count
-        assert wanted <= self.total
+        wanted = self.total if intent.count is None else min(intent.count, self.total)
         if self.total == 0:
             self.there, self.pending = {}, 0
             return
@@ -68,6 +67,17 @@ class Instances:
         left = min(sum(others.values()), self.total - wanted)
         self.pending = max(0, wanted - moved)
         self.there = {intent.image: min(moved, wanted)} | dict.fromkeys(others, left)
+        self.there = {image: n for image, n in self.there.items() if n}
+
+    def scale(self, total: int) -> None:
+        """Have another number of instances: more of the newest, or fewer, those on their way first."""
+        self.pending += max(0, total - self.total)
+        gone, self.total = max(0, self.total - total), total
+        for image in sorted(self.there, key=lambda one: one == self.image):
+            starting = min(gone, self.pending)
+            left = min(gone - starting, self.there[image])
+            self.pending, self.there[image] = self.pending - starting, self.there[image] - left
+            gone -= starting + left
         self.there = {image: n for image, n in self.there.items() if n}
 
     def settle(self) -> None:
@@ -300,6 +310,17 @@ class Walk(RuleBasedStateMachine):
         if self.pods[Lane.CANARY].ready or weight == 0:
             self.weight, self.foreign = weight, True
 
+    @precondition(lambda self: self.shape == "one" and self.row.phase in FORWARD)
+    @rule(image=st.sampled_from([OLD, OTHER]), whim=st.integers(0, 2))
+    def somebody_sets_an_image(self, image, whim):
+        if self.row.armed is not None and not whim:
+            self.fleet.told(PutFleet(image, self.now, 0))
+
+    @precondition(lambda self: self.shape == "one" and self.fleet.total > 0)
+    @rule(total=st.sampled_from([2, 4, 7]))
+    def an_autoscaler_goes_on(self, total):
+        self.fleet.scale(total)
+
     @precondition(lambda self: self.row.gate is not None)
     @rule(person=st.sampled_from(["U0ANA", "U0BEN", "U0DANA", "U0EVE"]))
     def somebody_promotes(self, person):
@@ -397,9 +418,9 @@ class Walk(RuleBasedStateMachine):
 
     def the_instances_are_what_it_says(self):
         if self.row.phase is Phase.ROLLED_BACK:
-            assert self.fleet.there == {OLD: 4}
+            assert (set(self.fleet.there), self.fleet.image) == ({OLD}, OLD)
         if self.row.phase is Phase.SUCCEEDED:
-            assert self.fleet.there == {NEW: 4}
+            assert (set(self.fleet.there), self.fleet.image) == ({NEW}, NEW)
 
     def the_lanes_are_what_it_says(self):
         if self.row.phase is Phase.ROLLED_BACK:  # I5

@@ -20,9 +20,9 @@ from tests.scenario.crashing import CrashStage, Mode
 PLAN = {"steps": "[50, 100]"}
 SLACK_OF_TIME = timedelta(seconds=25)
 """What a lost answer may cost: a few polls and one backoff, far less than a soak of a minute."""
-SHARDS = 48
-SAMPLED = 32
-"""How many of the points of one story of the other strategies the sweep takes, besides the writes to the target."""
+SHARDS, FEWER_SHARDS = 48, 8
+SAMPLED = 20
+"""How many of the other mishaps of one story of the other strategies the sweep takes."""
 EXTRA = """\
       smoke: [{url: "DARK_LANE/{env}/health"}]
       rolling: {batch: "50%", delay: 30s, max_concurrent: 5, timeout: 60s}
@@ -128,7 +128,7 @@ def ways(points: tuple[str, ...]) -> list[Mishap]:
         if name == "commit":
             modes: tuple[Mode, ...] = ("before", "after")
         elif " GET " in name:
-            modes = ("before", "lost") if index % 5 == 0 else ()
+            modes = ("before", "lost") if index % 10 == 0 else ()
         elif " PATCH " in name:
             modes = ("before", "after", "lost", "late")
         else:
@@ -166,10 +166,10 @@ async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(story):
     await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 6))
 
 
-@pytest.mark.parametrize("story", OTHERS, ids=str)
+@pytest.mark.parametrize("story", OTHERS[::4] + OTHERS[3::4], ids=str)
 async def test_a_crash_changes_no_other_strategy_either(story):
     wanted = await clean_run(story)
-    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 1))
+    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 2))
 
 
 @pytest.mark.sweep
@@ -183,11 +183,11 @@ async def test_a_crash_at_every_point_in_every_way_changes_nothing(story, shard)
 
 @pytest.mark.sweep
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("shard", range(8))
+@pytest.mark.parametrize("shard", range(FEWER_SHARDS))
 @pytest.mark.parametrize("story", OTHERS, ids=str)
 async def test_a_crash_at_every_write_of_every_strategy_changes_nothing(story, shard):
     wanted = await clean_run(story)
-    await compare(story, wanted, sampled(wanted.points, SAMPLED)[shard::8])
+    await compare(story, wanted, sampled(wanted.points, SAMPLED)[shard::FEWER_SHARDS])
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])

@@ -69,6 +69,8 @@ async def test_going_back_in_time_is_one_write_of_the_router_and_instant(live):
     answer = await live.say("/rollback auth-service", by=OLU)
     assert "v1.0.0 is still kept ready, so the traffic moves at once" in answer
     await live.press("Yes", by=OLU)
+    assert not live.routed_to_green
+    await live.wait(10)
     await rolled_back(live)
     written = patched(live, before)
     assert [name for name in written if name != "auth-service-preview"] == ["auth-service"]
@@ -95,7 +97,7 @@ async def test_when_its_time_is_over_the_old_colour_is_scaled_down_and_going_bac
     await live.wait(5)
     assert live.routed_to_green
     assert live.pods(BLUE) == 4
-    await live.wait(10)
+    await live.wait(20)
     await rolled_back(live)
 
 

@@ -4,12 +4,19 @@ import re
 
 import pytest
 
+from bot.commands import cautions
 from bot.rollout.values import Phase
 from tests.scenario.stage import Stage
 
 LINE = "auth-service v2.0.0 to production steps=5,100"
 BUSY = 200
 """Requests per second of the simulated service."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine answers late in real time; what is tested here is what becomes of the answer."""
+    monkeypatch.setattr(cautions, "PATIENCE", 30.0)
 
 
 async def hint(stage: Stage) -> list[str]:

@@ -2,11 +2,8 @@
 
 import pytest
 
-from bot.grammar import parse_line
-from bot.planning import advice_for, plan_for
 from strategies.plan import Batch, Check, SetWeight
-from strategies.wish import Wish
-from tests.unit.planning_shapes import CONF, KNOWN, plan, refused, wished
+from tests.unit.planning_shapes import plan, refused, wished
 
 
 @pytest.mark.parametrize(
@@ -50,10 +47,3 @@ def test_a_check_of_what_the_template_does_not_measure_is_warned_about():
     found = wished(checks=(Check("cold_start_rate", above=50, then="warn"),))
 
     assert any(w.startswith("cold_start_rate has no numbers here") for w in found.warnings)
-
-
-def test_how_sure_somebody_is_counts_beside_a_block_too():
-    words = parse_line("deploy pair v2 to production confidence=high", KNOWN)
-    deploy = words.wishing(Wish(min_requests=5000))
-
-    assert "high confidence" in advice_for(deploy, plan_for(deploy, CONF), CONF).lower()
