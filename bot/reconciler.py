@@ -221,6 +221,9 @@ class Reconciler:
             return r, False
         saved = await self._store.save(after, seen.now)
         self._touched(r.id)
+        if saved.phase.final and after.keeper:
+            # What it had taken over goes on where it was.
+            self.ring(after.keeper)
         return saved, True
 
     async def _apply(self, r: Rollout, seen: Seen) -> tuple[bool, Trouble | None]:

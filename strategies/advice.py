@@ -110,8 +110,8 @@ def _between(mesh: Answer, functions: Answer, case: Case) -> Answer:
 
 def _compared(chosen: str, taken: Answer) -> str:
     if chosen == taken.strategy:
-        return f"You chose {chosen}, and so would the decision trees, because {taken.because}."
-    return f"You chose {chosen}; the decision trees would take {taken.strategy} because {taken.because}."
+        return f"The plan is {chosen}, and the decision trees would take it too, because {taken.because}."
+    return f"The plan is {chosen}; the decision trees would take {taken.strategy} because {taken.because}."
 
 
 def _disagreement(mesh: Answer, functions: Answer, taken: Answer) -> tuple[str, ...]:

@@ -235,6 +235,8 @@ class Rollout:
     rollback_of: str = ""
     lanes: Literal["fixed", "swap", "one"] = "fixed"
     """See `strategies.request.Request`."""
+    smoked: tuple[SmokeResult, ...] = ()
+    """What the smoke tests said when the dark lane passed: whoever approves the switch wants to see it."""
     audience: tuple[Rule, ...] = ()
     """The requests that go to the canary whatever the weight, as last read back."""
     batches: int = 0
@@ -253,6 +255,9 @@ class Rollout:
     """`A` or `B`, once an A/B test has one."""
     retire_at: datetime | None = None
     """Where lanes swap: until when the old version is kept ready, after success."""
+    keeper: str = ""
+    kept_until: datetime | None = None
+    """Which earlier rollout kept the lane that this one uses, and until when; it goes on if the lane is not used."""
     wary: bool = False
     """A scale-down by an earlier rollout may still be on its way to our lane: write it even if it looks right."""
     due: datetime | None = None

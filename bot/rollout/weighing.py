@@ -16,7 +16,7 @@ from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Rollout, Trouble
 from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState
-from strategies.plan import Batch, Match, Rule
+from strategies.plan import Batch, Compare, Match, Rule
 
 
 def pods_for(r: Rollout, percent: float) -> int:
@@ -26,6 +26,9 @@ def pods_for(r: Rollout, percent: float) -> int:
     # The version that a rollback leaves may be broken: what it was meant to have counts, not what is ready of it.
     stable = r.armed.stable
     pods = max(stable.ready, stable.replicas) if r.rollback_of else stable.ready
+    if percent < 100 and any(isinstance(step, Compare) for step in r.plan.steps):
+        # Variants are compared with as much work for each pod of both, as far as that takes no more pods than A has.
+        return max(1, min(pods, ceil(pods * percent / (100 - percent))))
     return max(1, ceil(pods * percent / 100))
 
 

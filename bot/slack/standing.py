@@ -130,6 +130,8 @@ def doing(r: Rollout) -> list[str]:
     """Return what the current step is doing, as lines of mrkdwn."""
     if isinstance(r.step, Smoke) and r.progress.smoke:
         return smoke_lines(r.progress.smoke)
+    if isinstance(r.step, Approve) and r.smoked and r.weight == 0:
+        return smoke_lines(r.smoked)
     if r.phase is not Phase.RUNNING or r.step is None:
         return []
     line = _doing(r, r.step)

@@ -1,6 +1,10 @@
-"""Old versions that are kept ready after a success: a rollout that takes the target ends that, in its own commit."""
+"""Old versions that are kept ready after a success: a rollout that takes the target ends that, in its own commit.
+
+One that leaves the old version where it was gives it back: it would run for ever otherwise.
+"""
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,14 +34,30 @@ async def end_keeping(db: AsyncConnection, r: Rollout) -> Rollout:
         kept = _kept(body)
         if kept is None:
             continue
-        r = replace(r, wary=r.wary or kept.intent is not None)
-        freed = replace(kept, retire_at=None, intent=None, revision=kept.revision + 1)
-        await db.execute(
-            update(ROLLOUTS)
-            .where(ROLLOUTS.c.id == kept.id, ROLLOUTS.c.revision == kept.revision)
-            .values(revision=freed.revision, body=dump(freed))
-        )
+        wary = r.wary or kept.intent is not None
+        r = replace(r, wary=wary, keeper=kept.id, kept_until=kept.retire_at)
+        await _put(db, replace(kept, retire_at=None, intent=None))
     return r
+
+
+async def keep_again(db: AsyncConnection, r: Rollout, now: datetime) -> None:
+    """Let the old version be scaled down after all, when a rollout has ended that did not take its place."""
+    used = r.live_changed and not r.in_place
+    if not (r.keeper and r.kept_until and r.phase.final) or used:
+        return
+    row = await db.execute(select(ROLLOUTS.c.body).where(ROLLOUTS.c.id == r.keeper))
+    kept = load(row.scalar_one())
+    if kept.retire_at is None:
+        await _put(db, replace(kept, retire_at=max(r.kept_until, now)))
+
+
+async def _put(db: AsyncConnection, kept: Rollout) -> None:
+    after = replace(kept, revision=kept.revision + 1)
+    await db.execute(
+        update(ROLLOUTS)
+        .where(ROLLOUTS.c.id == kept.id, ROLLOUTS.c.revision == kept.revision)
+        .values(revision=after.revision, body=dump(after))
+    )
 
 
 def _kept(body: str) -> Rollout | None:

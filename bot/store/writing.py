@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.rollout.accounting import accounted
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.store.keeping import end_keeping
+from bot.store.keeping import end_keeping, keep_again
 from bot.store.outcomes import outcome_columns
 from bot.store.rows import Inbound, Post, dump, epoch, in_flight, load
 from bot.store.tables import (
@@ -96,6 +96,10 @@ class Writing:
         r = await self._taking(r)
         # Here, and nowhere else: every door and every turn saves through this line.
         r = accounted(replace(r, revision=base + 1), now)
+        ending = r
+        if r.phase.final:
+            # What it ended is given back once: a final row is saved again by its recheck.
+            r = replace(r, keeper="", kept_until=None)
         changed = await self._db.execute(
             update(ROLLOUTS)
             .where(ROLLOUTS.c.id == r.id, ROLLOUTS.c.revision == base)
@@ -109,6 +113,7 @@ class Writing:
         r = await self._note(r, now)
         if r.phase.final:
             await self._count(r)
+            await keep_again(self._db, ending, now)
         return r
 
     async def _count(self, r: Rollout) -> None:

@@ -220,3 +220,19 @@ async def test_without_retention_the_old_colour_stays_half_a_minute_for_proxies_
         await stage.wait(40)
         assert (stage.pods(BLUE), stage.pods(GREEN)) == (0, 4)
         assert "stays ready" not in stage.card
+
+
+async def test_a_kept_colour_is_scaled_down_after_a_rollout_that_was_rolled_back(live):
+    await live.wait(60)
+    await live.say("/deploy auth-service v3.0.0 to production strategy=blue-green")
+    await live.wait(30)
+    assert (await first(live)).retire_at is None
+    await live.say("/rollback auth-service", by=OLU)
+    await live.wait(60)
+    assert (await live.phase())[0] is Phase.ROLLED_BACK
+    assert live.versions == {"v1.0.0": 4, "v2.0.0": 4}, "blue is kept as before"
+
+    await live.wait(1200)
+    assert live.versions == {"v2.0.0": 4}
+    told = [x.entry.verb for x in await live.bot.store.journal((await first(live)).id)]
+    assert told.count("retired") == 1

@@ -45,7 +45,7 @@ def test_the_chosen_strategy_is_compared():
     advice = advise(case(critical=True), "canary")
     compared, disagreement = advice.sentences
     assert compared == (
-        "You chose canary; the decision trees would take blue-green because the service is critical and instant "
+        "The plan is canary; the decision trees would take blue-green because the service is critical and instant "
         "rollback matters."
     )
     assert disagreement == (
@@ -57,7 +57,7 @@ def test_the_chosen_strategy_is_compared():
 
 def test_the_same_choice_is_confirmed():
     assert advise(case(), "canary").text == (
-        "You chose canary, and so would the decision trees, because a gradual rollout goes back by itself."
+        "The plan is canary, and the decision trees would take it too, because a gradual rollout goes back by itself."
     )
 
 
