@@ -8,8 +8,8 @@ from bot.rollout.values import Phase
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import HeaderRule, LaneState, RefusedError
 
-WRITING = frozenset({Phase.RUNNING, Phase.ROLLING_BACK, Phase.SUCCEEDED})
-"""The phases in which intents are written; a succeeded row has one only while its old version is retired."""
+WRITING = frozenset({Phase.RUNNING, Phase.ROLLING_BACK, Phase.SUCCEEDED, Phase.ROLLED_BACK})
+"""The phases in which intents are written; a row that has ended has one only while an old version is retired."""
 
 
 async def put_weight(target: Target, intent: PutWeight, token: str, fence: str) -> None:

@@ -45,7 +45,7 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
         case Phase.NEEDS_ATTENTION:
             return _reminded(r, seen)
         case Phase.ROLLED_BACK:
-            return _recheck(r, seen)
+            return retire(_recheck(r, seen), seen)
         case Phase.ROLLING_BACK:
             return roll_back(r, seen)
         case Phase.RUNNING | Phase.WAITING | Phase.PAUSED:

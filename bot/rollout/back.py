@@ -10,6 +10,7 @@ from datetime import timedelta
 from bot.rollout import fleets
 from bot.rollout.intents import ANYTHING, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
+from bot.rollout.retiring import still_kept
 from bot.rollout.seen import Seen
 from bot.rollout.turning import back_to_batch
 from bot.rollout.values import Armed, Entry, Phase, Rollout, Trouble
@@ -292,6 +293,7 @@ def _done(r: Rollout, seen: Seen) -> Rollout:
         intent=None,
         trouble=None,
         recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
+        retire_at=still_kept(r, seen.now),
     ).tell(entry)
 
 
@@ -302,7 +304,13 @@ def _a_stays(r: Rollout, seen: Seen) -> Rollout:
     why = f" {r.back.reason}." if r.back.reason else ""
     entry = Entry("succeeded", r.back.actor, text + why, code=r.back.code, event="")
     return replace(
-        r, phase=Phase.SUCCEEDED, ended=seen.now, intent=None, trouble=None, winner="A"
+        r,
+        phase=Phase.SUCCEEDED,
+        ended=seen.now,
+        intent=None,
+        trouble=None,
+        winner="A",
+        retire_at=still_kept(r, seen.now),
     ).tell(entry)
 
 

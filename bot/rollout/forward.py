@@ -15,6 +15,7 @@ from bot.rollout.intents import ANYTHING, intent_state
 from bot.rollout.pace import LAG, proxies_lag
 from bot.rollout.promoting import promote
 from bot.rollout.replacing import replace_stable
+from bot.rollout.retiring import still_kept
 from bot.rollout.seen import Seen
 from bot.rollout.smoking import smoke
 from bot.rollout.soaking import soak
@@ -129,7 +130,7 @@ def succeed(r: Rollout, now: datetime, kept: int = 0) -> Rollout:
     text = f"{r.service} {verb} {r.version} in {r.environment}, after {took} min."
     # Replaced in its place there is nothing left to keep.
     keeps = r.lanes == "swap" and not any(isinstance(step, Replace) for step in r.plan.steps)
-    retire_at = now + max(LAG, timedelta(seconds=kept)) if keeps else None
+    retire_at = now + max(LAG, timedelta(seconds=kept)) if keeps else still_kept(r, now)
     entry = Entry("succeeded", "sluice", text, event="rollout.succeeded")
     return replace(
         r, phase=Phase.SUCCEEDED, ended=now, code="", trouble=None, retire_at=retire_at

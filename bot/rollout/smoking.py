@@ -52,8 +52,8 @@ def smoke(r: Rollout, seen: Seen, step: Smoke) -> Rollout:
     if not over or (step.tests and (seen.smoke is None or not _passed(r))):
         return r
     text = f"{r.version} passed: {_what(r, step)}."
-    return replace(r, smoked=r.progress.smoke).to_next(seen.now).tell(
-        Entry("smoked", "sluice", text)
+    return (
+        replace(r, smoked=r.progress.smoke).to_next(seen.now).tell(Entry("smoked", "sluice", text))
     )
 
 

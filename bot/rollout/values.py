@@ -257,7 +257,7 @@ class Rollout:
     """Where lanes swap: until when the old version is kept ready, after success."""
     keeper: str = ""
     kept_until: datetime | None = None
-    """Which earlier rollout kept the lane that this one uses, and until when; it goes on if the lane is not used."""
+    """Which earlier rollout kept the lane that this one uses, and until when; that goes on if it is left as it was."""
     wary: bool = False
     """A scale-down by an earlier rollout may still be on its way to our lane: write it even if it looks right."""
     due: datetime | None = None

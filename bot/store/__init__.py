@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.rollout.accounting import Outcome
 from bot.rollout.values import Phase, Rollout
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
-from bot.store.keeping import KEPT
+from bot.store.keeping import KEEPING, KEPT
 from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
 from bot.store.rows import (
     Inbound,
@@ -121,7 +121,7 @@ class Store:
                             ROLLOUTS.c.body.contains('"recheck_at":"'),
                         ),
                         and_(
-                            ROLLOUTS.c.phase == Phase.SUCCEEDED.value,
+                            ROLLOUTS.c.phase.in_(KEEPING),
                             ROLLOUTS.c.body.contains(KEPT),
                         ),
                     )

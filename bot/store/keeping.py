@@ -1,6 +1,6 @@
 """Old versions that are kept ready after a success: a rollout that takes the target ends that, in its own commit.
 
-One that leaves the old version where it was gives it back: it would run for ever otherwise.
+One that ends before it has written anything gives it back: it would run for ever otherwise.
 """
 
 from dataclasses import replace
@@ -15,6 +15,8 @@ from bot.store.tables import ROLLOUTS
 
 KEPT = '"retire_at":"'
 """What the stored body of a row that keeps an old version contains."""
+KEEPING = (Phase.SUCCEEDED.value, Phase.ROLLED_BACK.value)
+"""The phases in which a row may keep one."""
 
 
 async def end_keeping(db: AsyncConnection, r: Rollout) -> Rollout:
@@ -26,7 +28,7 @@ async def end_keeping(db: AsyncConnection, r: Rollout) -> Rollout:
         select(ROLLOUTS.c.body).where(
             ROLLOUTS.c.service == r.service,
             ROLLOUTS.c.environment == r.environment,
-            ROLLOUTS.c.phase == Phase.SUCCEEDED.value,
+            ROLLOUTS.c.phase.in_(KEEPING),
             ROLLOUTS.c.body.contains(KEPT),
         )
     )
@@ -41,9 +43,8 @@ async def end_keeping(db: AsyncConnection, r: Rollout) -> Rollout:
 
 
 async def keep_again(db: AsyncConnection, r: Rollout, now: datetime) -> None:
-    """Let the old version be scaled down after all, when a rollout has ended that did not take its place."""
-    used = r.live_changed and not r.in_place
-    if not (r.keeper and r.kept_until and r.phase.final) or used:
+    """Give the old version back to the rollout that kept it, when this one has ended before it wrote anything."""
+    if r.phase is not Phase.CANCELLED or r.armed is not None or not r.keeper or not r.kept_until:
         return
     row = await db.execute(select(ROLLOUTS.c.body).where(ROLLOUTS.c.id == r.keeper))
     kept = load(row.scalar_one())

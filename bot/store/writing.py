@@ -96,10 +96,6 @@ class Writing:
         r = await self._taking(r)
         # Here, and nowhere else: every door and every turn saves through this line.
         r = accounted(replace(r, revision=base + 1), now)
-        ending = r
-        if r.phase.final:
-            # What it ended is given back once: a final row is saved again by its recheck.
-            r = replace(r, keeper="", kept_until=None)
         changed = await self._db.execute(
             update(ROLLOUTS)
             .where(ROLLOUTS.c.id == r.id, ROLLOUTS.c.revision == base)
@@ -113,7 +109,7 @@ class Writing:
         r = await self._note(r, now)
         if r.phase.final:
             await self._count(r)
-            await keep_again(self._db, ending, now)
+            await keep_again(self._db, r, now)
         return r
 
     async def _count(self, r: Rollout) -> None:

@@ -7,6 +7,7 @@ database file alone.
 
 import asyncio
 import gc
+import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -70,7 +71,7 @@ class Points:
 
 class DoomedCluster(FakeCluster):
     points: Points
-    committed: Callable[[], int]
+    committed: Callable[[], tuple[int, Any]]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if request.method == "PATCH":
@@ -84,9 +85,10 @@ class DoomedCluster(FakeCluster):
         return await _afterwards(mode, request, response, self.points)
 
     def _expect_commit(self, body: bytes) -> None:
-        """Note a write whose row was not committed before it (G1): its fence names the revision."""
+        """Note a write whose intent was not committed before it (G1); its fence names the revision."""
         fence = _FENCE.search(body)
-        if fence is None or int(fence[2]) > self.committed():
+        revision, intent = self.committed()
+        if fence is None or int(fence[2]) > revision or intent is None:
             self.points.rash.append(body.decode())
 
 
@@ -180,10 +182,11 @@ class CrashStage(Stage):
             self._transports.add(transport)
         return transport
 
-    def _committed(self) -> int:
-        """The revision that the database file has of the one rollout."""
+    def _committed(self) -> tuple[int, Any]:
+        """The revision and the intent that the database file has of the one rollout."""
         with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as file:
-            return int(file.execute("SELECT max(revision) FROM rollouts").fetchone()[0] or 0)
+            ((revision, body),) = file.execute("SELECT revision, body FROM rollouts")
+        return revision, json.loads(body)["intent"]
 
     async def start_bot(self) -> None:
         self._generation += 1

@@ -234,5 +234,4 @@ async def test_a_kept_colour_is_scaled_down_after_a_rollout_that_was_rolled_back
 
     await live.wait(1200)
     assert live.versions == {"v2.0.0": 4}
-    told = [x.entry.verb for x in await live.bot.store.journal((await first(live)).id)]
-    assert told.count("retired") == 1
+    assert (await live.told()).count("retired") == 1
