@@ -225,7 +225,7 @@ def _other(live: str) -> str:
 
 def retired_line(r: Rollout) -> str:
     """Return until when going back is one write, after success; `""` where that was never so."""
-    if not r.live_changed or r.lanes != "swap":
+    if not r.live_changed or r.lanes != "swap" or r.in_place:
         return ""
     where = f" ({escape(r.armed.live)})" if r.armed and r.armed.live else ""
     old = f"{escape(r.from_version)}{where}"

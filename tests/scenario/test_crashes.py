@@ -1,7 +1,8 @@
 """Kill the bot at every side effect, in every way: what comes out is what would have come out anyway.
 
-The default run takes a seeded sample; `pytest -m sweep` takes every point of a canary on a pair, and of the other
-strategies every write to the target and a seeded sample of the rest.
+The default run takes a seeded sample. `pytest -m sweep` takes, of a canary on a pair, every commit, every write to the
+target and every word to Slack and the sink, and one read in thirty (about 480 mishaps of 1200); of the ten stories of
+the other strategies every write to the target and a seeded sample of the rest (about 280 of 4500).
 """
 
 import random
@@ -21,7 +22,7 @@ PLAN = {"steps": "[50, 100]"}
 SLACK_OF_TIME = timedelta(seconds=25)
 """What a lost answer may cost: a few polls and one backoff, far less than a soak of a minute."""
 SHARDS, FEWER_SHARDS = 48, 8
-SAMPLED = 20
+SAMPLED = 12
 """How many of the other mishaps of one story of the other strategies the sweep takes."""
 EXTRA = """\
       smoke: [{url: "DARK_LANE/{env}/health"}]
@@ -128,7 +129,7 @@ def ways(points: tuple[str, ...]) -> list[Mishap]:
         if name == "commit":
             modes: tuple[Mode, ...] = ("before", "after")
         elif " GET " in name:
-            modes = ("before", "lost") if index % 10 == 0 else ()
+            modes = ("before", "lost") if index % 30 == 0 else ()
         elif " PATCH " in name:
             modes = ("before", "after", "lost", "late")
         else:
@@ -160,16 +161,18 @@ async def compare(story: Story, wanted: Run, chosen: list[Mishap]) -> None:
         assert found.took <= wanted.took + SLACK_OF_TIME, mishap
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("story", CANARY, ids=str)
 async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(story):
     wanted = await clean_run(story)
-    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 6))
+    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 4))
 
 
-@pytest.mark.parametrize("story", OTHERS[::4] + OTHERS[3::4], ids=str)
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("story", [*OTHERS[:8:4], *OTHERS[3::4], OTHERS[9]], ids=str)
 async def test_a_crash_changes_no_other_strategy_either(story):
     wanted = await clean_run(story)
-    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 2))
+    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 1))
 
 
 @pytest.mark.sweep

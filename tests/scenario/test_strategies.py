@@ -98,6 +98,7 @@ async def until(stage: Stage, *, cursor: int | None = None, seconds: int = 1500)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.timeout(240)  # a whole story per step, in real requests: minutes on a busy machine
 async def test_it_goes_home_from_each_of_its_steps_and_then_to_success(tmp_path, way):
     async with Stage.opened(tmp_path, shape=way.shape, soak="30s", extra=EXTRA) as stage:
         for index, name in enumerate(way.steps.split()):
