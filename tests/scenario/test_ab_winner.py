@@ -14,6 +14,8 @@ from tests.scenario.test_ab_test import (
     live,
 )
 
+pytestmark = pytest.mark.sweep
+
 
 async def over(stage: Stage, line: str = LINE) -> str:
     """Let a test end that B would win; returns the path of its actions."""

@@ -9,6 +9,8 @@ from bot.rollout.values import Phase
 from tests.fakes.kubernetes import frozen
 from tests.scenario.stage import ANA, OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 MESHES = pytest.mark.parametrize("shape", ["fixed", "mesh"])
 CANARY = {"fixed": "canary", "mesh": "green"}
 

@@ -25,6 +25,8 @@ from tests.scenario.rolling import (
 )
 from tests.scenario.stage import ALERTS, DEPLOYS, OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 # ---- failed-batch ----------------------------------------------------------------------------------
 
 

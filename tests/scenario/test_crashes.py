@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 import pytest
 
 from bot.rollout.values import Phase, Rollout
-from tests.scenario.crashing import CrashStage, Mode
+from tests.scenario.crashing import CrashStage
+from tests.scenario.mishaps import Mode
 
 PLAN = {"steps": "[50, 100]"}
 SLACK_OF_TIME = timedelta(seconds=25)

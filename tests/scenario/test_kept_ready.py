@@ -9,6 +9,8 @@ from bot.rollout.wanted import PutLane
 from integrations.base import Lane
 from tests.scenario.stage import OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 EXTRA = "      blue_green: {smoke_for: 0s, soak: 30s, retention: 10m}"
 BLUE, GREEN = Lane.STABLE, Lane.CANARY
 

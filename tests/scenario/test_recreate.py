@@ -8,6 +8,8 @@ from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.scenario.stage import ALERTS, OLU, PLACES, Stage
 
+pytestmark = pytest.mark.sweep
+
 RECREATE = "/deploy auth-service v2.0.0 to production strategy=recreate"
 DIRECT = "/deploy auth-service v2.0.0 to production strategy=direct"
 EXTRA = "      recreate: {soak: 30s}\n      direct: {soak: 30s}"

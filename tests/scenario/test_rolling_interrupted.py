@@ -21,6 +21,8 @@ from tests.scenario.rolling import (
 )
 from tests.scenario.stage import DANA, OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 V9 = "ghcr.io/orion/auth:v9.9.9"
 
 
