@@ -157,6 +157,8 @@ async def test_the_card_says_who_gets_the_new_version(tmp_path):
 async def test_an_audience_of_an_ab_test_stays_for_the_test(tmp_path, shape):
     extra = "      ab_test: {duration: 1m, winner: auto}"
     async with Stage.opened(tmp_path, shape=shape, approvals=0, extra=extra) as stage:
+        stage.traffic.set_latency("v2.0.0", 60)
+        stage.traffic.set_errors("v2.0.0", 0.05)
         await stage.say("/deploy auth-service v2.0.0 to production strategy=ab-test user-tier=beta")
         await until(stage, lambda: split(stage) == (50, 50))
         assert len(ours(stage)) == 1

@@ -19,7 +19,7 @@ from tests.scenario.rolling import (
     starting,
     watching,
 )
-from tests.scenario.stage import DANA, OLU, Stage
+from tests.scenario.stage import ANA, DANA, OLU, Stage
 
 pytestmark = pytest.mark.sweep
 
@@ -66,6 +66,19 @@ async def test_a_foreign_image_in_the_middle_holds_and_resume_writes_ours_again(
         writes = len(stage.cluster.log)
         await stage.wait(300)
         assert len(stage.cluster.log) == writes
+        await stage.say("/deploy resume auth-service")
+        assert (await ended(stage)).phase is Phase.SUCCEEDED
+        assert stage.versions == {V2: 10}
+
+
+async def test_an_image_that_somebody_set_at_the_gate_is_found_before_the_first_batch(tmp_path):
+    async with rolling(tmp_path, approvals=1) as stage:
+        await begin(stage)
+        await stage.wait(30)
+        stage.cluster.edit("deployments", "orion", "auth-service", set_image(V9))
+        await stage.press("Promote in batches", by=ANA)
+        assert await held(stage) == "drift"
+        assert stage.image(Lane.CANARY) == V9
         await stage.say("/deploy resume auth-service")
         assert (await ended(stage)).phase is Phase.SUCCEEDED
         assert stage.versions == {V2: 10}
