@@ -8,6 +8,8 @@ from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.scenario.stage import ALERTS, ANA, OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 LINE = "/deploy auth-service v2.0.0 to production strategy=ab-test"
 MANUAL, AUTO = "winner: manual", "winner: auto"
 

@@ -9,6 +9,8 @@ from integrations.base import Lane
 from tests.fakes.dark_lane import Target
 from tests.scenario.stage import ALERTS, DEPLOYS, OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 LINE = "/deploy auth-service v2.0.0 to production strategy=blue-green"
 FINE, BROKEN = (200, "fine"), (503, "broken")
 

@@ -14,7 +14,7 @@ from bot.rollout.values import Phase
 from bot.sandbox.prometheus import SimulatedPrometheus
 from tests.scenario.stage import Stage
 
-WRITTEN_WITHIN = 0.3
+WRITTEN_WITHIN = 2.5
 """Seconds from the click to the router write."""
 
 

@@ -24,6 +24,8 @@ from tests.scenario.rolling import (
 )
 from tests.scenario.stage import ANA, DEPLOYS, OLU, Stage
 
+pytestmark = pytest.mark.sweep
+
 # ---- the size of a batch ---------------------------------------------------------------------------
 
 

@@ -9,6 +9,8 @@ from bot.settings.checks import SETS
 from strategies.verdict import Verdict
 from tests.scenario.stage import ANA, Stage
 
+pytestmark = pytest.mark.sweep
+
 V1, V2 = "v1.0.0", "v2.0.0"
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import string
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.grammar import CODES, Known, WordsError, parse, parse_line, render
@@ -159,7 +159,7 @@ def others(draw):
 
 
 @given(deploys() | deploys().map(ShowPlan) | others())
-@settings(max_examples=500)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_a_command_written_out_reads_as_itself(command):
     assert parse_line(render(command), KNOWN) == command
 
