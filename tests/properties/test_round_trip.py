@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.rollout.values import Rollout
 from bot.store.rows import dump, load
+from strategies.plan import Batch
 
 _MOMENTS = st.integers(0, 4_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
 _NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -31,6 +32,11 @@ def values(hint) -> st.SearchStrategy:
         return _NUMBERS
     if hint is Any:
         return _JSON
+    if hint is Batch:
+        # No plan has a batch of nothing: its number of rounds is part of what is written.
+        sizes = st.integers(1, 99) | st.integers(1, 100).map(lambda n: f"{n}%")
+        parts = {n: values(h) for n, h in get_type_hints(Batch).items()}
+        return st.builds(Batch, **{**parts, "instances": sizes})
     if is_dataclass(hint):
         return st.builds(hint, **{n: values(h) for n, h in get_type_hints(hint).items()})
     parts, origin = get_args(hint), get_origin(hint)
