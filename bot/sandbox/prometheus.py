@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -64,12 +65,9 @@ class SimulatedPrometheus:
         if window < 1:
             return _bad_data()
         for lanes in self._ways_round():
-            questions = render("istio", lanes, window)
-            metric = next((name for name, q in questions.items() if q.text == text), None)
-            if metric is not None:
-                return self._answer(
-                    questions[metric], self._traffic.numbers(window).get(metric, {})
-                )
+            metric, question = _asked(lanes, window).get(text, ("", None))
+            if question is not None:
+                return self._answer(question, self._traffic.numbers(window).get(metric, {}))
         return self._own(text)
 
     def _ways_round(self) -> tuple[Lanes, ...]:
@@ -102,6 +100,12 @@ class SimulatedPrometheus:
         return web.json_response(
             {"status": "success", "data": {"resultType": "vector", "result": result}}
         )
+
+
+@lru_cache(maxsize=64)
+def _asked(lanes: Lanes, window: int) -> Mapping[str, tuple[str, Question]]:
+    """Return by their text what a bot asks about these lanes."""
+    return {q.text: (name, q) for name, q in render("istio", lanes, window).items()}
 
 
 def _bad_data() -> web.Response:

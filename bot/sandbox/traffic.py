@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from statistics import NormalDist
 
 from bot.sandbox.ways import Objects, Ways
@@ -231,7 +232,7 @@ class SimulatedTraffic:
         errors = self._error_rate(lane, parts)
         yield "error_rate", errors
         yield "success_rate", 100 - errors
-        shares = [(count, flow.p95) for count, flow in parts if count]
+        shares = tuple((count, flow.p95) for count, flow in parts if count)
         average = mean(shares) * self._wobble("latency", lane)
         yield "latency_avg", self._set("latency_avg", self._flows[lane].version, average)
         for percentile in (50, 95, 99):
@@ -248,12 +249,17 @@ class SimulatedTraffic:
     def _wobble(self, what: str, lane: Lane) -> float:
         """Return a factor near 1 that changes every few seconds and is the same in every run."""
         moment = int(self._since.timestamp()) // _WOBBLE_S
-        return random.Random(f"{self._seed}/{what}/{lane}/{moment}").uniform(0.97, 1.03)  # noqa: S311 - no secret
+        return _drawn(f"{self._seed}/{what}/{lane}/{moment}")
+
+
+@lru_cache(maxsize=256)
+def _drawn(seed: str) -> float:
+    return random.Random(seed).uniform(0.97, 1.03)  # noqa: S311 - no secret
 
 
 def slowness(shares: Sequence[tuple[float, float]]) -> float:
     """Return the p95 of a mixture, exactly where nothing is mixed."""
-    return shares[0][1] if len(shares) == 1 else quantile(0.95, shares)
+    return shares[0][1] if len(shares) == 1 else quantile(0.95, tuple(shares))
 
 
 def mean(shares: Sequence[tuple[float, float]]) -> float:
@@ -270,7 +276,8 @@ def _median(p95: float) -> float:
     return p95 / math.exp(_NORMAL.inv_cdf(0.95) * _SPREAD)
 
 
-def quantile(q: float, shares: Sequence[tuple[float, float]]) -> float:
+@lru_cache(maxsize=256)  # one look asks a dozen questions about the same moment
+def quantile(q: float, shares: tuple[tuple[float, float], ...]) -> float:
     """Return the `q`-quantile in ms of requests that are a mixture: (how many, their p95 in ms). NaN for none."""
     total = sum(count for count, _ in shares)
     if not total:

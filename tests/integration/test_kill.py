@@ -25,6 +25,7 @@ async def street(tmp_path):
 
 
 @pytest.mark.timeout(150)
+@pytest.mark.sweep
 async def test_a_walk_survives_being_killed_at_random_moments(street):
     chance = random.Random(1)
     people = asyncio.create_task(decide(street))

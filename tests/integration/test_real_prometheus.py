@@ -11,6 +11,7 @@ from tests.scenario.stage import DEPLOYS
 pytestmark = [pytest.mark.skipif(not BINARY.exists(), reason=ABSENT), pytest.mark.timeout(180)]
 
 
+@pytest.mark.sweep
 async def test_a_healthy_canary_walks_to_stable_on_real_metrics(tmp_path):
     async with Street.opened(tmp_path) as street:
         await street.say("/deploy auth-service v2.0.0 steps=25,100")
@@ -49,6 +50,7 @@ async def test_a_bad_canary_is_rolled_back_by_itself_on_real_metrics(tmp_path):
     assert check["baseline"] == 0
 
 
+@pytest.mark.sweep
 async def test_a_walk_that_is_killed_in_the_middle_goes_on_where_it_was(tmp_path):
     async with Street.with_a_process(tmp_path) as street:
         await street.say("/deploy auth-service v2.0.0 steps=25,100")

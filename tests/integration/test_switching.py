@@ -208,9 +208,8 @@ WAYS = {
 """By shape of the target: what it goes through, one after the other."""
 
 
-@pytest.mark.parametrize(
-    "shape", [pytest.param(s, marks=[] if s == "swap" else pytest.mark.sweep) for s in WAYS]
-)
+@pytest.mark.sweep
+@pytest.mark.parametrize("shape", WAYS)
 async def test_switching_strategy_between_rollouts_loses_no_request(tmp_path, shape):
     async with City.opened(tmp_path, shape) as city:
         for number, strategy in enumerate(WAYS[shape], start=2):

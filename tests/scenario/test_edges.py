@@ -318,6 +318,7 @@ async def test_a_second_deploy_is_told_what_is_in_flight_and_changes_nothing(sta
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_subset_whose_pods_are_gone_is_not_given_more_traffic(stage):
     def elsewhere(body):
         body["spec"]["subsets"][1]["labels"] = {"track": "nowhere"}

@@ -234,6 +234,7 @@ async def test_a_busy_target_asks_and_the_start_follows_by_itself_when_it_is_fre
     assert "05:00 UTC, 3 min late." in "\n".join(stage.channel())
 
 
+@pytest.mark.sweep
 async def test_a_target_that_is_busy_for_long_waits_for_a_person(stage):
     await busy_at_five(stage)
     await stage.wait(20 * 60)

@@ -168,6 +168,7 @@ async def test_before_anything_has_ended_there_is_a_sentence_and_no_table(stage)
     assert (body["strategies"], body["total"]["success_rate"]) == ([], None)
 
 
+@pytest.mark.sweep
 async def test_the_window_is_as_long_as_asked(stage):
     await lived(stage)
     await stage.wait(3 * 86400)
@@ -198,6 +199,7 @@ async def test_statistics_need_a_token(stage):
     assert (status, body["code"]) == (401, "not_authenticated")
 
 
+@pytest.mark.sweep
 async def test_what_prometheus_scrapes_outlives_the_process(stage):
     await lived(stage)
     before = await metrics_of(stage)

@@ -157,11 +157,11 @@ def test_the_share_of_the_canary_is_read_from_the_first_split(http, share):
 
 
 def test_a_mixture_is_as_slow_as_its_slow_part_from_there_on():
-    mixed = [(90, 100.0), (10, 1000.0)]
+    mixed = ((90, 100.0), (10, 1000.0))
 
-    assert quantile(0.95, [(1, 100.0)]) == pytest.approx(100)
+    assert quantile(0.95, ((1, 100.0),)) == pytest.approx(100)
     assert 100 < quantile(0.5, mixed) * 3 < quantile(0.95, mixed) < 1000
-    assert math.isnan(quantile(0.5, []))
+    assert math.isnan(quantile(0.5, ()))
 
 
 async def test_the_server_answers_like_prometheus(world):
