@@ -8,7 +8,6 @@ from bot.observing import Target
 from bot.outbox import Subscription
 from bot.rollout.values import Rollout
 from bot.settings.values import Config, TargetBlock
-from bot.settings.workloads import DeploymentColours, DeploymentPair, SingleDeployment
 from integrations import catalog
 from integrations.alerts.schedule import retry_delay
 from integrations.base import MetricSource, Prober, Router
@@ -39,7 +38,7 @@ class Targets:
         Where lanes swap, `live` is the place that counts as stable; without it the router is asked which one it is.
         """
         block = self._config.target(service, environment)
-        if not isinstance(block.workload, DeploymentColours):
+        if block.lanes != "swap":
             return await self._connected(service, environment, block, "")
         if not live:
             live = await self._which_is_live(service, environment, block)
@@ -65,20 +64,15 @@ class Targets:
         self, service: str, environment: str, block: TargetBlock, live: str
     ) -> Target:
         cluster = await self._cluster(block.cluster)
-        places = _places(block, live)
-        runs = {
-            "namespace": block.namespace,
-            "container": block.workload.container,
-            "image": block.workload.image,
-        }
+        stable, canary = block.workload.places(live)
+        places = {"stable": stable, "canary": canary}
+        runs = {"namespace": block.namespace, **block.workload.options()}
         parts: dict[str, Any] = {"prober": self._probes()}
-        if isinstance(block.workload, SingleDeployment):
-            options = {**runs, "name": block.workload.name}
-            parts["fleet"] = catalog.connect(catalog.FLEETS, block.workload.kind, cluster, options)
+        if block.lanes == "one":
+            parts["fleet"] = catalog.connect(catalog.FLEETS, block.workload.kind, cluster, runs)
         else:
-            pair = {**runs, **places}
             parts["workload"] = catalog.connect(
-                catalog.WORKLOADS, block.workload.kind, cluster, pair
+                catalog.WORKLOADS, block.workload.kind, cluster, {**runs, **places}
             )
             parts["router"] = _router(block, cluster, places)
         return Target(
@@ -135,22 +129,10 @@ class Targets:
             await cluster.close()
 
 
-def _places(block: TargetBlock, live: str) -> dict[str, str]:
-    """Return which Deployment is stable and which is the canary; in one place everything is the canary's."""
-    match block.workload:
-        case DeploymentPair(stable=stable, canary=canary):
-            return {"stable": stable, "canary": canary}
-        case DeploymentColours(blue=blue, green=green):
-            lit, dark = (blue, green) if live != GREEN else (green, blue)
-            return {"stable": lit, "canary": dark}
-        case SingleDeployment(name=name):
-            return {"stable": "", "canary": name}
-
-
 def _router(block: TargetBlock, cluster: Any, places: Mapping[str, str]) -> Router:
     traffic = block.traffic
     assert traffic is not None  # settings ask for one where there are two places
-    options = {"namespace": block.namespace, **places, **traffic.model_dump(exclude={"kind"})}
+    options = {"namespace": block.namespace, **places, **traffic.options()}
     made: Router = catalog.connect(catalog.ROUTERS, traffic.kind, cluster, options)
     return made
 

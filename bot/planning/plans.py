@@ -70,7 +70,8 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
     environment = config.environment(deploy.environment)
     wish = wish_of(deploy.options, target).over(deploy.wish or Wish())
     must_be_this_target(wish, target, deploy)
-    must_be_its_image(deploy.version, target.workload.image)
+    if target.workload.repository is not None:
+        must_be_its_image(deploy.version, target.workload.repository)
     strategy, cautions = chosen(wish, target, environment, deploy.environment)
     must_be_its_options(wish, strategy, target)
     request, more = merged(deploy, wish, strategy, config)

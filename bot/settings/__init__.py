@@ -18,6 +18,7 @@ from bot.settings.environment import (
 from bot.settings.problems import ConfigError, Problem, format_problem
 from bot.settings.scalars import WeekTime
 from bot.settings.secret import Secret
+from bot.settings.traffic import IstioTraffic, ServiceSelectorTraffic
 from bot.settings.values import (
     EVENTS,
     About,
@@ -34,13 +35,7 @@ from bot.settings.values import (
     UnknownNameError,
 )
 from bot.settings.ways import CanaryBlock
-from bot.settings.workloads import (
-    DeploymentColours,
-    DeploymentPair,
-    IstioTraffic,
-    ServiceSelectorTraffic,
-    SingleDeployment,
-)
+from bot.settings.workloads import DeploymentColours, DeploymentPair, SingleDeployment
 
 __all__ = [
     "EVENTS",

@@ -5,7 +5,7 @@ Pure. What a strategy needs is in `strategies.fitting`; here it is told at the k
 
 from collections.abc import Iterator
 
-from bot.settings.workloads import IstioTraffic, ServiceSelectorTraffic, Traffic
+from bot.settings.traffic import TrafficBlock
 from strategies.fitting import Lanes, Weights, misfit, nearest
 from strategies.plan import Rule
 
@@ -15,13 +15,13 @@ _Fault = tuple[str, str, str]
 def target_faults(
     lanes: Lanes,
     weights: Weights,
-    traffic: Traffic | None,
+    traffic: TrafficBlock | None,
     match: tuple[Rule, ...],
     strategy: str | None,
 ) -> Iterator[_Fault]:
     """Yield what contradicts itself in a target, each as key, code and sentence."""
     yield from _traffic_faults(lanes, traffic)
-    if match and not isinstance(traffic, IstioTraffic):
+    if match and (traffic is None or not traffic.headers):
         yield (
             "match",
             "no_header_routes",
@@ -35,21 +35,19 @@ def target_faults(
         yield ("strategy", code, sentence)
 
 
-def _traffic_faults(lanes: Lanes, traffic: Traffic | None) -> Iterator[_Fault]:
-    match traffic:
-        case None if lanes != "one":
+def _traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Fault]:
+    if traffic is None:
+        if lanes != "one":
             yield ("traffic", "missing_key", "The key traffic is missing here: add it.")
-        case IstioTraffic() | ServiceSelectorTraffic() if lanes == "one":
-            yield (
-                "traffic",
-                "traffic_without_lanes",
-                "One Deployment alone has nothing to split traffic between: remove traffic, or name two Deployments.",
-            )
-        case ServiceSelectorTraffic() if lanes != "swap":
-            yield (
-                "traffic",
-                "selector_needs_colours",
-                "A Service selector goes back and forth between two colours: name the Deployments blue and green.",
-            )
-        case _:
-            pass
+    elif lanes == "one":
+        yield (
+            "traffic",
+            "traffic_without_lanes",
+            "One place alone has nothing to split traffic between: remove traffic, or name two workloads.",
+        )
+    elif traffic.colours_only and lanes != "swap":
+        yield (
+            "traffic",
+            "selector_needs_colours",
+            "A Service selector goes back and forth between two colours: name the Deployments blue and green.",
+        )

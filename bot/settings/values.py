@@ -30,6 +30,7 @@ from bot.settings.names import (
     WeekTimeText,
 )
 from bot.settings.scalars import did_you_mean, shown, suggestion
+from bot.settings.traffic import TrafficField
 from bot.settings.trials import MatchField, SmokeField
 from bot.settings.ways import (
     AbTestBlock,
@@ -39,14 +40,7 @@ from bot.settings.ways import (
     RecreateBlock,
     RollingBlock,
 )
-from bot.settings.workloads import (
-    DeploymentColours,
-    DeploymentPair,
-    ServiceSelectorTraffic,
-    SingleDeployment,
-    TrafficField,
-    WorkloadField,
-)
+from bot.settings.workloads import WorkloadField
 from strategies.cautions import PRODUCTION
 from strategies.fitting import Lanes, Weights
 
@@ -155,7 +149,7 @@ class TargetBlock(Block):
     namespace: Name
     workload: WorkloadField
     traffic: TrafficField | None = None
-    """None only where there is one Deployment alone."""
+    """None only where there is one place alone."""
     metrics: TargetMetrics
     queries: dict[MetricName, RawText] = Field(default={})
     """PromQL by metric name, for checks and A/B tests that name the metric without a query of their own."""
@@ -176,18 +170,12 @@ class TargetBlock(Block):
     @property
     def lanes(self) -> Lanes:
         """Two places with fixed roles, two that swap roles, or one place whose instances move."""
-        match self.workload:
-            case DeploymentPair():
-                return "fixed"
-            case DeploymentColours():
-                return "swap"
-            case SingleDeployment():
-                return "one"
+        return self.workload.lanes
 
     @property
     def weights(self) -> Weights:
         """`switch`: the router knows 0 and 100 percent only."""
-        return "switch" if isinstance(self.traffic, ServiceSelectorTraffic) else "any"
+        return self.traffic.weights if self.traffic else "any"
 
     @field_validator("checks", mode="before")
     @classmethod

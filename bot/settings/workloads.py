@@ -1,94 +1,130 @@
-"""The blocks `workload` and `traffic` of a target: where versions run, and who splits requests between them.
+"""The block `workload` of a target: where versions run.
 
-Pure. Which keys a workload has says its shape: two lanes with fixed roles, two that swap roles, or one place.
+Pure. Each block says by its class variables what it can; nothing else in the settings knows the kinds. Which keys a
+Deployment has says its shape: two lanes with fixed roles, two that swap roles, or one place.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import PlainValidator, model_validator
 
-from bot.settings.block import Block, by_kind, read_by_kind
+from bot.settings.block import Block, read_by_kind
 from bot.settings.fields import refuse_at
-from bot.settings.names import Image, LabelKey, Name, ObjectName, Text
+from bot.settings.names import Image, Name, ObjectName
+from strategies.fitting import Lanes
 
 _B = TypeVar("_B", bound=Block)
 
 
-class DeploymentPair(Block):
-    """Two Deployments of the same software, one per lane. Their names tell the lanes apart."""
+class WorkloadBlock(Block):
+    """What every kind of workload says about itself."""
 
-    kind: Literal["deployment"] = "deployment"
+    lanes: ClassVar[Lanes]
+    """Two places with fixed roles, two that swap roles, or one place whose instances move."""
+
+    @property
+    def repository(self) -> str | None:
+        """The image that a version is a tag or a digest of; None where a version is just a name."""
+        return None
+
+    def options(self) -> dict[str, Any]:
+        """Return what its adapter is made with, besides the namespace and the names of the lanes."""
+        return self.model_dump(exclude={"kind", "stable", "canary", "blue", "green"})
+
+    @abstractmethod
+    def places(self, live: str) -> tuple[str, str]:
+        """Return what runs stable and what runs the canary; where lanes swap, `live` is the colour that is stable.
+
+        One place alone is the canary's: the numbers of all its instances are those of what moves.
+        """
+
+
+class PairBlock(WorkloadBlock):
+    """Two objects with fixed roles, one per lane."""
+
+    lanes: ClassVar[Lanes] = "fixed"
     stable: ObjectName
     canary: ObjectName
+
+    def places(self, live: str) -> tuple[str, str]:  # noqa: ARG002 - their roles are fixed
+        """See `WorkloadBlock.places`."""
+        return self.stable, self.canary
+
+    @model_validator(mode="after")
+    def _has_two_lanes(self) -> Self:
+        return _two(self, "stable", "canary")
+
+
+class ColoursBlock(WorkloadBlock):
+    """Two objects that take turns: the one that the router sends traffic to is stable."""
+
+    lanes: ClassVar[Lanes] = "swap"
+    blue: ObjectName
+    green: ObjectName
+
+    def places(self, live: str) -> tuple[str, str]:
+        """See `WorkloadBlock.places`."""
+        return (self.green, self.blue) if live == "green" else (self.blue, self.green)
+
+    @model_validator(mode="after")
+    def _has_two_lanes(self) -> Self:
+        return _two(self, "blue", "green")
+
+
+class OneBlock(WorkloadBlock):
+    """One object whose instances move to the new version a few at a time; nothing splits traffic."""
+
+    lanes: ClassVar[Lanes] = "one"
+    name: ObjectName
+
+    def places(self, live: str) -> tuple[str, str]:  # noqa: ARG002 - there is one only
+        """See `WorkloadBlock.places`."""
+        return "", self.name
+
+
+class _Containers(WorkloadBlock):
+    """What runs in pods."""
+
     container: Name
     image: Image
     """The repository, without tag or digest."""
 
-    @model_validator(mode="after")
-    def _has_two_lanes(self) -> Self:
-        return _different(self, "canary", self.stable, self.canary)
+    @property
+    def repository(self) -> str | None:
+        """See `WorkloadBlock.repository`."""
+        return self.image
 
 
-class DeploymentColours(Block):
-    """Two Deployments that take turns: the one that the router sends traffic to is stable."""
-
-    kind: Literal["deployment"] = "deployment"
-    blue: ObjectName
-    green: ObjectName
-    container: Name
-    image: Image
-    """See `DeploymentPair`."""
-
-    @model_validator(mode="after")
-    def _has_two_lanes(self) -> Self:
-        return _different(self, "green", self.blue, self.green)
-
-
-class SingleDeployment(Block):
-    """One Deployment whose instances move to the new version a few at a time; nothing splits traffic."""
+class DeploymentPair(_Containers, PairBlock):
+    """Two Deployments of the same software, one per lane. Their names tell the lanes apart."""
 
     kind: Literal["deployment"] = "deployment"
-    name: ObjectName
-    container: Name
-    image: Image
-    """See `DeploymentPair`."""
+
+
+class DeploymentColours(_Containers, ColoursBlock):
+    """Two Deployments that take turns."""
+
+    kind: Literal["deployment"] = "deployment"
+
+
+class SingleDeployment(_Containers, OneBlock):
+    """One Deployment."""
+
+    kind: Literal["deployment"] = "deployment"
 
 
 Workload = DeploymentPair | DeploymentColours | SingleDeployment
 
 
-class IstioTraffic(Block):
-    """A VirtualService that splits between the lanes."""
-
-    kind: Literal["istio"] = "istio"
-    virtual_service: ObjectName
-    route: Text | None = None
-    """The name of the http route; None: the only one that splits."""
-
-
-class ServiceSelectorTraffic(Block):
-    """A Service that selects one of two colours by a label; it knows all or nothing."""
-
-    kind: Literal["service_selector"] = "service_selector"
-    service: ObjectName
-    preview: ObjectName | None = None
-    """A second Service, which selects the dark colour."""
-    key: LabelKey = "version"
-    """The label that tells the colours apart."""
-
-
-Traffic = IstioTraffic | ServiceSelectorTraffic
-
-
-def _different(block: _B, key: str, one: str, other: str) -> _B:
-    if one == other:
-        names = " and ".join(name for name in type(block).key_names()[1:3])
+def _two(block: _B, one: str, other: str) -> _B:
+    if getattr(block, one) == getattr(block, other):
         raise refuse_at(
             (
-                key,
+                other,
                 "same_workload",
-                f"{names.capitalize()} are the same Deployment: name two different ones.",
+                f"{one.capitalize()} and {other} are the same object: name two different ones.",
             )
         )
     return block
@@ -111,6 +147,3 @@ def _shape(value: Any) -> type[Block]:
 
 
 WorkloadField = Annotated[Workload, PlainValidator(_read_workload)]
-TrafficField = Annotated[
-    Traffic, by_kind({"istio": IstioTraffic, "service_selector": ServiceSelectorTraffic})
-]
