@@ -10,8 +10,9 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.seen import Need, Seen
-from bot.rollout.values import Rollout, SmokeResult, Trouble
+from bot.rollout.values import Rollout
 from integrations.base import (
     Finding,
     Fleet,

@@ -17,8 +17,9 @@ from bot.observing import Target, observe, trouble_of
 from bot.rollout import advance
 from bot.rollout.intents import intent_state
 from bot.rollout.pace import need, wake_at
+from bot.rollout.part import Trouble
 from bot.rollout.seen import Afresh, Need, Seen
-from bot.rollout.values import Phase, Rollout, Trouble
+from bot.rollout.values import Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from bot.schedule import Timers
 from bot.store import BusyError, PoisonedRowError, StaleError, Store

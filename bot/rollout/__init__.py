@@ -15,11 +15,12 @@ from bot.rollout.intents import intent_state
 from bot.rollout.judging import look_at, recovered
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.pace import reminder_at
+from bot.rollout.part import Trouble
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.starting import arm
 from bot.rollout.turning import start_back, turn
-from bot.rollout.values import Back, Entry, Phase, Rollout, Trouble
+from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutWeight
 from bot.rollout.weighing import landed
 from integrations.base import FleetState, Lane, LaneState

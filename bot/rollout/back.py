@@ -10,10 +10,11 @@ from datetime import timedelta
 from bot.rollout import fleets
 from bot.rollout.intents import ANYTHING, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
+from bot.rollout.part import Armed, Trouble
 from bot.rollout.retiring import still_kept
 from bot.rollout.seen import Seen
 from bot.rollout.turning import back_to_batch
-from bot.rollout.values import Armed, Entry, Phase, Rollout, Trouble
+from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import Lane, LaneState
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from bot.rollout import gates
 from bot.rollout.intents import unwritten
+from bot.rollout.part import Trouble
 from bot.rollout.seen import Seen
 from bot.rollout.starting import cancel
 from bot.rollout.turning import hold
-from bot.rollout.values import Entry, Phase, Rollout, Trouble
+from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Watch
 
 PATIENCE = timedelta(minutes=5)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.rollout import gates
+from bot.rollout.part import Trouble
 from bot.rollout.seen import Afresh, Seen
 from bot.rollout.times import clock, lasting
-from bot.rollout.values import Entry, Gate, Phase, Rollout, Trouble
+from bot.rollout.values import Entry, Gate, Phase, Rollout
 from strategies.plan import Approve, Plan
 
 LATE = timedelta(minutes=15)

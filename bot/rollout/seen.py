@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.rollout.values import Rollout, SmokeResult, Trouble
+from bot.rollout.part import SmokeResult, Trouble
+from bot.rollout.values import Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState, Split
 from strategies.verdict import Look
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.rollout.intents import fence_of, same_image, same_weight
+from bot.rollout.part import Armed, LaneMemo, Progress
 from bot.rollout.seen import Seen
-from bot.rollout.values import Armed, Entry, LaneMemo, Phase, Progress, Rollout
+from bot.rollout.values import Entry, Phase, Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState
 from strategies.plan import Rule
 

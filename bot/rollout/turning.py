@@ -10,7 +10,8 @@ from typing import Literal
 
 from bot.rollout.gates import close_gate
 from bot.rollout.intents import ANYTHING
-from bot.rollout.values import Back, Entry, Phase, Progress, Rollout
+from bot.rollout.part import Progress
+from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutWeight
 from strategies.plan import Batch
 from strategies.verdict import Judgement

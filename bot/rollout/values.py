@@ -10,10 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
+from bot.rollout.part import Armed, Progress, SmokeResult, Trouble
 from bot.rollout.wanted import Intent
 from strategies.compare import Comparison
 from strategies.plan import Plan, Replace, Rule, Step, Watch
-from strategies.verdict import Fails, Judgement, Look
+from strategies.verdict import Judgement, Look
 
 
 class Phase(StrEnum):
@@ -33,38 +34,6 @@ class Phase(StrEnum):
     def final(self) -> bool:
         """Whether nothing more will happen to the target."""
         return self in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.CANCELLED}
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeResult:
-    """What came of one smoke test."""
-
-    url: str
-    passed: bool
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class LaneMemo:
-    """How a lane was before the rollout touched it."""
-
-    image: str
-    replicas: int
-    ready: int
-
-
-@dataclass(frozen=True, slots=True)
-class Armed:
-    """The snapshot taken before the first write: what going back restores."""
-
-    canary_weight: float
-    stable: LaneMemo
-    canary: LaneMemo
-    at: datetime
-    mark: str = ""
-    """The offline mark that the router carried already: left by an earlier rollback, no wish about this rollout."""
-    live: str = ""
-    """Where lanes swap: the place that was live (`blue`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,29 +74,6 @@ class ClosedGate:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What the current step has achieved; reset when the cursor moves."""
-
-    began: datetime | None = None
-    observed: float = 0.0
-    """Seconds of soak that count, up to the last pause."""
-    since: datetime | None = None
-    """Since when soak time runs; `None` while it does not."""
-    extended: int = 0
-    """Seconds added to the soak, by thin evidence or by a person."""
-    attempt: int = 0
-    """How many gates this step has opened."""
-    fails: Fails = ()
-    smoke: tuple[SmokeResult, ...] = ()
-    """What the smoke tests of this step said last."""
-
-    def seconds(self, now: datetime) -> float:
-        """Return how long this step has been observed."""
-        running = (now - self.since).total_seconds() if self.since else 0.0
-        return self.observed + max(0.0, running)
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the journal: who did what, and the sentence for people."""
 
@@ -140,21 +86,6 @@ class Entry:
     tell: Literal["", "thread", "requester", "broadcast"] = "thread"
     """Who hears of it in Slack: nobody, the thread, the thread and the requester, or everybody with a mention."""
     data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What currently keeps the rollout from going on, as a code and a sentence."""
-
-    code: str
-    sentence: str
-    since: datetime
-    tries: int = 1
-    """Failed looks or writes; 0 for what was seen clearly and is in the way (pods that are not ready)."""
-    final: bool = False
-    """Trying again will not help."""
-    paged: bool = False
-    """People have been called about it."""
 
 
 @dataclass(frozen=True, slots=True)

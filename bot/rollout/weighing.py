@@ -10,10 +10,11 @@ from math import ceil
 from bot.rollout.holding import PASSING, drifted
 from bot.rollout.intents import intent_state
 from bot.rollout.pace import STARTING
+from bot.rollout.part import Trouble
 from bot.rollout.seen import Seen
 from bot.rollout.starting import forbidding
 from bot.rollout.turning import turn
-from bot.rollout.values import Entry, Rollout, Trouble
+from bot.rollout.values import Entry, Rollout
 from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState
 from strategies.plan import Batch, Compare, Match, Rule

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import assert_never
 
 from bot.rollout.pace import soak_end
-from bot.rollout.values import Phase, Rollout, SmokeResult
+from bot.rollout.part import SmokeResult
+from bot.rollout.values import Phase, Rollout
 from bot.slack.blocks import date, escape
 from bot.slack.wording import percent
 from strategies.plan import (

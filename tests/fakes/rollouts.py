@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
-from bot.rollout.values import Armed, LaneMemo, Phase, Progress, Rollout, Rules
+from bot.rollout.part import Armed, LaneMemo, Progress
+from bot.rollout.values import Phase, Rollout, Rules
 from strategies.plan import (
     Approve,
     Batch,

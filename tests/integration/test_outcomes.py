@@ -8,7 +8,8 @@ import pytest
 
 from bot.api.exposition import KEPT, Exposition
 from bot.rollout.accounting import Outcome
-from bot.rollout.values import Armed, Back, Entry, LaneMemo, Phase, Rollout
+from bot.rollout.part import Armed, LaneMemo
+from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.store import Store
 from strategies.plan import Plan, Prepare, Promote, SetWeight
 

@@ -19,8 +19,9 @@ from bot.rollout.acts import WrongStateError, extend, go_back, keep, pause, resu
 from bot.rollout.gates import vote
 from bot.rollout.intents import fence_of, intent_state
 from bot.rollout.pace import need, wake_at
+from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.seen import Seen
-from bot.rollout.values import Phase, Rollout, Rules, SmokeResult, Trouble
+from bot.rollout.values import Phase, Rollout, Rules
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import FleetState, HeaderRule, Lane, LaneState, Split
 from strategies import compile_plan

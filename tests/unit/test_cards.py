@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bot.commands.answers import Answer
-from bot.rollout.values import Back, Gate, Phase, SmokeResult, Trouble
+from bot.rollout.part import SmokeResult, Trouble
+from bot.rollout.values import Back, Gate, Phase
 from bot.slack import cards
 from bot.slack.replies import answer_message
 from bot.slack.standing import place, stages

@@ -7,9 +7,10 @@ import pytest
 
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, lane_state, weight_state
 from bot.rollout.pace import cadence, need, wake_at, window
+from bot.rollout.part import Armed, LaneMemo, Progress
 from bot.rollout.past import ever_stable, newest_finished, stable_versions
 from bot.rollout.seen import Seen
-from bot.rollout.values import Armed, LaneMemo, Phase, Progress, Rollout, Rules
+from bot.rollout.values import Phase, Rollout, Rules
 from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState, Split
 from strategies import compile_plan

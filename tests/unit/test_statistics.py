@@ -11,8 +11,9 @@ import pytest
 from bot.api.exposition import exposed
 from bot.cli.tallying import stats_lines
 from bot.rollout.accounting import Outcome, accounted, outcome_of
+from bot.rollout.part import Armed, LaneMemo
 from bot.rollout.times import lasting
-from bot.rollout.values import Armed, Back, LaneMemo, Phase, Rollout
+from bot.rollout.values import Back, Phase, Rollout
 from bot.slack.limits import problems
 from bot.slack.tallying import stats_message
 from bot.stats import as_json, stats_of, summary

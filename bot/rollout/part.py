@@ -1,0 +1,115 @@
+"""What is its own for each of several targets of one rollout, and the values that this is made of. Pure.
+
+A rollout with one target keeps these in the row itself; with several, the row has one `Part` for each, and everything
+else (phase, cursor, gate, plan) is common to all.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.rollout.wanted import Intent
+from strategies.plan import Rule
+from strategies.verdict import Fails, Judgement, Look
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeResult:
+    """What came of one smoke test."""
+
+    url: str
+    passed: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMemo:
+    """How a lane was before the rollout touched it."""
+
+    image: str
+    replicas: int
+    ready: int
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """The snapshot taken before the first write: what going back restores."""
+
+    canary_weight: float
+    stable: LaneMemo
+    canary: LaneMemo
+    at: datetime
+    mark: str = ""
+    """The offline mark that the router carried already: left by an earlier rollback, no wish about this rollout."""
+    live: str = ""
+    """Where lanes swap: the place that was live (`blue`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the current step has achieved; reset when the cursor moves."""
+
+    began: datetime | None = None
+    observed: float = 0.0
+    """Seconds of soak that count, up to the last pause."""
+    since: datetime | None = None
+    """Since when soak time runs; `None` while it does not."""
+    extended: int = 0
+    """Seconds added to the soak, by thin evidence or by a person."""
+    attempt: int = 0
+    """How many gates this step has opened."""
+    fails: Fails = ()
+    smoke: tuple[SmokeResult, ...] = ()
+    """What the smoke tests of this step said last."""
+
+    def seconds(self, now: datetime) -> float:
+        """Return how long this step has been observed."""
+        running = (now - self.since).total_seconds() if self.since else 0.0
+        return self.observed + max(0.0, running)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What currently keeps the rollout from going on, as a code and a sentence."""
+
+    code: str
+    sentence: str
+    since: datetime
+    tries: int = 1
+    """Failed looks or writes; 0 for what was seen clearly and is in the way (pods that are not ready)."""
+    final: bool = False
+    """Trying again will not help."""
+    paged: bool = False
+    """People have been called about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several targets of a rollout. The fields that a row has too mean the same for this target alone."""
+
+    name: str
+    done: bool = False
+    """It has done the current step; on the way home: it has nothing more to do."""
+    asks: bool = False
+    """It cannot go home until a person has decided."""
+    foreign: bool = False
+    """Somebody else changed what is ours here."""
+    home: datetime | None = None
+    """When its traffic was read back as it was armed."""
+    armed: Armed | None = None
+    intent: Intent | None = None
+    weight: float = 0.0
+    weight_at: datetime | None = None
+    image: str = ""
+    from_version: str = ""
+    stable_touched: bool = False
+    progress: Progress = field(default_factory=Progress)
+    audience: tuple[Rule, ...] = ()
+    batches: int = 0
+    moved: int = 0
+    instances: int | None = None
+    template: str = ""
+    batch_began: float = 0.0
+    retire_at: datetime | None = None
+    trouble: Trouble | None = None
+    look: Look | None = None
+    judgement: Judgement | None = None
