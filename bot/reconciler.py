@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from bot.applying import WRITING, put_fleet, put_lane, put_weight
@@ -18,6 +19,7 @@ from bot.rollout import advance
 from bot.rollout.intents import intent_state
 from bot.rollout.pace import need, wake_at
 from bot.rollout.part import Trouble
+from bot.rollout.parts import view, views
 from bot.rollout.seen import Afresh, Need, Seen
 from bot.rollout.values import Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
@@ -33,6 +35,9 @@ _CONFLICTS = 5
 _AFTER_FAILURE = timedelta(seconds=1)
 """Before a turn that failed by itself (a locked database, a bug) is tried again; doubled up to `_SLOWEST`."""
 _SLOWEST = timedelta(seconds=30)
+
+_Troubles: TypeAlias = dict[str, Trouble]
+"""What could not be written, by the name of the target; `""` where there is only one."""
 
 
 class Reconciler:
@@ -168,37 +173,57 @@ class Reconciler:
         stale, its save would be refused and its write fenced off.
         """
         r = committed or await self._store.get(rollout)
-        trouble: Trouble | None = None
+        troubles: _Troubles = {}
         conflicts = 0
         for _ in range(_TURNS):
-            seen = await self._observe(r, trouble)
+            seen = await self._observe(r, troubles)
             try:
                 r, changed = await self._advance(r, seen)
             except (StaleError, BusyError):
                 # At a start another rollout may have been first; the next look says so.
-                r, trouble = await self._store.get(rollout), None
+                r, troubles = await self._store.get(rollout), {}
                 continue
-            if seen.look is not None:
+            if seen.look is not None or any(one.look is not None for one in seen.parts.values()):
                 self._looked[r.id] = seen.now
-            if seen.trouble is not None and r.phase is not Phase.ROLLING_BACK:
+            blind = any(one.trouble is not None for one in (seen, *seen.parts.values()))
+            if blind and r.phase is not Phase.ROLLING_BACK:
                 break
-            wrote, trouble = await self._apply(r, seen)
-            if seen.trouble is not None and not wrote:
+            wrote, troubles = await self._apply(r, seen)
+            if blind and not wrote:
                 # Going home goes as far as can be seen: the weights are written even where the pods cannot be read.
                 break
-            if trouble is not None and trouble.code == "conflict":
+            if any(one.code == "conflict" for one in troubles.values()):
                 conflicts += 1
-                trouble = None if conflicts <= _CONFLICTS else trouble
+                troubles = _without_conflicts(troubles) if conflicts <= _CONFLICTS else troubles
                 continue
-            if not (changed or wrote or trouble):
+            if not (changed or wrote or troubles):
                 break
         return r
 
-    async def _observe(self, r: Rollout, trouble: Trouble | None) -> Seen:
+    async def _observe(self, r: Rollout, troubles: _Troubles) -> Seen:
         now = self._now()
+        wanted = need(r, now, self._looked.get(r.id))
+        if not r.parts or wanted.afresh:
+            return await self._look(r, wanted, troubles.get(r.place), now)
+        places = {part.name: part for part in r.parts}
+        names = [name for name in places if name in wanted.parts or name in troubles]
+        seen = await asyncio.gather(
+            *(
+                self._look(
+                    view(r, places[name]), wanted.parts.get(name, Need()), troubles.get(name), now
+                )
+                for name in names
+            )
+        )
+        later = max([now, *(one.now for one in seen)])
+        # One moment for all of them: deadlines and looks are held against the same clock.
+        parts = {name: replace(one, now=later) for name, one in zip(names, seen, strict=True)}
+        return Seen(now=later, parts=parts)
+
+    async def _look(self, r: Rollout, wanted: Need, trouble: Trouble | None, now: datetime) -> Seen:
+        """Look at one target, as far as it is wanted."""
         if trouble is not None:
             return Seen(now=now, trouble=trouble)
-        wanted = need(r, now, self._looked.get(r.id))
         if wanted == Need():
             return Seen(now=now)
         if wanted.afresh and self._afresh is not None:
@@ -206,7 +231,8 @@ class Reconciler:
         try:
             target = await self._target_of(r)
         except LookupError:
-            sentence = f"{r.target} is no longer configured. Put it back into the configuration."
+            what = f"{r.target} ({r.place})" if r.place else r.target
+            sentence = f"{what} is no longer configured. Put it back into the configuration."
             return Seen(
                 now=now, trouble=Trouble("target_not_configured", sentence, now, final=True)
             )
@@ -227,11 +253,20 @@ class Reconciler:
             self.ring(after.keeper)
         return saved, True
 
-    async def _apply(self, r: Rollout, seen: Seen) -> tuple[bool, Trouble | None]:
-        """Write the open intent, if it is not there yet. Returns whether something was written, and what went wrong."""
-        if r.phase not in WRITING or r.intent is None:
-            return False, None
-        if intent_state(r, seen) != "pending":
+    async def _apply(self, r: Rollout, seen: Seen) -> tuple[bool, _Troubles]:
+        """Write the open intents that are not there yet. Returns whether one was, and what went wrong where."""
+        if r.phase not in WRITING:
+            return False, {}
+        each = views(r)
+        done = await asyncio.gather(
+            *(self._put(one, seen.parts.get(one.place, seen)) for one in each)
+        )
+        wrote = any(written for written, _ in done)
+        went = zip(each, done, strict=True)
+        return wrote, {one.place: trouble for one, (_, trouble) in went if trouble is not None}
+
+    async def _put(self, r: Rollout, seen: Seen) -> tuple[bool, Trouble | None]:
+        if r.intent is None or intent_state(r, seen) != "pending":
             return False, None
         try:
             return await self._write(r, seen), None
@@ -252,3 +287,7 @@ class Reconciler:
             case _:
                 return False
         return True
+
+
+def _without_conflicts(troubles: _Troubles) -> _Troubles:
+    return {place: one for place, one in troubles.items() if one.code != "conflict"}

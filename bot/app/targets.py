@@ -1,18 +1,28 @@
 """From the configuration to connected targets, each made when it is first needed and kept."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bot.observing import Target
 from bot.outbox import Subscription
 from bot.rollout.values import Rollout
-from bot.settings.values import Config, TargetBlock
+from bot.settings.values import Config, PlaceBlock, TargetBlock, TargetMetrics
 from integrations import catalog
 from integrations.alerts.schedule import retry_delay
 from integrations.base import MetricSource, Prober, Router
 
 BLUE, GREEN = "blue", "green"
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Which target."""
+
+    service: str
+    environment: str
+    place: str
 
 
 class Targets:
@@ -24,76 +34,85 @@ class Targets:
         self._now = now
         self._kubeconfig = kubeconfig
         self._clusters: dict[str, Any] = {}
-        self._targets: dict[tuple[str, str, str], Target] = {}
+        self._targets: dict[tuple[_Address, str], Target] = {}
         self._prober: Prober | None = None
 
     async def of(self, r: Rollout) -> Target:
-        """Return the target of a rollout. Raises `LookupError` and `IntegrationError`."""
+        """Return the target of a rollout, or of a view of one. Raises `LookupError` and `IntegrationError`."""
         live = r.armed.live if r.armed is not None else ""
-        return await self.find(r.service, r.environment, live)
+        return await self.find(r.service, r.environment, r.place, live)
 
-    async def find(self, service: str, environment: str, live: str = "") -> Target:
-        """Return one service in one environment, connected.
+    def places(self, service: str, environment: str) -> tuple[str, ...]:
+        """Return the names of the places of a service in one environment; `""` is the only one of most services."""
+        return tuple(place.name for place in self._config.target(service, environment).places)
 
-        Where lanes swap, `live` is the place that counts as stable; without it the router is asked which one it is.
+    async def find(self, service: str, environment: str, place: str = "", live: str = "") -> Target:
+        """Return one place of a service in one environment, connected. Raises `LookupError`, `IntegrationError`.
+
+        Where lanes swap, `live` is the object that counts as stable; without it the router is asked which one it is.
         """
         block = self._config.target(service, environment)
-        if block.lanes != "swap":
-            return await self._connected(service, environment, block, "")
-        if not live:
-            live = await self._which_is_live(service, environment, block)
-        return await self._connected(service, environment, block, live)
+        at = _Address(service, environment, place)
+        where = next((one for one in block.places if one.name == place), None)
+        if where is None:
+            raise LookupError(f"{service} in {environment} has no target {place!r} any more.")
+        if block.lanes == "swap" and not live:
+            live = await self._which_is_live(at, block, where)
+        return await self._connected(at, block, where, live if block.lanes == "swap" else "")
 
-    async def _which_is_live(self, service: str, environment: str, block: TargetBlock) -> str:
+    async def _which_is_live(self, at: _Address, block: TargetBlock, where: PlaceBlock) -> str:
         """Return the colour with the larger share; whether the split is clean is for the start to judge."""
-        blue = await self._connected(service, environment, block, BLUE)
+        blue = await self._connected(at, block, where, BLUE)
         assert blue.router is not None
         split = await blue.router.read()
         return BLUE if split.canary <= 50 else GREEN
 
     async def _connected(
-        self, service: str, environment: str, block: TargetBlock, live: str
+        self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str
     ) -> Target:
-        key = (service, environment, live)
+        key = (at, live)
         if key not in self._targets:
-            made = await self._connect(service, environment, block, live)
+            made = await self._connect(at, block, where, live)
             self._targets.setdefault(key, made)
         return self._targets[key]
 
     async def _connect(
-        self, service: str, environment: str, block: TargetBlock, live: str
+        self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str
     ) -> Target:
-        cluster = await self._cluster(block.cluster)
-        stable, canary = block.workload.places(live)
+        cluster = await self._cluster(where.cluster)
+        stable, canary = where.workload.places(live)
         places = {"stable": stable, "canary": canary}
-        runs = {"namespace": block.namespace, **block.workload.options()}
+        runs = {"namespace": where.namespace, **where.workload.options()}
         parts: dict[str, Any] = {"prober": self._probes()}
         if block.lanes == "one":
-            parts["fleet"] = catalog.connect(catalog.FLEETS, block.workload.kind, cluster, runs)
+            parts["fleet"] = catalog.connect(catalog.FLEETS, where.workload.kind, cluster, runs)
         else:
             parts["workload"] = catalog.connect(
-                catalog.WORKLOADS, block.workload.kind, cluster, {**runs, **places}
+                catalog.WORKLOADS, where.workload.kind, cluster, {**runs, **places}
             )
-            parts["router"] = _router(block, cluster, places)
+            parts["router"] = _router(where, cluster, places)
         return Target(
-            metrics=self._metrics(block, places),
+            metrics=self._metrics(where.metrics or block.metrics, where.namespace, places),
             variables={
-                "service": service,
-                "environment": environment,
-                "namespace": block.namespace,
+                "service": at.service,
+                "environment": at.environment,
+                "namespace": where.namespace,
+                **({"target": at.place} if at.place else {}),
             },
             live=live,
             dark={BLUE: GREEN, GREEN: BLUE}.get(live, "canary"),
             **parts,
         )
 
-    def _metrics(self, block: TargetBlock, places: Mapping[str, str]) -> MetricSource:
-        source = self._config.metrics[block.metrics.source]
+    def _metrics(
+        self, block: TargetMetrics, namespace: str, places: Mapping[str, str]
+    ) -> MetricSource:
+        source = self._config.metrics[block.source]
         numbers = {
-            "namespace": block.namespace,
+            "namespace": namespace,
             **places,
             "url": source.url,
-            "template": block.metrics.template,
+            "template": block.template,
             "bearer_token_file": source.bearer_token_file,
             "ca_file": source.ca_file,
             "timeout": float(source.timeout),
@@ -129,10 +148,10 @@ class Targets:
             await cluster.close()
 
 
-def _router(block: TargetBlock, cluster: Any, places: Mapping[str, str]) -> Router:
-    traffic = block.traffic
+def _router(where: PlaceBlock, cluster: Any, places: Mapping[str, str]) -> Router:
+    traffic = where.traffic
     assert traffic is not None  # settings ask for one where there are two places
-    options = {"namespace": block.namespace, **places, **traffic.options()}
+    options = {"namespace": where.namespace, **places, **traffic.options()}
     made: Router = catalog.connect(catalog.ROUTERS, traffic.kind, cluster, options)
     return made
 

@@ -7,8 +7,9 @@ from bot.commands.answers import Answer, Refusal
 from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Deploy, ShowPlan
-from bot.planning import advice_for, lanes_for, plan_for, rules_for
+from bot.planning import advice_for, lanes_for, places_for, plan_for, rules_for
 from bot.policy import Actor
+from bot.rollout.part import Part
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
 from bot.store import BusyError, Inbound, PoisonedRowError, Store
@@ -63,6 +64,7 @@ def new_rollout(
 ) -> Rollout:
     """Return the first row of a rollout; its fence counter is given by the store."""
     about = world.config.service(service).about
+    places = places_for(service, environment, world.config)
     return Rollout(
         id=world.new_id(),
         service=service,
@@ -76,6 +78,7 @@ def new_rollout(
         rules=rules_for(service, environment, world.config),
         lanes=lanes_for(service, environment, world.config),
         channel=about.channel or world.config.slack.channel,
+        parts=tuple(Part(name) for name in places),
     )
 
 

@@ -5,6 +5,14 @@ Every default is filled in here, once, and everything that the request weakens i
 
 from bot.planning.advising import advice_for
 from bot.planning.people import rules_for
-from bot.planning.plans import lanes_for, plan_for, request_for, rollback_plan
+from bot.planning.plans import lanes_for, places_for, plan_for, request_for, rollback_plan
 
-__all__ = ["advice_for", "lanes_for", "plan_for", "request_for", "rollback_plan", "rules_for"]
+__all__ = [
+    "advice_for",
+    "lanes_for",
+    "places_for",
+    "plan_for",
+    "request_for",
+    "rollback_plan",
+    "rules_for",
+]

@@ -47,12 +47,12 @@ _AUDIENCE_KEYS = {"x-user-tier": "user-tier", "x-region": "region"}
 def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None:
     """Refuse a cluster, a namespace or a mesh that the target does not have."""
     for key, given, configured in (
-        ("cluster", wish.cluster, target.cluster),
-        ("namespace", wish.namespace, target.namespace),
-        ("mesh", wish.mesh, target.traffic.kind if target.traffic else None),
+        ("cluster", wish.cluster, [place.cluster for place in target.places]),
+        ("namespace", wish.namespace, [place.namespace for place in target.places]),
+        ("mesh", wish.mesh, [place.traffic.kind for place in target.places if place.traffic]),
     ):
-        if given is not None and given.lower() != configured:
-            has = f"{key} {configured}" if configured else f"no {key}"
+        if given is not None and given.lower() not in configured:
+            has = f"{key} {', '.join(dict.fromkeys(configured))}" if configured else f"no {key}"
             typed = wish.key(key, key)
             raise PlanError(
                 f"{deploy.service} in {deploy.environment} has {has}, not {shown(given)}. "
@@ -60,6 +60,17 @@ def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None
                 code="other_target",
                 key=typed,
             )
+
+
+def must_be_one_target(strategy: str, target: TargetBlock, wish: Wish) -> None:
+    """Refuse an A/B test on several targets: it compares two variants in one place."""
+    if strategy == "ab-test" and len(target.places) > 1:
+        raise PlanError(
+            f"ab-test compares two variants in one place, and this service has {len(target.places)} targets. "
+            "Take canary.",
+            code="one_target_only",
+            key=_typed(wish, "strategy", "strategy"),
+        )
 
 
 def must_be_its_image(version: str, repository: str) -> None:
@@ -82,7 +93,8 @@ def must_be_its_options(wish: Wish, strategy: str, target: TargetBlock) -> None:
         for field, (key, strategies) in _ONLY_FOR.items():
             if getattr(wish, field) is not None and strategy not in strategies:
                 raise _not_for(_typed(wish, field, key), strategy, strategies)
-    if wish.match and (target.lanes == "one" or target.weights == "switch"):
+    deaf = [x for x in target.places if x.traffic is None or not x.traffic.headers]
+    if wish.match and deaf:
         key = _typed(wish, "match", "header")
         raise PlanError(
             f"{key} sends some requests ahead of the others, and nothing on this target can tell requests apart. "

@@ -7,7 +7,12 @@ from dataclasses import replace
 
 from bot.grammar.verbs import Deploy
 from bot.planning.choosing import chosen, default_strategy
-from bot.planning.fitting import must_be_its_image, must_be_its_options, must_be_this_target
+from bot.planning.fitting import (
+    must_be_its_image,
+    must_be_its_options,
+    must_be_one_target,
+    must_be_this_target,
+)
 from bot.planning.merging import merged
 from bot.planning.people import many_approvals
 from bot.planning.weakening import weakened
@@ -50,6 +55,11 @@ def rollback_plan(service: str, environment: str, version: str, lanes: Lanes = "
     )
 
 
+def places_for(service: str, environment: str, config: Config) -> tuple[str, ...]:
+    """Return the names of several targets, in the order in which a rollout goes forward; empty for a single one."""
+    return tuple(place.name for place in config.target(service, environment).targets)
+
+
 def lanes_for(service: str, environment: str, config: Config) -> Lanes:
     """Return the shape of a target. Raises `UnknownNameError`."""
     return config.target(service, environment).lanes
@@ -70,9 +80,10 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
     environment = config.environment(deploy.environment)
     wish = wish_of(deploy.options, target).over(deploy.wish or Wish())
     must_be_this_target(wish, target, deploy)
-    if target.workload.repository is not None:
-        must_be_its_image(deploy.version, target.workload.repository)
+    if target.repository is not None:
+        must_be_its_image(deploy.version, target.repository)
     strategy, cautions = chosen(wish, target, environment, deploy.environment)
+    must_be_one_target(strategy, target, wish)
     must_be_its_options(wish, strategy, target)
     request, more = merged(deploy, wish, strategy, config)
     _check(request, wish)

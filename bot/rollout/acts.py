@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from bot.rollout import fleets, gates, scheduling
 from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
+from bot.rollout.part import Part
+from bot.rollout.parts import view
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import Intent, PutFleet, PutLane, PutWeight
@@ -56,6 +58,7 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
             trouble=None,
             resume_to=None,
             reminded=None,
+            parts=tuple(_once_more(part) for part in r.parts),
         ).tell(entry)
     running = isinstance(r.step, Watch)
     progress = replace(r.progress, since=now if running else r.progress.since, began=now)
@@ -63,11 +66,25 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
         r,
         phase=Phase.RUNNING,
         code="",
-        intent=_again(r, now),
+        intent=None if r.parts else _again(r, now),
         progress=progress,
         trouble=None,
         reminded=None,
+        parts=tuple(_resumed(r, part, now) for part in r.parts),
     ).tell(entry)
+
+
+def _once_more(part: Part) -> Part:
+    """Let a target that could not go home try again."""
+    return replace(part, done=part.done and not part.asks, asks=False, trouble=None)
+
+
+def _resumed(r: Rollout, part: Part, now: datetime) -> Part:
+    own = view(r, part)
+    edited = r.code == "drift" and part.foreign
+    intent = _again(own if edited else replace(own, code=""), now)
+    progress = replace(part.progress, began=now)
+    return replace(part, intent=intent, trouble=None, foreign=False, progress=progress)
 
 
 def _again(r: Rollout, now: datetime) -> Intent | None:
@@ -135,7 +152,8 @@ def go_back(
             raise WrongStateError(
                 f"{r.target} is already rolling back.", code="already_rolling_back"
             )
-        forced = replace(r, back=replace(r.back, force=True), trouble=None)
+        parts = tuple(replace(part, trouble=None) for part in r.parts)
+        forced = replace(r, back=replace(r.back, force=True), trouble=None, parts=parts)
         return forced.tell(Entry("forced", actor, f"{actor} moves the traffic home regardless."))
     back = Back(
         code=code,
@@ -162,9 +180,10 @@ def keep(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
 
 def carried(r: Rollout) -> float:
     """Return the weight the canary has, or may be about to have when a write is still on its way."""
-    if isinstance(r.intent, PutWeight) and isinstance(r.step, SetWeight | Switch | Batch):
-        return max(r.weight, r.intent.percent)
-    return r.weight
+    weighs = isinstance(r.step, SetWeight | Switch | Batch)
+    wanted = [own.intent for own in r.parts or (r,)]
+    coming = [intent.percent for intent in wanted if isinstance(intent, PutWeight) and weighs]
+    return max([r.weight, *coming])
 
 
 def resolve(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:

@@ -29,7 +29,7 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
     """Take the next step home."""
     armed = r.armed
     if armed is None:
-        return _nothing_written(r, seen)
+        return nothing_written(r, seen)
     if seen.trouble is not None:
         return _blind(_keep_trying(r, seen.trouble), seen, armed)
     if r.lanes == "one":
@@ -79,7 +79,7 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
         weight=percent,
         weight_at=seen.now,
     )
-    return back_to_batch(home, seen.now) if back.partial else _done(home, seen)
+    return back_to_batch(home, seen.now) if back.partial else done(home, seen)
 
 
 def _page_if_late(r: Rollout, seen: Seen) -> Rollout:
@@ -152,7 +152,8 @@ def _keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
     )
 
 
-def _nothing_written(r: Rollout, seen: Seen) -> Rollout:
+def nothing_written(r: Rollout, seen: Seen) -> Rollout:
+    """End a rollout that has not touched its target."""
     reason = r.back.reason if r.back and r.back.reason else "before anything was written"
     entry = Entry("cancelled", r.back.actor if r.back else "sluice", f"Cancelled: {reason}.")
     return replace(r, phase=Phase.CANCELLED, ended=seen.now, trouble=None).tell(entry)
@@ -265,10 +266,11 @@ def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
         return replace(r, intent=PutLane(Lane.CANARY, memo.image, memo.replicas, seen.now))
     if intent_state(r, seen) != "applied":
         return r
-    return _done(r, seen)
+    return done(r, seen)
 
 
-def _done(r: Rollout, seen: Seen) -> Rollout:
+def done(r: Rollout, seen: Seen) -> Rollout:
+    """End the way home: everything reads back as it was armed."""
     assert r.back is not None
     if r.back.lost:
         return _a_stays(r, seen)

@@ -6,9 +6,10 @@ from bot.rollout.fleets import foreign_fleet
 from bot.rollout.holding import drifted
 from bot.rollout.intents import ANYTHING, intent_state, same_audience, same_weight
 from bot.rollout.seen import Seen
-from bot.rollout.turning import hold
-from bot.rollout.values import Rollout
+from bot.rollout.turning import hold, start_back
+from bot.rollout.values import Back, Rollout
 from bot.rollout.wanted import PutFleet, PutWeight
+from bot.rollout.weighing import landed
 from integrations.base import FleetState, Lane, LaneState, Split
 from strategies.plan import Batch, Prepare, Replace
 
@@ -73,3 +74,18 @@ def offline_mark(r: Rollout, split: Split | FleetState | None) -> str:
     if split is None or r.armed is None or split.mark == r.armed.mark:
         return ""
     return split.mark
+
+
+def landed_while_paused(r: Rollout, seen: Seen) -> Rollout:
+    """Take note of a weight that was on its way when somebody paused: the card must not name another."""
+    on_its_way = isinstance(r.intent, PutWeight) and not r.stable_touched
+    if on_its_way and r.code != "drift" and intent_state(r, seen) == "applied":
+        return landed(r, seen)
+    return r
+
+
+def offline(r: Rollout, seen: Seen, mark: str) -> Rollout:
+    """Go back because somebody did so by hand, while the bot was not there."""
+    reason = f"the target carries an offline mark ({mark})"
+    back = Back("offline", reason, "offline", seen.now, automatic=False, weight=r.weight)
+    return start_back(r, back)

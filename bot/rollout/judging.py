@@ -9,8 +9,8 @@ from datetime import timedelta
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
-from strategies.plan import Approve
-from strategies.verdict import Judgement, Look, Result, Verdict, judge, number
+from strategies.plan import Approve, Watch
+from strategies.verdict import Fails, Judgement, Look, Result, Verdict, judge, number
 
 _REFRESH = timedelta(minutes=1)
 """How old the numbers on the card may be before an uneventful look is kept anyway."""
@@ -21,14 +21,7 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
     soak = r.watched
     if seen.look is None or soak is None:
         return r, None
-    judgement, fails = judge(
-        seen.look,
-        soak.checks,
-        min_requests=soak.min_requests,
-        fails=r.progress.fails,
-        # In one place both versions are in the same numbers: there is nothing to hold them against.
-        weight=100.0 if r.lanes == "one" else r.weight,
-    )
+    judgement, fails = seen.judged or judged(r, soak, seen.look)
     if judgement.verdict is Verdict.FAIL:
         kept = replace(r, look=seen.look, judgement=judgement)
         return fall_back(kept, judgement, seen), judgement
@@ -42,6 +35,18 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
     for warning in new_warnings:
         r = r.tell(Entry("warned", "sluice", f"Warning: {warning.sentence}.", code="check_warned"))
     return r, judgement
+
+
+def judged(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
+    """Return what a look comes to for one target, and how often each check has failed by now."""
+    return judge(
+        look,
+        soak.checks,
+        min_requests=soak.min_requests,
+        fails=r.progress.fails,
+        # In one place both versions are in the same numbers: there is nothing to hold them against.
+        weight=100.0 if r.lanes == "one" else r.weight,
+    )
 
 
 def fall_back(r: Rollout, judgement: Judgement, seen: Seen) -> Rollout:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.rollout import scheduling
+from bot.rollout.part import Part
+from bot.rollout.parts import turn_of, view
 from bot.rollout.seen import Need
 from bot.rollout.smoking import next_try, tests_due
 from bot.rollout.values import Phase, Rollout
@@ -108,6 +110,9 @@ def window(r: Rollout, now: datetime) -> int:
 
 def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
     """Return what `advance` wants to see in this turn."""
+    if r.parts and r.phase is not Phase.SCHEDULED:
+        each = {part.name: _part_need(r, part, now, looked) for part in r.parts}
+        return Need(parts={name: wanted for name, wanted in each.items() if wanted != Need()})
     if r.phase.final:
         due = r.recheck_at is not None and now >= r.recheck_at
         over = r.retire_at is not None and now >= r.retire_at
@@ -128,6 +133,21 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
     if look_due(r, now, looked):
         return replace(wanted, split=True, lanes=True, window=window(r, now))
     return wanted
+
+
+def _part_need(r: Rollout, part: Part, now: datetime, looked: datetime | None) -> Need:
+    """Return what is needed of one of several targets: next to nothing while it is another's turn."""
+    if r.phase is Phase.ROLLING_BACK and part.done:
+        return Need()
+    own, whose = view(r, part), turn_of(r)
+    if r.armed is None and part.armed is not None and not r.phase.final:
+        return Need()
+    if whose is None or whose.name == part.name or part.intent is not None:
+        return need(own, now, looked)
+    if not look_due(own, now, looked):
+        return Need()
+    paired = r.lanes != "one"
+    return Need(split=paired, lanes=paired, fleet=not paired, window=window(own, now))
 
 
 def _step_need(r: Rollout, now: datetime) -> Need:
@@ -175,7 +195,7 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
 
     Every non-final row has an answer or an open gate: no zombies (G10).
     """
-    if r.phase.final and r.intent is not None:
+    if r.phase.final and r.writing:
         return now + POLL
     if r.phase.final:
         return min((t for t in (r.recheck_at, r.retire_at) if t is not None), default=None)
@@ -183,12 +203,26 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
         return scheduling.wake_at(r, now)
     if r.phase is Phase.NEEDS_ATTENTION:
         return reminder_at(r) or now + REMIND
+    own = _moving(r)
+    if own:
+        # None of several targets waits for another one's trouble.
+        return min(
+            (at for one in own if (at := wake_at(one, now, looked)) is not None), default=now + POLL
+        )
     if r.trouble is not None:
         again = now + min(SLOWEST, POLL * (1 << min(r.trouble.tries, 5)))
         late = _switch_late(r)
         return min(again, late) if late is not None and late > now else again
     times = [t for t in _times(r, now, looked) if t is not None]
     return min(times) if times else None
+
+
+def _moving(r: Rollout) -> list[Rollout]:
+    """Return the views of those of several targets that have something to do now."""
+    if r.phase is Phase.ROLLING_BACK and r.armed is not None:
+        return [view(r, part) for part in r.parts if not part.done]
+    whose = turn_of(r)
+    return [view(r, whose)] if whose is not None else []
 
 
 def _switch_late(r: Rollout) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.values import Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState, Split
-from strategies.verdict import Look
+from strategies.verdict import Fails, Judgement, Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Need:
     """Run the smoke tests of the current step."""
     afresh: bool = False
     """What a scheduled rollout would be if it were asked for now."""
+    parts: "Mapping[str, Need]" = field(default_factory=dict)
+    """By the name of a target, where there are several; one of which nothing is needed is not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,7 @@ class Seen:
     trouble: Trouble | None = None
     """What could not be read or written in this turn."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    parts: "Mapping[str, Seen]" = field(default_factory=dict)
+    """By the name of a target, where there are several; one that was not looked at is not in it."""
+    judged: tuple[Judgement, Fails] | None = None
+    """What `look` came to, where it was judged already (of several targets the worst)."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bot.rollout.gates import close_gate
 from bot.rollout.intents import ANYTHING
-from bot.rollout.part import Progress
+from bot.rollout.part import Part, Progress
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutWeight
 from strategies.plan import Batch
@@ -22,17 +22,13 @@ Undo = Literal["all", "failed-batch", "none"]
 def start_back(r: Rollout, back: Back) -> Rollout:
     """Record that a rollback begins. Legal in every non-final phase; nothing is asked."""
     r = close_gate(r, f"Closed: {_why_closed(back)}.", (back.actor,))
-    # Where nothing has to happen before the traffic, its intent is saved in this commit: the write follows at once.
-    at_once = r.armed is not None and not r.stable_touched and r.lanes != "one"
-    weight = r.armed.canary_weight if r.armed else 0.0
-    weight = r.batch_began if back.partial else weight
-    home = PutWeight(weight, before=ANYTHING, since=r.revision + 1) if at_once else None
     return replace(
         r,
         phase=Phase.ROLLING_BACK,
         back=back,
         code=back.code,
-        intent=home,
+        intent=None if r.parts else _homeward(r, r, back),
+        parts=tuple(_turned(r, part, back) for part in r.parts),
         gate=None,
         trouble=None,
         reminded=None,
@@ -46,6 +42,23 @@ def start_back(r: Rollout, back: Back) -> Rollout:
             data={"weight": back.weight},
         )
     )
+
+
+def _homeward(r: Rollout, own: Rollout | Part, back: Back) -> PutWeight | None:
+    """Return the intent that is saved in the very commit that turns around, so that the write follows at once.
+
+    None where something has to happen before the traffic moves.
+    """
+    if own.armed is None or own.stable_touched or r.lanes == "one":
+        return None
+    weight = own.batch_began if back.partial else own.armed.canary_weight
+    return PutWeight(weight, before=ANYTHING, since=r.revision + 1)
+
+
+def _turned(r: Rollout, part: Part, back: Back) -> Part:
+    """Return one of several targets as it goes back: all of them do, at once."""
+    home = _homeward(r, part, back)
+    return replace(part, intent=home, done=False, asks=False, home=None, trouble=None)
 
 
 def _why_closed(back: Back) -> str:
@@ -102,7 +115,7 @@ def back_to_batch(r: Rollout, now: datetime) -> Rollout:
     """End the undoing of one batch: hold with the rest of the new version in place."""
     assert r.back is not None
     reason = r.back.reason
-    held = replace(r, back=None, intent=None, cursor=_batch_index(r), progress=Progress(began=now))
+    held = replace(r.to(_batch_index(r), now), back=None, intent=None)
     text = _held(held, reason, "Only the batch that failed was undone.")
     return hold(held, now, r.back.code, text)
 

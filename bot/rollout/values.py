@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from bot.rollout.part import Armed, Progress, SmokeResult, Trouble
+from bot.rollout.part import Armed, Part, Progress, SmokeResult, Trouble
 from bot.rollout.wanted import Intent
 from strategies.compare import Comparison
 from strategies.plan import Plan, Replace, Rule, Step, Watch
@@ -205,6 +205,10 @@ class Rollout:
     ended: datetime | None = None
     channel: str = ""
     """Where its card lives."""
+    parts: tuple[Part, ...] = ()
+    """Its targets, in the order in which it goes forward, where there are several; the row's own fields then sum up."""
+    place: str = ""
+    """Only in a view of one of several targets (`bot.rollout.parts`): which one. Never stored."""
     news: tuple[Entry, ...] = ()
 
     @property
@@ -246,7 +250,9 @@ class Rollout:
 
     def to(self, cursor: int, now: datetime) -> Self:
         """Return the row with the cursor on this step."""
-        return replace(self, cursor=cursor, progress=Progress(began=now), gate=None)
+        fresh = Progress(began=now)
+        parts = tuple(replace(part, done=False, progress=fresh) for part in self.parts)
+        return replace(self, cursor=cursor, progress=fresh, gate=None, parts=parts)
 
     @property
     def in_place(self) -> bool:
@@ -256,22 +262,35 @@ class Rollout:
     @property
     def whole(self) -> int:
         """How many instances there are in the one place. An autoscaler may change that at any time."""
-        if self.instances is not None:
-            return self.instances
-        return self.armed.stable.replicas if self.armed else 0
+        return sum(_whole(own) for own in self.parts or (self,))
 
     @property
     def all_moved(self) -> bool:
         """Whether no old instance is left. On fixed lanes that includes the hand-over to the stable lane."""
-        match self.lanes:
-            case "one":
-                return self.armed is not None and self.moved >= self.whole
-            case "swap":
-                return self.weight >= 100
-            case "fixed":
-                return self.stable_touched and self.weight == 0
+        return all(_all_moved(own, self.lanes) for own in self.parts or (self,))
 
     @property
     def live_changed(self) -> bool:
         """Whether it succeeded with its own version: not where variant A won."""
         return self.phase is Phase.SUCCEEDED and self.winner != "A"
+
+    @property
+    def writing(self) -> bool:
+        """Whether a write is wanted that was not read back yet."""
+        return any(own.intent is not None for own in self.parts or (self,))
+
+
+def _all_moved(own: Rollout | Part, lanes: str) -> bool:
+    match lanes:
+        case "one":
+            return own.armed is not None and own.moved >= _whole(own)
+        case "swap":
+            return own.weight >= 100
+        case _:
+            return own.stable_touched and own.weight == 0
+
+
+def _whole(own: Rollout | Part) -> int:
+    if own.instances is not None:
+        return own.instances
+    return own.armed.stable.replicas if own.armed else 0

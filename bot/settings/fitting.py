@@ -3,25 +3,62 @@
 Pure. What a strategy needs is in `strategies.fitting`; here it is told at the key of the file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.settings.traffic import TrafficBlock
+from bot.settings.workloads import WorkloadBlock
 from strategies.fitting import Lanes, Weights, misfit, nearest
 from strategies.plan import Rule
 
 _Fault = tuple[str, str, str]
 
+_WHERE = ("cluster", "namespace", "workload")
+"""The keys that say where the only target runs."""
 
-def target_faults(
-    lanes: Lanes,
-    weights: Weights,
-    traffic: TrafficBlock | None,
-    match: tuple[Rule, ...],
-    strategy: str | None,
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the places of a target have in common."""
+
+    lanes: Lanes
+    weights: Weights
+    routers: tuple[TrafficBlock | None, ...]
+
+    @property
+    def headers(self) -> bool:
+        """Whether requests can be told apart by their headers everywhere."""
+        return all(router is not None and router.headers for router in self.routers)
+
+
+def where_faults(
+    given: Mapping[str, object], places: Sequence[tuple[str, WorkloadBlock]]
 ) -> Iterator[_Fault]:
-    """Yield what contradicts itself in a target, each as key, code and sentence."""
-    yield from _traffic_faults(lanes, traffic)
-    if match and (traffic is None or not traffic.headers):
+    """Yield what is missing or said twice about where a target runs; `places` are those of the key `targets`."""
+    if not places:
+        for key in _WHERE:
+            if given[key] is None:
+                yield (key, "missing_key", f"The key {key} is missing here: add it.")
+        return
+    for key, value in given.items():
+        if value is not None:
+            sentence = f"With targets each of them has its own {key}: move this one there."
+            yield (key, "key_and_targets", sentence)
+    names = [name for name, _ in places]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        yield ("targets", "duplicate_target", f"Two targets are called {name}: rename one.")
+    if len({workload.lanes for _, workload in places}) > 1:
+        sentence = (
+            "These targets have different shapes (a pair, two colours, one place): one plan cannot "
+            "drive them. Give them the same kind of workload."
+        )
+        yield ("targets", "mixed_targets", sentence)
+
+
+def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) -> Iterator[_Fault]:
+    """Yield what a target asks for that its places cannot do, each as key, code and sentence."""
+    lanes, weights = shape.lanes, shape.weights
+    if match and not shape.headers:
         yield (
             "match",
             "no_header_routes",
@@ -33,9 +70,16 @@ def target_faults(
         other = nearest(strategy, lanes, weights)
         sentence = f"{strategy} cannot be done on this target, which {why}: take {other}, direct or recreate."
         yield ("strategy", code, sentence)
+    elif strategy == "ab-test" and len(shape.routers) > 1:
+        yield (
+            "strategy",
+            "one_target_only",
+            "An A/B test compares two variants in one place, and here are several targets: take canary.",
+        )
 
 
-def _traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Fault]:
+def traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Fault]:
+    """Yield what is wrong with the router of one place."""
     if traffic is None:
         if lanes != "one":
             yield ("traffic", "missing_key", "The key traffic is missing here: add it.")

@@ -67,10 +67,12 @@ class _Found:
         self.problems.append(Problem(self.file, at.line, at.column, code, key, message))
 
     def check_names(self, root: Mapping, target: Entry) -> None:
-        body = _block(target.value)
-        source = _block(body.value("metrics")).value("source")
-        self._check_name(body.value("cluster"), root.value("clusters"), "cluster")
-        self._check_name(source, root.value("metrics"), "source")
+        several = _block(target.value).value("targets")
+        items = several.items if isinstance(several, Sequence) else ()
+        for body in (_block(target.value), *(_block(item) for item in items)):
+            source = _block(body.value("metrics")).value("source")
+            self._check_name(body.value("cluster"), root.value("clusters"), "cluster")
+            self._check_name(source, root.value("metrics"), "source")
 
     def _check_name(self, node: Node | None, block: Node | None, key: str) -> None:
         known = _block(block).entries

@@ -5,6 +5,7 @@ percentages percent, latencies milliseconds.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -12,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from bot.settings.block import Block, by_kind
 from bot.settings.checks import Checks
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
-from bot.settings.fitting import target_faults
+from bot.settings.fitting import Shape, shape_faults, traffic_faults, where_faults
 from bot.settings.metrics import with_queries
 from bot.settings.names import (
     Approver,
@@ -142,14 +143,41 @@ class TargetMetrics(Block):
     ] = "istio"
 
 
-class TargetBlock(Block):
-    """One service in one environment: where it runs, how traffic is split, what is watched."""
+_WHERE = ("cluster", "namespace", "workload", "traffic")
+"""The keys that say where the only target of a service runs."""
 
+
+class PlaceBlock(Block):
+    """One of several targets of a service in one environment."""
+
+    name: Name
     cluster: Name
     namespace: Name
     workload: WorkloadField
     traffic: TrafficField | None = None
     """None only where there is one place alone."""
+    metrics: TargetMetrics | None = None
+    """None: as the service in this environment says."""
+
+    @model_validator(mode="after")
+    def _has_a_fitting_router(self) -> Self:
+        faults = list(traffic_faults(self.workload.lanes, self.traffic))
+        if faults:
+            raise refuse_at(*faults)
+        return self
+
+
+class TargetBlock(Block):
+    """One service in one environment: where it runs, how traffic is split, what is watched."""
+
+    cluster: Name | None = None
+    """This, `namespace`, `workload` and `traffic` say where it runs, unless `targets` does."""
+    namespace: Name | None = None
+    workload: WorkloadField | None = None
+    traffic: TrafficField | None = None
+    """None only where there is one place alone."""
+    targets: tuple[PlaceBlock, ...] = ()
+    """Several targets that one rollout drives, in the order in which it goes forward."""
     metrics: TargetMetrics
     queries: dict[MetricName, RawText] = Field(default={})
     """PromQL by metric name, for checks and A/B tests that name the metric without a query of their own."""
@@ -170,12 +198,25 @@ class TargetBlock(Block):
     @property
     def lanes(self) -> Lanes:
         """Two places with fixed roles, two that swap roles, or one place whose instances move."""
-        return self.workload.lanes
+        return self.places[0].workload.lanes
+
+    @cached_property
+    def places(self) -> tuple[PlaceBlock, ...]:
+        """Where it runs: one place without a name, or several with names."""
+        if self.targets:
+            return self.targets
+        return (PlaceBlock.model_construct(name="", **{key: getattr(self, key) for key in _WHERE}),)
+
+    @property
+    def repository(self) -> str | None:
+        """The image that versions are tags or digests of; None where a version is just a name."""
+        return self.places[0].workload.repository
 
     @property
     def weights(self) -> Weights:
         """`switch`: the router knows 0 and 100 percent only."""
-        return self.traffic.weights if self.traffic else "any"
+        routers = [place.traffic for place in self.places if place.traffic is not None]
+        return "switch" if any(one.weights == "switch" for one in routers) else "any"
 
     @field_validator("checks", mode="before")
     @classmethod
@@ -191,9 +232,14 @@ class TargetBlock(Block):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        faults = list(
-            target_faults(self.lanes, self.weights, self.traffic, self.match, self.strategy)
-        )
+        where = {key: getattr(self, key) for key in _WHERE}
+        faults = list(where_faults(where, [(x.name, x.workload) for x in self.targets]))
+        if not faults and self.workload is not None:
+            faults = list(traffic_faults(self.workload.lanes, self.traffic))
+        if not faults:
+            routers = tuple(place.traffic for place in self.places)
+            shape = Shape(self.lanes, self.weights, routers)
+            faults = list(shape_faults(shape, self.match, self.strategy))
         if faults:
             raise refuse_at(*faults)
         return self

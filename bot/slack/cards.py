@@ -21,6 +21,7 @@ from bot.slack.blocks import (
     table_text,
 )
 from bot.slack.comparing import comparison_blocks, winner_card, winner_line
+from bot.slack.matrix import matrix
 from bot.slack.message import Message
 from bot.slack.standing import (
     audience_line,
@@ -58,6 +59,7 @@ def card(r: Rollout) -> Message:
     blocks: list[Block] = [section(title)]
     if not r.phase.final and r.phase is not Phase.SCHEDULED:
         blocks.append(section(f"{bar(r.weight)}\n{stages(r)}".rstrip()))
+    blocks += matrix(r)
     blocks += [context(line) for line in _lines(r)]
     if r.gate is None:
         # While the question is open its own message has the table; here it would be a twin.
@@ -173,6 +175,7 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
         blocks.append(section(f"This request weakens what is configured:\n{lines}"))
+    blocks += matrix(r)
     blocks += _evidence(r, gate)
     blocks.append(context(_votes(r, gate)))
     blocks.append(

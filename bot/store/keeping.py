@@ -36,9 +36,10 @@ async def end_keeping(db: AsyncConnection, r: Rollout) -> Rollout:
         kept = _kept(body)
         if kept is None:
             continue
-        wary = r.wary or kept.intent is not None
+        wary = r.wary or kept.writing
         r = replace(r, wary=wary, keeper=kept.id, kept_until=kept.retire_at)
-        await _put(db, replace(kept, retire_at=None, intent=None))
+        parts = tuple(replace(part, intent=None) for part in kept.parts)
+        await _put(db, replace(kept, retire_at=None, intent=None, parts=parts))
     return r
 
 

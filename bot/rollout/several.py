@@ -1,0 +1,278 @@
+"""The state machine where a rollout has several targets: forward in order, backward all at once. Pure.
+
+Each step is done on the first target, then on the next, and everybody waits at soaks and gates together. The worst
+target decides what a look is worth. On the way home every target is tried, and none waits for another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.rollout import scheduling
+from bot.rollout.back import done, nothing_written, roll_back
+from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offline_mark, reapplied
+from bot.rollout.forward import walk
+from bot.rollout.judging import judged, look_at
+from bot.rollout.outages import answers_again, troubled
+from bot.rollout.part import Part
+from bot.rollout.parts import absorb, own, put, summed, told, turn_of, view
+from bot.rollout.resting import expired, recheck, reminded
+from bot.rollout.retiring import retire
+from bot.rollout.seen import Seen
+from bot.rollout.sickness import sick
+from bot.rollout.starting import arm
+from bot.rollout.turning import back_to_batch
+from bot.rollout.values import Entry, Phase, Rollout
+from strategies.plan import Watch
+from strategies.verdict import Judgement, Look, Verdict
+
+_BADNESS = {Verdict.FAIL: 2, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 0}
+
+_Looks = Mapping[str, tuple[Look, Judgement]]
+"""What each target's own look came to."""
+
+
+def advance(r: Rollout, seen: Seen) -> Rollout:
+    """Return the row as it should be next."""
+    match r.phase:
+        case Phase.CANCELLED:
+            return r
+        case Phase.SCHEDULED:
+            return scheduling.start(r, seen)
+        case Phase.SUCCEEDED:
+            return _retire(r, seen)
+        case Phase.NEEDS_ATTENTION:
+            return reminded(r, seen)
+        case Phase.ROLLED_BACK:
+            return _retire(recheck(r, _afterwards(r, seen)), seen)
+        case Phase.ROLLING_BACK:
+            return _home(r, seen)
+        case Phase.RUNNING | Phase.WAITING | Phase.PAUSED:
+            return _forward(r, seen)
+
+
+def _forward(r: Rollout, seen: Seen) -> Rollout:
+    for part in r.parts:
+        mark = _mark(r, part, seen.parts.get(part.name))
+        if mark:
+            return offline(r, seen, f"{mark} on {part.name}")
+    r, looks = _judged(r, seen)
+    seen = _worst(r, seen, looks)
+    looked, _ = look_at(r, seen)
+    if looked.phase is Phase.ROLLING_BACK:
+        return _shown(looked, seen, looks)
+    # A running soak judges the look itself.
+    watching = r.phase is Phase.RUNNING and isinstance(r.step, Watch)
+    return _shown(_onward(r if watching else looked, seen), seen, looks)
+
+
+def _onward(r: Rollout, seen: Seen) -> Rollout:
+    """Go on, unless something is in the way on one of the targets."""
+    troubles = [part for part in r.parts if _sight(part, seen).trouble is not None]
+    if troubles:
+        return _troubled(r, seen, troubles)
+    if r.armed is None and r.phase is Phase.RUNNING:
+        return _arm(r, seen)
+    phase = r.phase
+    r = _answering(r, seen)
+    if r.armed is None or r.phase is not phase:
+        return r
+    for part in r.parts:
+        after = foreign_edit(view(r, part), _sight(part, seen))
+        if after is not None:
+            return absorb(r, part, after, seen.now, foreign=True)
+    for part in r.parts:
+        after = sick(view(r, part), _sight(part, seen))
+        r = absorb(r, part, after, seen.now)
+        if r.phase is not phase:
+            return r
+    return _by_phase(r, seen)
+
+
+def _by_phase(r: Rollout, seen: Seen) -> Rollout:
+    match r.phase:
+        case Phase.RUNNING:
+            return _reapplied(r, seen) or _step(r, seen)
+        case Phase.WAITING if r.gate is not None and seen.now >= r.gate.expires:
+            return expired(r, seen)
+        case Phase.PAUSED:
+            for part in r.parts:
+                after = landed_while_paused(view(r, part), _sight(part, seen))
+                r = absorb(r, part, after, seen.now)
+            return reminded(r, seen)
+        case _:
+            return r
+
+
+def _sight(part: Part, seen: Seen) -> Seen:
+    """Return what was seen of one target; nothing where it was not looked at."""
+    return seen.parts.get(part.name) or Seen(seen.now)
+
+
+def _mark(r: Rollout, part: Part, sight: Seen | None) -> str:
+    if sight is None:
+        return ""
+    return offline_mark(view(r, part), sight.fleet if r.lanes == "one" else sight.split)
+
+
+def _troubled(r: Rollout, seen: Seen, troubles: list[Part]) -> Rollout:
+    phase = r.phase
+    for part in troubles:
+        sight = _sight(part, seen)
+        assert sight.trouble is not None
+        r = absorb(r, part, troubled(view(r, part), sight, sight.trouble), seen.now)
+        if r.phase is not phase:
+            break
+    return r
+
+
+def _arm(r: Rollout, seen: Seen) -> Rollout:
+    """Take the snapshot of every target before the first write to any of them."""
+    said = []
+    for part in r.parts:
+        after = arm(view(r, part), _sight(part, seen)) if part.armed is None else view(r, part)
+        if after.phase is not r.phase:
+            return absorb(r, part, after, seen.now)
+        r = replace(put(r, own(part, after)), counter=after.counter)
+        said += [f"{part.name}: {entry.text}" for entry in after.news]
+    if r.armed is None:
+        return r
+    data = {"from_version": r.from_version}
+    text = f"Started on {len(r.parts)} targets. {' '.join(said)}"
+    return r.tell(Entry("armed", "sluice", text, event="rollout.started", data=data))
+
+
+def _answering(r: Rollout, seen: Seen) -> Rollout:
+    """Forget the troubles that are over; what they held goes on when all of them are."""
+    for part in r.parts:
+        others = [one for one in r.parts if one.name != part.name and one.trouble is not None]
+        after = answers_again(view(r, part), _sight(part, seen))
+        if after.phase is not r.phase and others:
+            after = replace(view(r, part), trouble=None)
+        r = absorb(r, part, after, seen.now)
+    return r
+
+
+def _reapplied(r: Rollout, seen: Seen) -> Rollout | None:
+    for part in r.parts:
+        after = reapplied(view(r, part), _sight(part, seen))
+        if after is not None:
+            return absorb(r, part, after, seen.now)
+    return None
+
+
+def _step(r: Rollout, seen: Seen) -> Rollout:
+    part = turn_of(r)
+    if part is None:
+        return _together(r, seen)
+    before = view(r, part)
+    after = walk(before, _sight(part, seen))
+    if after.phase is not r.phase:
+        return absorb(r, part, after, seen.now)
+    passed = after.cursor != r.cursor
+    r = absorb(r, part, after, seen.now, done=passed)
+    if not all(one.done for one in r.parts):
+        return r
+    r = summed(r.to_next(seen.now))
+    if all(one.look is None for one in r.parts):
+        # Behind a new weight the old numbers say nothing.
+        r = replace(r, look=None, judgement=None)
+    return r
+
+
+def _together(r: Rollout, seen: Seen) -> Rollout:
+    """Do a step that all targets do at the same time."""
+    after = walk(r, seen)
+    if not after.phase.final:
+        return after
+    kept = tuple(replace(part, retire_at=after.retire_at) for part in after.parts)
+    return replace(after, parts=kept)
+
+
+def _judged(r: Rollout, seen: Seen) -> tuple[Rollout, _Looks]:
+    """Judge the look of each target; how often a check failed is counted for each of them."""
+    looks: dict[str, tuple[Look, Judgement]] = {}
+    for part in r.parts:
+        look = _sight(part, seen).look
+        if look is None or r.watched is None:
+            continue
+        judgement, fails = judged(view(r, part), r.watched, look)
+        looks[part.name] = (look, judgement)
+        r = put(r, replace(part, progress=replace(part.progress, fails=fails)))
+    return r, looks
+
+
+def _worst(r: Rollout, seen: Seen, looks: _Looks) -> Seen:
+    """Return what was seen, with the look of the worst target as the one that counts."""
+    if not looks:
+        return seen
+    name = max(looks, key=lambda one: _BADNESS[looks[one][1].verdict])
+    look, judgement = looks[name]
+    named = replace(judgement, sentence=f"{name}: {judgement.sentence}")
+    return replace(seen, look=look, judged=(named, r.progress.fails))
+
+
+def _shown(r: Rollout, seen: Seen, looks: _Looks) -> Rollout:
+    """Keep the numbers of every target as often as those of the row."""
+    if not looks or r.look is not seen.look:
+        return r
+    parts = (
+        replace(part, look=looks[part.name][0], judgement=looks[part.name][1])
+        if part.name in looks
+        else part
+        for part in r.parts
+    )
+    return replace(r, parts=tuple(parts))
+
+
+def _afterwards(r: Rollout, seen: Seen) -> Seen:
+    """Return what was seen, with the numbers of the target that failed, else of the first."""
+    failed = [part for part in r.parts if part.judgement and part.judgement.verdict is Verdict.FAIL]
+    sight = _sight([*failed, *r.parts][0], seen)
+    return replace(seen, look=sight.look, trouble=sight.trouble)
+
+
+def _home(r: Rollout, seen: Seen) -> Rollout:
+    if r.armed is None:
+        return nothing_written(r, seen)
+    for part in r.parts:
+        if not part.done:
+            r = _nearer(r, part, roll_back(view(r, part), _sight(part, seen)))
+    return _all_home(r, seen) if all(part.done for part in r.parts) else r
+
+
+def _nearer(r: Rollout, part: Part, after: Rollout) -> Rollout:
+    """Take one target's next step home; that it has arrived is said when all of them have."""
+    if after.phase is Phase.ROLLING_BACK:
+        return told(put(r, own(part, after)), part.name, after.news)
+    if after.phase is Phase.NEEDS_ATTENTION:
+        return told(put(r, own(part, after, done=True, asks=True)), part.name, after.news)
+    home = own(part, after, done=True, intent=None, trouble=None)
+    return told(put(r, home), part.name, after.news[:-1])
+
+
+def _all_home(r: Rollout, seen: Seen) -> Rollout:
+    asking = [part.trouble for part in r.parts if part.asks and part.trouble is not None]
+    if asking:
+        return replace(
+            r,
+            phase=Phase.NEEDS_ATTENTION,
+            code=asking[0].code,
+            resume_to=Phase.ROLLING_BACK,
+            reminded=seen.now,
+        )
+    if r.back is not None and r.back.partial:
+        return back_to_batch(r, seen.now)
+    ended = done(r, seen)
+    kept = tuple(replace(part, retire_at=ended.retire_at) for part in ended.parts)
+    return replace(ended, parts=kept)
+
+
+def _retire(r: Rollout, seen: Seen) -> Rollout:
+    if r.retire_at is None or seen.now < r.retire_at:
+        return r
+    for part in r.parts:
+        if part.retire_at is None:
+            continue
+        after = retire(view(r, replace(part, retire_at=seen.now)), _sight(part, seen))
+        r = told(put(r, own(part, after)), part.name, after.news)
+    return r

@@ -1,0 +1,50 @@
+"""A canary whose pods crash, or stay unready, while they carry traffic: the rollout goes back. Pure."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.rollout.part import Trouble
+from bot.rollout.seen import Seen
+from bot.rollout.turning import turn
+from bot.rollout.values import Entry, Rollout
+from bot.rollout.wanted import PutFleet
+from integrations.base import FleetState, Lane, LaneState
+
+SICKNESS = timedelta(seconds=60)
+"""How long a canary with traffic may be without a single ready pod before the rollout goes back."""
+
+_CRASHING = {"crash_loop", "image_pull", "container_config"}
+
+
+def sick(r: Rollout, seen: Seen) -> Rollout:
+    """Roll back when the canary's pods crash, or stay unready, while they carry traffic."""
+    canary = _serving(r, seen)
+    if canary is None or r.weight <= 0:
+        return r
+    if canary.problem in _CRASHING:
+        return turn(
+            r, seen.now, canary.problem, (canary.detail or canary.problem).rstrip("."), r.judgement
+        )
+    known = r.trouble is not None and r.trouble.code == "canary_not_ready"
+    ready = canary.moved if isinstance(canary, FleetState) else canary.ready
+    if ready > 0:
+        return replace(r, trouble=None) if known else r
+    if not known:
+        text = f"The canary has no ready pod while it gets {r.weight:g} % of the traffic."
+        trouble = Trouble("canary_not_ready", text, seen.now, tries=0)
+        return replace(r, trouble=trouble).tell(Entry("sick", "sluice", text, code=trouble.code))
+    if r.trouble is not None and seen.now - r.trouble.since >= SICKNESS:
+        span = int(SICKNESS.total_seconds())
+        reason = f"the canary had no ready pod for {span} s"
+        return turn(r, seen.now, "canary_not_ready", reason, r.judgement)
+    return r
+
+
+def _serving(r: Rollout, seen: Seen) -> LaneState | FleetState | None:
+    """Return where the new version serves people; None while that is not to be judged, or was not looked at."""
+    if r.lanes == "one":
+        resting = not isinstance(r.intent, PutFleet)
+        return seen.fleet if resting else None
+    if seen.lanes is None or (r.stable_touched and not r.in_place):
+        return None
+    return seen.lanes[Lane.STABLE if r.in_place else Lane.CANARY]
