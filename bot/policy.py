@@ -15,7 +15,7 @@ from bot.settings.scalars import WeekTime
 from bot.settings.values import FreezeWindow
 
 Verb = Literal[
-    "keep", "deploy", "promote", "pause", "resume", "extend", "rollback", "resolve", "read"
+    "keep", "deploy", "promote", "pause", "resume", "adopt", "extend", "rollback", "resolve", "read"
 ]
 
 

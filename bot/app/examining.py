@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.app.preflight import look_ahead
+from bot.app.preflight import look_ahead, look_ahead_everywhere
 from bot.app.targets import Targets
 from bot.cli.doors import Finding, Health
 from bot.grammar.verbs import Deploy
@@ -24,10 +24,9 @@ async def preflight(
     """Ask a target what would stand in the way of a request."""
     targets = Targets(config, now, None)
     try:
-        target = await targets.find(deploy.service, deploy.environment)
-        findings = await look_ahead(target, deploy.version)
-    except IntegrationError as error:
-        return [Finding(error.code, str(error))]
+        findings = await look_ahead_everywhere(
+            targets, deploy.service, deploy.environment, deploy.version
+        )
     finally:
         await targets.close()
     return [Finding(f.code, f.sentence, f.fatal) for f in findings]
@@ -87,16 +86,18 @@ async def _targets(
     rows = []
     try:
         for service, block in config.services.items():
-            rows += [await _target(targets, service, name) for name in block.targets]
+            for name in block.targets:
+                places = targets.places(service, name)
+                rows += [await _target(targets, service, name, place) for place in places]
     finally:
         await targets.close()
     return rows
 
 
-async def _target(targets: Targets, service: str, environment: str) -> Health:
-    name = f"{service}/{environment}"
+async def _target(targets: Targets, service: str, environment: str, place: str) -> Health:
+    name = f"{service}/{environment}" + (f"/{place}" if place else "")
     try:
-        target = await targets.find(service, environment)
+        target = await targets.find(service, environment, place)
         findings = await look_ahead(target)
     except IntegrationError as error:
         return Health(name, "fail", str(error), f"code {error.code}")
@@ -107,5 +108,6 @@ async def _target(targets: Targets, service: str, environment: str) -> Health:
     if snapshot.problem:
         return Health(name, "warn", snapshot.problem, "Rollouts will hold and ask.")
     if findings:
-        return Health(name, "warn", findings[0].sentence, f"code {findings[0].code}")
+        said = " ".join(finding.sentence for finding in findings)
+        return Health(name, "warn", said, f"code {', '.join(f.code for f in findings)}")
     return Health(name, "ok", "what runs there, its traffic and its metrics answer")

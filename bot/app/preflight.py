@@ -1,9 +1,11 @@
-"""What would stand in the way of a rollout on one target, seen before anything is written. Reads only."""
+"""What would stand in the way of a rollout on one target, seen before anything is written. Nothing is stored."""
 
 import asyncio
+from dataclasses import replace
 
-from bot.observing import Target
-from integrations.base import Finding, Fleet
+from bot.app.targets import Targets
+from bot.observing import Target, inspection
+from integrations.base import Finding, Fleet, IntegrationError
 
 _MIXED = "the rollout would have no clean state to go back to"
 
@@ -17,11 +19,37 @@ async def look_ahead(target: Target, version: str | None = None) -> list[Finding
     assert target.router is not None
     assert target.workload is not None
     split, _ = await asyncio.gather(target.router.read(), target.workload.read())
-    found = list(await target.router.inspect(canary_pods=False))
+    found = list(await inspection(target.router, target.workload, canary_pods=False))
     if split.canary:
         text = f"The canary already receives {split.canary:g} % of the traffic, so {_MIXED}."
         found.insert(0, Finding("split_not_clean", text))
     return found
+
+
+async def look_ahead_everywhere(
+    targets: Targets, service: str, environment: str, version: str
+) -> list[Finding]:
+    """Return what a start would meet on each target of a service, side by side; what cannot be asked is a finding.
+
+    Raises `LookupError` for what is not configured.
+    """
+    places = targets.places(service, environment)
+    found = await asyncio.gather(
+        *(_at(targets, service, environment, place, version) for place in places)
+    )
+    return [finding for findings in found for finding in findings]
+
+
+async def _at(
+    targets: Targets, service: str, environment: str, place: str, version: str
+) -> list[Finding]:
+    try:
+        target = await targets.find(service, environment, place)
+        findings = await look_ahead(target, version)
+    except IntegrationError as error:
+        findings = [Finding(error.code, str(error))]
+    named = f"{place}: " if place else ""
+    return [replace(finding, sentence=f"{named}{finding.sentence}") for finding in findings]
 
 
 async def _fleet_ahead(fleet: Fleet) -> list[Finding]:

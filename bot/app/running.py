@@ -11,11 +11,10 @@ from aiohttp import web
 
 from bot.api import Doors, api
 from bot.app.listening import listening_on
-from bot.app.preflight import look_ahead
+from bot.app.preflight import look_ahead_everywhere
 from bot.app.targets import Targets, subscriptions
 from bot.app.traffic import Traffic
 from bot.commands import Commands, World
-from bot.grammar.verbs import Deploy
 from bot.outbox import Outbox
 from bot.reconciler import Reconciler
 from bot.rollout.values import Rollout
@@ -27,7 +26,7 @@ from bot.slack.inbox import Inbox
 from bot.slack.listeners import SlackDoor
 from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import Inbound, Store
-from integrations.base import IntegrationError
+from bot.tailing import Tails
 
 log = logging.getLogger("sluice")
 
@@ -61,6 +60,8 @@ class Bot:
         )
         self.outbox = Outbox(store, subscriptions(config), clock.now, self._links)
         self.reconciler = Reconciler(store, self.targets.of, clock.now, self.announcer.touch)
+        self.tails = Tails(store, self.targets.of, clock.now, self.announcer.touch)
+        self.reconciler.afterwards(self.tails.touch)
         store.on_event(self.outbox.touch)
         directory = SlackDirectory(client, clock.now)
         self.commands = Commands(
@@ -71,6 +72,7 @@ class Bot:
                 now=clock.now,
                 wake=self.reconciler.wake,
                 traffic=Traffic(self.targets, clock.now).of,
+                preflight=self._preflight,
             )
         )
         self.reconciler.consult(self.commands.afresh)
@@ -150,7 +152,7 @@ class Bot:
     async def listen(self) -> None:
         """Open the doors. Raises `DoorError` where the address cannot be had."""
         root = self.settings.api_token.reveal() if self.settings.api_token else ""
-        doors = Doors(self.commands, self.store, self.clock.now, root, self._preflight, self._ready)
+        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready)
         app = api(doors, self.door.events)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -207,6 +209,7 @@ class Bot:
         await self.inbox.stop()
         await self.door.settled()
         await self.reconciler.stop()
+        await self.tails.stop()
         await self.announcer.stop()
         await self.outbox.stop()
         await self.targets.close()
@@ -217,6 +220,7 @@ class Bot:
         """Wait until nothing is being done at this moment (tests on virtual time)."""
         await self.door.settled()
         await self.reconciler.settled()
+        await self.tails.settled()
         await self.announcer.settled()
         await self.outbox.settled()
 
@@ -233,11 +237,10 @@ class Bot:
         port = self.port if self._runner is not None else self.settings.listen[1]
         return f"http://{shown}:{port}"
 
-    async def _preflight(self, deploy: Deploy) -> Sequence[str]:
+    async def _preflight(self, service: str, environment: str, version: str) -> Sequence[str]:
         try:
-            target = await self.targets.find(deploy.service, deploy.environment)
-            findings = await look_ahead(target, deploy.version)
-        except (LookupError, IntegrationError) as error:
+            findings = await look_ahead_everywhere(self.targets, service, environment, version)
+        except LookupError as error:
             return [str(error)]
         return [finding.sentence for finding in findings]
 

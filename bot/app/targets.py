@@ -92,7 +92,7 @@ class Targets:
             )
             parts["router"] = _router(where, cluster, places)
         return Target(
-            metrics=self._metrics(where.metrics or block.metrics, where.namespace, places),
+            metrics=self._metrics(where.metrics or block.metrics, where, places),
             variables={
                 "service": at.service,
                 "environment": at.environment,
@@ -105,12 +105,14 @@ class Targets:
         )
 
     def _metrics(
-        self, block: TargetMetrics, namespace: str, places: Mapping[str, str]
+        self, block: TargetMetrics, where: PlaceBlock, places: Mapping[str, str]
     ) -> MetricSource:
         source = self._config.metrics[block.source]
+        counted = where.traffic.clusters(**places) if where.traffic else {}
         numbers = {
-            "namespace": namespace,
+            "namespace": where.namespace,
             **places,
+            "clusters": {**counted, **block.clusters},
             "url": source.url,
             "template": block.template,
             "bearer_token_file": source.bearer_token_file,

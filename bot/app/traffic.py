@@ -38,7 +38,14 @@ class Traffic:
         return self._known[key][1]
 
     async def _ask(self, service: str, environment: str) -> float | None:
-        target = await self._targets.find(service, environment)
+        """Ask every target; evidence is wanted from each of them, so the one with the least traffic counts."""
+        places = self._targets.places(service, environment)
+        rates = [await self._rate(service, environment, place) for place in places]
+        known = [rate for rate in rates if rate is not None]
+        return min(known, default=None)
+
+    async def _rate(self, service: str, environment: str, place: str) -> float | None:
+        target = await self._targets.find(service, environment, place)
         snapshot = await target.metrics.look(window=_WINDOW, custom={}, variables=target.variables)
         reading = snapshot.readings.get("rps")
         lanes = (reading.stable, reading.canary) if reading is not None else ()

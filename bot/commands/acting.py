@@ -87,6 +87,7 @@ def did(verb: Verb, r: Rollout) -> str:
     done = {
         "pause": f"Paused {r.service} {r.version} at {r.weight:g} %.",
         "resume": f"Going on with {r.service} {r.version} at {r.weight:g} %.",
+        "adopt": f"Going on with {r.service} {r.version} from {r.weight:g} %.",
         "extend": f"Extended for {r.service} {r.version}.",
         "keep": f"A stays: {r.from_version} of {r.service} gets all traffic back now.",
         "rollback": f"Rolling {r.service} in {r.environment} back to {r.from_version or 'the version before'} now.",

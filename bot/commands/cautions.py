@@ -4,7 +4,7 @@ A caution never stops anything, and waiting for one is bounded: a start does not
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.commands.answers import Answer
@@ -16,7 +16,7 @@ from integrations.base import version_of
 from strategies.plan import Batch, Compare, Plan, Replace, SetWeight, Soak, Step, Switch
 
 PATIENCE = 1.5
-"""Seconds that the question about traffic may take: the commit behind it has to fit into Slack's three as well."""
+"""Seconds that a question to metrics or cluster may take: the commit behind it has to fit into Slack's three as well."""
 
 _STAGING = ("staging", "stage")
 _LOOKED_AT = 200
@@ -30,10 +30,11 @@ async def cautions(world: World, plan: Plan) -> tuple[str, ...]:
 
 
 async def cautioned(world: World, answer: Answer) -> Answer:
-    """Return a plan that is shown, with what the store and the metrics say about it."""
+    """Return a plan that is shown, with what the store, the metrics and the target say about it."""
     if answer.plan is None:
         return answer
-    warnings = (*answer.plan.warnings, *await cautions(world, answer.plan))
+    said, met = await asyncio.gather(cautions(world, answer.plan), _ahead(world, answer.plan))
+    warnings = (*answer.plan.warnings, *said, *met)
     return replace(answer, plan=replace(answer.plan, warnings=warnings))
 
 
@@ -65,6 +66,16 @@ async def _rps(world: World, plan: Plan) -> float | None:
             return await world.traffic(plan.service, plan.environment)
     except Exception:  # noqa: BLE001 - whatever a metric source does, a start goes on without its hint
         return None
+
+
+async def _ahead(world: World, plan: Plan) -> Sequence[str]:
+    if world.preflight is None:
+        return ()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await world.preflight(plan.service, plan.environment, plan.version)
+    except TimeoutError:
+        return ("The cluster was not looked at in time; the start does that again.",)
 
 
 def thin_stages(plan: Plan, rps: float) -> Iterator[str]:

@@ -4,6 +4,7 @@ Pause and rollback take effect in the very commit that records them. A promote i
 look-up of who may; whoever lost a race is told so.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -90,7 +91,7 @@ async def press(
     winner: str = "",
 ) -> Answer:
     """Do one act on one rollout. `winner` names a variant or a version of an A/B test that asks for one."""
-    if verb in {"resume", "extend", "resolve"}:
+    if verb in {"resume", "adopt", "extend", "resolve"}:
         await vouch(world, actor, cast("Verb", verb))
     match verb:
         case "promote" | "approve":
@@ -102,23 +103,26 @@ async def press(
             return await keep(world, rollout, actor, receipt, reason, gate)
         case "rollback":
             return await _roll_back(world, rollout, actor, receipt, reason, force=force)
-        case "pause":
-            return await act(
-                world, rollout, actor, "pause", receipt,
-                lambda row, now: acts.pause(row, actor.id, reason, now),
-            )  # fmt: skip
         case "resume":
             return await _resume(world, rollout, actor, receipt)
+        case _:
+            change = _change(verb, actor.id, reason, seconds)
+            return await act(world, rollout, actor, cast("Verb", verb), receipt, change)
+
+
+def _change(
+    verb: str, who: str, reason: str, seconds: int
+) -> Callable[[Rollout, datetime], Rollout]:
+    """Return what an act does to the row, for those that need nothing else. Raises `Refusal` `unknown_verb`."""
+    match verb:
+        case "pause":
+            return lambda r, now: acts.pause(r, who, reason, now)
+        case "adopt":
+            return lambda r, now: acts.adopt(r, who, now)
         case "extend":
-            return await act(
-                world, rollout, actor, "extend", receipt,
-                lambda row, now: acts.extend(row, actor.id, seconds, now),
-            )  # fmt: skip
+            return lambda r, now: acts.extend(r, who, seconds, now)
         case "resolve":
-            return await act(
-                world, rollout, actor, "resolve", receipt,
-                lambda row, now: acts.resolve(row, actor.id, reason or "no reason given", now),
-            )  # fmt: skip
+            return lambda r, now: acts.resolve(r, who, reason or "no reason given", now)
         case _:
             raise Refusal(
                 f"{verb} is not something to do to a rollout.", code="unknown_verb", status=422

@@ -5,12 +5,13 @@ Each raises `WrongStateError` with a sentence where the row cannot take the act.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.rollout import fleets, gates, scheduling
 from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
 from bot.rollout.part import Part
-from bot.rollout.parts import view
+from bot.rollout.parts import summed, view
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import Intent, PutFleet, PutLane, PutWeight
@@ -70,8 +71,57 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
         progress=progress,
         trouble=None,
         reminded=None,
+        found=None,
         parts=tuple(_resumed(r, part, now) for part in r.parts),
     ).tell(entry)
+
+
+def adopt(r: Rollout, actor: str, now: datetime) -> Rollout:
+    """Go on from the smaller weight that somebody else wrote, instead of writing ours again.
+
+    A larger one cannot be kept: the gates of the plan stand before it.
+    """
+    weights = adoptable(r)
+    if not weights:
+        raise WrongStateError(
+            f"{r.target} holds no smaller weight of somebody else's that could be kept; "
+            "`resume` writes ours again, `rollback` goes home.",
+            code="nothing_to_adopt",
+        )
+    told = Entry(
+        "adopted", actor, f"{actor} keeps {_weights(weights)}; the plan goes on from there."
+    )
+    r = replace(r, look=None, judgement=None, **_adopted(r, r, now)) if not r.parts else r
+    parts = tuple(replace(part, **_adopted(r, part, now)) for part in r.parts)
+    running = isinstance(r.step, Watch)
+    progress = replace(r.progress, since=now if running else r.progress.since, began=now)
+    going = replace(r, phase=Phase.RUNNING, code="", progress=progress, trouble=None, reminded=None)
+    return (summed(replace(going, parts=parts)) if parts else going).tell(told)
+
+
+def adoptable(r: Rollout) -> dict[str, float]:
+    """Return the weights of somebody else's that may be kept, by the name of their target."""
+    if r.phase is not Phase.PAUSED or r.code != "drift":
+        return {}
+    owns: tuple[Rollout | Part, ...] = r.parts or (r,)
+    return {
+        own.name if isinstance(own, Part) else "": own.found
+        for own in owns
+        if own.found is not None and 0 < own.found <= own.weight
+    }
+
+
+def _weights(weights: dict[str, float]) -> str:
+    return ", ".join(f"{found:g} %{f' on {name}' * bool(name)}" for name, found in weights.items())
+
+
+def _adopted(r: Rollout, own: Rollout | Part, now: datetime) -> dict[str, Any]:
+    """Return the changes that make the weight of somebody else ours. The fence is still to be written."""
+    if own.found is None:
+        return {}
+    intent = PutWeight(own.found, before=ANYTHING, since=r.revision + 1, rules=audience(r))
+    foreign = {"foreign": False, "trouble": None} if isinstance(own, Part) else {}
+    return {"weight": own.found, "weight_at": now, "intent": intent, "found": None, **foreign}
 
 
 def _once_more(part: Part) -> Part:
@@ -84,7 +134,7 @@ def _resumed(r: Rollout, part: Part, now: datetime) -> Part:
     edited = r.code == "drift" and part.foreign
     intent = _again(own if edited else replace(own, code=""), now)
     progress = replace(part.progress, began=now)
-    return replace(part, intent=intent, trouble=None, foreign=False, progress=progress)
+    return replace(part, intent=intent, trouble=None, foreign=False, found=None, progress=progress)
 
 
 def _again(r: Rollout, now: datetime) -> Intent | None:

@@ -1,5 +1,7 @@
 """A foreign weight on the way up: the rollout holds and asks. Pure."""
 
+from dataclasses import replace
+
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold
 from bot.rollout.values import Rollout
@@ -18,4 +20,6 @@ def drifted(r: Rollout, seen: Seen) -> Rollout:
         f"The canary gets {found} where this rollout put {wanted:g} % (changed by {who}). "
         "`resume` writes our weight again, `rollback` goes home."
     )
-    return hold(r, seen.now, "drift", text)
+    weighed = seen.split is not None and not r.in_place and not r.stable_touched
+    theirs = seen.split.canary if seen.split is not None and weighed else None
+    return hold(replace(r, found=theirs), seen.now, "drift", text)

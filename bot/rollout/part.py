@@ -108,6 +108,7 @@ class Part:
     moved: int = 0
     instances: int | None = None
     template: str = ""
+    found: float | None = None
     batch_began: float = 0.0
     retire_at: datetime | None = None
     trouble: Trouble | None = None

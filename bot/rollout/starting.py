@@ -11,6 +11,9 @@ from bot.rollout.values import Entry, Phase, Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState
 from strategies.plan import Rule
 
+_MERE_ROLLBACK = {"subset_without_pods", "rollback_forbidden", "rollback_impossible"}
+"""What keeps no rollback of an earlier rollout from being tried."""
+
 
 def arm(r: Rollout, seen: Seen) -> Rollout:
     """Take the snapshot that going back restores, or refuse to start. Nothing has been written yet."""
@@ -133,8 +136,8 @@ def _start_refused(r: Rollout, seen: Seen, stable: LaneState) -> tuple[str, str]
 
 
 def forbidding(r: Rollout, findings: Sequence[Finding]) -> list[Finding]:
-    """Return what forbids a split. Going back must not wait for the pods of the version that it leaves."""
-    passed = {"subset_without_pods"} if r.rollback_of else set()
+    """Return what forbids a split. Going back waits neither for the pods that it leaves nor for a way to undo it."""
+    passed = _MERE_ROLLBACK if r.rollback_of else set()
     return [f for f in findings if f.fatal and f.code not in passed]
 
 

@@ -178,6 +178,8 @@ class Rollout:
     """How many there are in the one place, as last read; None: as many as when it was armed."""
     template: str = ""
     """What the instances of the one place were last told to run, as read back; `""`: what they ran before."""
+    found: float | None = None
+    """The weight that somebody else wrote, while it holds because of that."""
     batch_began: float = 0.0
     """Where the current batch began: percent, or instances in one place. A failed batch goes back to here."""
     comparison: Comparison | None = None

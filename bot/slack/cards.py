@@ -7,6 +7,7 @@ one-line record without buttons. Values on buttons are routing, never authority:
 import json
 from collections.abc import Sequence
 
+from bot.rollout.acts import adoptable
 from bot.rollout.gates import goal_of, on_expiry
 from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout
 from bot.slack.blocks import (
@@ -140,7 +141,11 @@ def _buttons(r: Rollout) -> list[Block]:
         # While a gate is open its own message has the three buttons; here they would be twins.
         return [] if r.gate is not None else [button("Pause", "pause", value(r)), back]
     if r.phase is Phase.PAUSED:
-        return [button("Resume", "resume", value(r)), back]
+        keep = [
+            button(f"Keep {percent(found)}", "adopt", value(r))
+            for found in dict.fromkeys(adoptable(r).values())
+        ]
+        return [button("Resume", "resume", value(r)), *keep[:1], back]
     if r.phase is Phase.NEEDS_ATTENTION:
         resume = [button("Resume", "resume", value(r))]
         return resume if r.back is not None else [*resume, back]
@@ -237,7 +242,10 @@ def closed_gate(r: Rollout, gate: ClosedGate) -> Message:
 
 def thread_lines(entries: Sequence[Entry]) -> Message:
     """Return a stretch of the story for the thread."""
-    text = "\n".join(entry.text for entry in entries)
+    # Of a log the notification has the title alone.
+    text = "\n".join(
+        entry.text.partition("\n")[0] if entry.verb == "log" else entry.text for entry in entries
+    )
     return Message(text, (section("\n".join(told(entry) for entry in entries)),))
 
 

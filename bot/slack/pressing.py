@@ -14,7 +14,7 @@ from bot.slack.payloads import Payload, press_fingerprint, routing, where
 from bot.slack.replies import answer_message
 from bot.slack.replying import Replies
 
-PRESSES = {"promote", "keep", "pause", "resume", "rollback", "force"}
+PRESSES = {"promote", "keep", "pause", "resume", "adopt", "rollback", "force"}
 """The names of the buttons on cards. `keep` lets variant A of an A/B test stay: whoever may roll back may do that."""
 
 After = Callable[[], None]

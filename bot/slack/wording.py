@@ -11,6 +11,9 @@ from integrations.base import Missing
 from strategies.plan import Plan, Watch
 from strategies.verdict import Look, Result, Verdict, limit_words, number
 
+_LOG, _INDENT = 2500, 12
+"""Characters of a log in one message, and of the room before one of its lines."""
+
 _SIGNS = {
     Phase.SCHEDULED: ("⚪", "queued"),
     Phase.RUNNING: ("🔵", "in progress"),
@@ -61,7 +64,25 @@ def bar(weight: float) -> str:
 
 def told(entry: Entry) -> str:
     """Return a journal line as mrkdwn: foreign text shown, never obeyed; the person who acted is named."""
+    if entry.verb == "log":
+        return logged(entry.text)
     return with_people(entry.text, entry.data.get("people") or [entry.actor])
+
+
+def logged(text: str) -> str:
+    """Return what a container wrote as a code block under its title; the last lines where not all of them fit."""
+    title, *lines = text.splitlines()
+    kept: list[str] = []
+    left = _LOG
+    for line in reversed(lines):
+        bare = line.lstrip()
+        # The indentation of a stack trace is kept outside of `escape`, which would fold it.
+        shown = " " * min(len(line) - len(bare), _INDENT) + escape(bare)
+        left -= len(shown) + 1
+        if left < 0:
+            break
+        kept.append(shown)
+    return "\n".join([escape(title), "```", *reversed(kept), "```"])
 
 
 def with_people(sentence: str, people: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bot.rollout.part import Part
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import plan_to_json
 
@@ -125,7 +126,19 @@ def as_json(r: Rollout) -> dict[str, Any]:
         "created": r.created.isoformat(),
         "due": r.due.isoformat() if r.due else None,
         "ended": r.ended.isoformat() if r.ended else None,
+        "targets": [_part_json(part) for part in r.parts],
         "plan": plan_to_json(r.plan),
+    }
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    trouble = part.trouble
+    return {
+        "name": part.name,
+        "weight": int(part.weight) if part.weight.is_integer() else part.weight,
+        "from_version": part.from_version,
+        "home": part.home.isoformat() if part.home else None,
+        "trouble": {"code": trouble.code, "detail": trouble.sentence} if trouble else None,
     }
 
 

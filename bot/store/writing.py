@@ -4,7 +4,7 @@ A save names the revision it was made from; whoever comes second gets `StaleErro
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -140,6 +140,19 @@ class Writing:
             await self._db.execute(insert(JOURNAL), rows)
             self.eventful = self.eventful or any(entry.event for entry in r.news)
         return replace(r, news=())
+
+    async def note(self, rollout: str, entries: Sequence[Entry], now: datetime) -> None:
+        """Write lines that explain a rollout but change nothing of it: no turn has to look again. Raises `KeyError`."""
+        found = await self._db.execute(select(ROLLOUTS.c.revision).where(ROLLOUTS.c.id == rollout))
+        revision = found.scalar_one_or_none()
+        if revision is None:
+            raise KeyError(rollout)
+        # Below those of a save, which count from 0, and that of `poison`.
+        lines = [
+            _journal_columns(rollout, revision, -2 - n, entry, epoch(now))
+            for n, entry in enumerate(entries)
+        ]
+        await self._db.execute(insert(JOURNAL), lines)
 
     async def poison(self, rollout: str, now: datetime) -> bool:
         """Take a row that cannot be read out of the machine's way; False when that was done before."""

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.applying import WRITING
 from bot.rollout import advance
-from bot.rollout.acts import WrongStateError, go_back, pause, resume
+from bot.rollout.acts import WrongStateError, adopt, go_back, pause, resume
 from bot.rollout.gates import vote
 from bot.rollout.intents import fence_of, intent_state
 from bot.rollout.pace import need, wake_at
@@ -214,14 +214,15 @@ class Walk(RuleBasedStateMachine):
             self.places[name].settle()
             self.turns()
 
-    @rule()
-    def it_goes_well_for_a_while(self):
-        for place in self.places.values():
-            place.settle()
-        self.time_passes(61)
-        if self.row.gate is not None:
-            self.save(vote(self.row, "U0ANA", self.now))
-            self.turns()
+    @rule(times=st.integers(1, 8))
+    def it_goes_well_for_a_while(self, times):
+        for _ in range(times):
+            for place in self.places.values():
+                place.settle()
+            self.time_passes(61)
+            if self.row.gate is not None and self.row.phase is Phase.WAITING:
+                self.save(vote(self.row, "U0ANA", self.now))
+                self.turns()
 
     @rule()
     def a_write_is_on_its_way(self):
@@ -258,11 +259,16 @@ class Walk(RuleBasedStateMachine):
         if place is not None and (weight == 0 or place.pods[Lane.CANARY].ready):
             place.weight, self.foreign = weight, True
 
-    @rule(act=st.sampled_from(["pause", "resume", "resume"]))
+    @rule(act=st.sampled_from(["pause", "resume", "resume", "adopt"]))
     def somebody_steers(self, act):
         with suppress(WrongStateError):
-            steer = pause(self.row, "U0OLU", "", self.now) if act == "pause" else None
-            self.save(steer or resume(self.row, "U0OLU", self.now))
+            match act:
+                case "pause":
+                    self.save(pause(self.row, "U0OLU", "", self.now))
+                case "resume":
+                    self.save(resume(self.row, "U0OLU", self.now))
+                case "adopt":
+                    self.save(adopt(self.row, "U0OLU", self.now))
             self.turns()
 
     @rule(whim=st.integers(0, 4))
@@ -317,7 +323,7 @@ class Walk(RuleBasedStateMachine):
 
 Walk.TestCase.settings = settings(
     max_examples=40,
-    stateful_step_count=25,
+    stateful_step_count=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -190,6 +190,29 @@ async def test_a_foreign_edit_of_the_weights_holds_names_the_editor_and_resume_w
     assert len(stage.channel(ALERTS)) == 1
 
 
+async def test_a_smaller_foreign_weight_can_be_kept_and_the_plan_goes_on_from_there(stage):
+    await stage.deploy()
+    stage.cluster.edit("virtualservices", "orion", "auth-service", weights(80, 20))
+    await stage.wait(20)
+    await stage.press("Keep 20 %")
+    await stage.wait(5)
+    assert await stage.phase() == (Phase.RUNNING, "")
+    assert stage.weights == (80, 20)
+    await stage.wait(80)
+    await stage.press("Promote to 100 %")
+    await stage.wait(20)
+    assert stage.weights == (0, 100)
+
+
+async def test_a_larger_foreign_weight_is_not_offered_to_be_kept(stage):
+    await stage.deploy()
+    stage.cluster.edit("virtualservices", "orion", "auth-service", weights(20, 80))
+    await stage.wait(20)
+    assert await stage.phase() == (Phase.PAUSED, "drift")
+    with pytest.raises(AssertionError, match="no button"):
+        await stage.press("Keep")
+
+
 async def test_a_foreign_edit_of_the_weights_can_be_rolled_back(stage):
     await stage.deploy()
     stage.cluster.edit("virtualservices", "orion", "auth-service", weights(1, 99))

@@ -139,3 +139,22 @@ async def test_other_shapes_walk_both_regions_to_the_end_and_home_again(tmp_path
                 assert stage.all_as_armed
         await stage.wait(120)
         assert not (await stage.row()).writing
+
+
+async def test_a_smaller_weight_of_somebody_else_in_one_region_can_be_kept(stage):
+    def theirs(body):
+        body["spec"]["http"][0]["route"][0]["weight"] = 80
+        body["spec"]["http"][0]["route"][1]["weight"] = 20
+
+    await stage.deploy_to_gate()
+    stage.abroad.edit("virtualservices", "orion", "auth-service", theirs)
+    await stage.wait(61)
+    await stage.press("Keep 20 %")
+    await stage.wait(30)
+    assert stage.here_and_there == (HERE, (80, 20))
+    status, body = await stage.rest("GET", "/api/v1/deployments")
+    assert (status, [one["weight"] for one in body["items"][0]["targets"]]) == (200, [50, 20])
+    await stage.wait(90)
+    await stage.press("Promote to 100 %")
+    await stage.wait(30)
+    assert stage.here_and_there == ((0, 100), (0, 100))
