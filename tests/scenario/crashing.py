@@ -75,10 +75,12 @@ class CrashStage(Stage):
         return transport
 
     def _committed(self) -> tuple[int, Any]:
-        """The revision and the intent that the database file has of the one rollout."""
+        """The revision and an intent that the database file has of the one rollout."""
         with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as file:
             ((revision, body),) = file.execute("SELECT revision, body FROM rollouts")
-        return revision, json.loads(body)["intent"]
+        row = json.loads(body)
+        wanted = [part["intent"] for part in row["parts"] or [row]]
+        return revision, next((intent for intent in wanted if intent is not None), None)
 
     async def start_bot(self) -> None:
         self._generation += 1
@@ -196,10 +198,14 @@ class CrashStage(Stage):
                 break
             else:
                 await self.act(self.wait(10))
-                await self.cluster.land()
+                await self.land()
         await self.act(self.wait(120))  # whatever is left to be said
         self.points.counting = False
         return await self.row()
+
+    async def land(self) -> None:
+        """Let the writes that were held up arrive."""
+        await self.cluster.land()
 
     def _asked(self) -> bool:
         return any(

@@ -1,7 +1,7 @@
 """A stage with two regions: two clusters, each with its own mesh and its own numbers, and one rollout over both."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,8 @@ class Regions(Stage):
         await super().raise_world(folder, overrides)
         self.clock.at -= timedelta(minutes=10)
         self.abroad = self.cluster_type(clock=self.clock, pod_start=10)
-        here, self.cluster = self.cluster, self.abroad
-        self._put_service()
-        self.cluster = here
+        with self.as_abroad():
+            self._put_service()
         await self.abroad.start()
         self.clock.at += timedelta(minutes=10)
         self.traffic_abroad = SimulatedTraffic(
@@ -100,9 +99,15 @@ class Regions(Stage):
     @property
     def all_as_armed(self) -> bool:
         """Whether both regions are what they were before."""
+        with self.as_abroad():
+            there = self.as_armed
+        return there and self.as_armed
+
+    @contextmanager
+    def as_abroad(self) -> Iterator[None]:
+        """Look at the other region as a stage looks at its only one."""
         here, self.cluster = self.cluster, self.abroad
         try:
-            there = self.as_armed
+            yield
         finally:
             self.cluster = here
-        return there and self.as_armed

@@ -18,6 +18,7 @@ import pytest
 from bot.rollout.values import Phase, Rollout
 from tests.scenario.crashing import CrashStage
 from tests.scenario.mishaps import Mode
+from tests.scenario.regions import Regions
 
 PLAN = {"steps": "[50, 100]"}
 SLACK_OF_TIME = timedelta(seconds=25)
@@ -41,6 +42,11 @@ class Story:
     shape: str = "fixed"
     options: str = ""
     broken: bool = False
+    regions: bool = False
+
+    @property
+    def stage(self) -> type[CrashStage]:
+        return CrashRegions if self.regions else CrashStage
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -49,11 +55,30 @@ class Story:
         return PLAN | {"shape": self.shape, "soak": "30s", "extra": EXTRA}
 
     def __str__(self) -> str:
-        return f"{self.name} on {self.shape}, {'the way back' if self.broken else 'the walk'}"
+        where = "two regions" if self.regions else self.shape
+        return f"{self.name} on {where}, {'the way back' if self.broken else 'the walk'}"
 
 
 def both(*told: str) -> list[Story]:
     return [Story(*told), Story(*told, broken=True)]
+
+
+class CrashRegions(CrashStage, Regions):
+    """Two regions; one thing goes wrong, once, in one of them."""
+
+    async def land(self) -> None:
+        await super().land()
+        await self.abroad.land()
+
+    def world(self):
+        with self.as_abroad():
+            there = super().world()
+        return {"here": super().world(), "there": there}
+
+    def shares(self):
+        with self.as_abroad():
+            there = super().shares()
+        return [super().shares(), there]
 
 
 CANARY = both("canary")
@@ -63,6 +88,8 @@ OTHERS = [
     *both("recreate", "fixed", "strategy=recreate"),
     *both("ab-test", "mesh", "strategy=ab-test"),
     *both("canary for an audience", "mesh", "steps=50,100 header=x-canary=true"),
+    Story("canary", regions=True),
+    Story("canary", regions=True, broken=True),
 ]
 
 
@@ -96,7 +123,7 @@ def clean_verbs(verbs) -> tuple[str, ...]:
 
 
 async def run(folder: Path, story: Story, mishap: Mishap | None = None) -> Run:
-    async with CrashStage.opened(folder, **story.plan) as stage:
+    async with story.stage.opened(folder, **story.plan) as stage:
         if mishap is not None:
             stage.points.chosen, stage.points.mode = mishap[:2], mishap[2]
         r = await stage.play(story.options, broken=story.broken)
