@@ -23,7 +23,7 @@ from bot.sandbox.cluster import SimulatedCluster
 from bot.sandbox.panel import MeshPanel, Panels
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.script import play
-from bot.sandbox.services import NAMESPACE, SERVICES, put_services
+from bot.sandbox.services import SITES, put_services
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import read_settings
@@ -36,6 +36,8 @@ metrics:
   checkout: {{kind: prometheus, url: "{checkout}"}}
   cart: {{kind: prometheus, url: "{cart}"}}
   search: {{kind: prometheus, url: "{search}"}}
+  payments-us: {{kind: prometheus, url: "{payments_us_east}"}}
+  payments-eu: {{kind: prometheus, url: "{payments_eu_west}"}}
 environments:
   production: {{strategy: canary, approvers: [S0SRE], approvals: 1, self_approval: false}}
 services:
@@ -79,6 +81,28 @@ services:
       checks:
         - {{metric: error_rate, above: 5, then: rollback}}
       min_requests: 1000
+  payments:
+    about: {{oncall: S0ONCALL}}
+    production:
+      metrics: {{source: payments-us, template: istio}}
+      canary: {{steps: [25, 100], soak: 5m, auto_promote: false}}
+      checks:
+        - {{metric: error_rate, above: 5, then: rollback}}
+      min_requests: 1000
+      targets:
+        - name: us-east
+          cluster: sandbox
+          namespace: us-east
+          workload: {{kind: deployment, stable: payments-stable, canary: payments-canary,
+                     container: payments, image: registry.example/payments}}
+          traffic: {{kind: istio, virtual_service: payments, route: primary}}
+        - name: eu-west
+          cluster: sandbox
+          namespace: eu-west
+          workload: {{kind: deployment, stable: payments-stable, canary: payments-canary,
+                     container: payments, image: registry.example/payments}}
+          traffic: {{kind: istio, virtual_service: payments, route: primary}}
+          metrics: {{source: payments-eu, template: istio}}
 """
 
 
@@ -102,14 +126,15 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
         await cluster.start()
         stack.push_async_callback(cluster.stop)
         urls, panels = {}, {}
-        for service, lanes in SERVICES.items():
+        for name, site in SITES.items():
+            namespace = site.lanes.namespace
             traffic = SimulatedTraffic(
-                cluster, clock.now, service=service, namespace=NAMESPACE, lanes=lanes
+                cluster, clock.now, service=site.service, namespace=namespace, lanes=site.lanes
             )
             prometheus = SimulatedPrometheus(traffic, clock.now)
-            urls[service] = await prometheus.start()
+            urls[_source(name)] = await prometheus.start()
             stack.push_async_callback(prometheus.stop)
-            panels[service] = MeshPanel(cluster, traffic, prometheus, clock, service, NAMESPACE)
+            panels[name] = MeshPanel(cluster, traffic, prometheus, clock, site.service, namespace)
         panel = Panels(panels)
         signing, token, api_token = (secrets.token_hex(24) for _ in range(3))
         workspace = Workspace("http://127.0.0.1:9", signing, f"xoxb-{token}", panel=panel)
@@ -134,6 +159,11 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
         stack.push_async_callback(bot.stop)
         workspace.bot_url = f"http://127.0.0.1:{bot.port}"
         yield Sandbox(bot, workspace, panel, api_token)
+
+
+def _source(name: str) -> str:
+    """Return the name of the metric source of a site."""
+    return name.replace(" ", "_").replace("-", "_")
 
 
 def _running_for_an_hour(clock: SystemClock) -> SimulatedCluster:

@@ -88,7 +88,32 @@ def rollout_lines(rows: Iterable[Mapping[str, Any]], style: Style) -> list[str]:
     for line, row in zip(lines, every, strict=True):
         _, colour = _PHASES.get(_text(row, "phase"), ("", ""))
         line[_STATE] = style.paint(line[_STATE], colour)
-    return ["  ".join(line).rstrip() for line in (head, *lines)] + troubles
+    table = [("  ".join(line).rstrip(), row) for line, row in zip(lines, every, strict=True)]
+    below = [line for drawn, row in table for line in (drawn, *_targets(row, style))]
+    return ["  ".join(head).rstrip(), *below, *troubles]
+
+
+def _targets(row: Mapping[str, Any], style: Style) -> list[str]:
+    """Return a line for each of several targets of a rollout in flight."""
+    found = row.get("targets")
+    if _text(row, "phase") in _FINAL or not isinstance(found, list):
+        return []
+    parts = [part for part in found if isinstance(part, Mapping)]
+    width = max((len(_text(part, "name")) for part in parts), default=0)
+    return [
+        clean(f"  {_text(part, 'name').ljust(width)}  {_weight(part, style)}{_trailing(part)}")
+        for part in parts
+    ]
+
+
+def _weight(part: Mapping[str, Any], style: Style) -> str:
+    weight = part.get("weight")
+    return bar(float(weight), style) if isinstance(weight, int | float) else ""
+
+
+def _trailing(part: Mapping[str, Any]) -> str:
+    trouble = _trouble(part)
+    return f"  {trouble}" if trouble else ""
 
 
 def padded(rows: Sequence[Sequence[str]]) -> list[list[str]]:

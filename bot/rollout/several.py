@@ -137,7 +137,7 @@ def _arm(r: Rollout, seen: Seen) -> Rollout:
     if r.armed is None:
         return r
     data = {"from_version": r.from_version}
-    text = f"Started on {len(r.parts)} targets. {' '.join(said)}"
+    text = f"Started on {len(r.parts)} targets. {' '.join(said)}".replace(": Started:", ":")
     return r.tell(Entry("armed", "sluice", text, event="rollout.started", data=data))
 
 
@@ -207,7 +207,9 @@ def _worst(r: Rollout, seen: Seen, looks: _Looks) -> Seen:
         return seen
     name = max(looks, key=lambda one: _BADNESS[looks[one][1].verdict])
     look, judgement = looks[name]
-    named = replace(judgement, sentence=f"{name}: {judgement.sentence}")
+    well = judgement.verdict is Verdict.PASS and len(looks) == len(r.parts)
+    said = f"{judgement.sentence} on every target" if well else f"{name}: {judgement.sentence}"
+    named = replace(judgement, sentence=said)
     return replace(seen, look=look, judged=(named, r.progress.fails))
 
 

@@ -11,6 +11,7 @@ const IDEAS = [
   ["cart", "Two colours, one switch", "/deploy cart v2 strategy=blue-green"],
   ["search", "Two instances at a time", "/deploy search v2 strategy=rolling batch-size=2"],
   ["search", "Stop the old, start the new", "/deploy search v2 strategy=recreate"],
+  ["payments us-east", "Two regions, one after the other", "/deploy payments v2"],
   ["", "How it all went", "/deploy stats"],
 ];
 const $ = (id) => document.getElementById(id);

@@ -195,7 +195,8 @@ class Panels:
         """See `bot.sandbox.page.Panel`."""
         moved = [name for name, panel in self._panels.items() if panel.changed()]
         self._chosen = moved[-1] if moved else self._chosen
-        return {**self._panels[self._chosen].state(), "services": list(self._panels)}
+        shown = {"service": self._chosen, "services": list(self._panels)}
+        return {**self._panels[self._chosen].state(), **shown}
 
     async def act(self, name: str, value: Value) -> None:
         """See `bot.sandbox.page.Panel`."""

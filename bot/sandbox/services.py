@@ -1,28 +1,47 @@
 """The services that the sandbox knows, one for each way in which versions can run beside each other.
 
-`checkout` is a stable/canary pair behind a mesh, `cart` has two colours behind a Service, `search` is one Deployment.
+`checkout` is a stable/canary pair behind a mesh, `cart` has two colours behind a Service, `search` is one Deployment,
+and `payments` is a pair in each of two regions.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from bot.sandbox.cluster import SimulatedCluster, orion
 from bot.sandbox.orion import colours, fleet
 from integrations.base import Lane
 from integrations.metrics.templates import Lanes
 
-NAMESPACE = "shop"
-SERVICES = {
-    "checkout": Lanes(NAMESPACE, "checkout-stable", "checkout-canary"),
-    "cart": Lanes(NAMESPACE, "cart-blue", "cart-green"),
-    "search": Lanes(NAMESPACE, "", "search"),
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place where versions of a service run."""
+
+    service: str
+    lanes: Lanes
+    put: Callable[..., None]
+
+
+def _pair(service: str, namespace: str) -> Site:
+    return Site(service, Lanes(namespace, f"{service}-stable", f"{service}-canary"), orion)
+
+
+SITES = {
+    "checkout": _pair("checkout", "shop"),
+    "cart": Site("cart", Lanes("shop", "cart-blue", "cart-green"), colours),
+    "search": Site("search", Lanes("shop", "", "search"), fleet),
+    "payments us-east": _pair("payments", "us-east"),
+    "payments eu-west": _pair("payments", "eu-west"),
 }
-"""By name: where their versions run."""
-_PUT = {"checkout": orion, "cart": colours, "search": fleet}
+"""By the name on the page."""
 
 
 def put_services(cluster: SimulatedCluster) -> None:
     """Put all services into a cluster, with v1 live, and let their pods start."""
-    for name, put in _PUT.items():
-        repository = f"registry.example/{name}"
-        put(cluster, service=name, namespace=NAMESPACE, version="v1", repository=repository)
-    for lanes in SERVICES.values():
+    for site in SITES.values():
+        namespace, repository = site.lanes.namespace, f"registry.example/{site.service}"
+        site.put(
+            cluster, service=site.service, namespace=namespace, version="v1", repository=repository
+        )
         for lane in Lane:
-            cluster.object("deployments", NAMESPACE, lanes.workload(lane))
+            cluster.object("deployments", namespace, site.lanes.workload(lane))

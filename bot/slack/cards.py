@@ -22,7 +22,7 @@ from bot.slack.blocks import (
     table_text,
 )
 from bot.slack.comparing import comparison_blocks, winner_card, winner_line
-from bot.slack.matrix import matrix
+from bot.slack.matrix import matrix, whose
 from bot.slack.message import Message
 from bot.slack.standing import (
     audience_line,
@@ -212,7 +212,7 @@ def _snapshot(r: Rollout, gate: Gate) -> list[Block]:
     verdict = f"verdict {gate.judgement.verdict.value}" if gate.judgement else "no verdict"
     return [
         section(table_text(snapshot_rows(r, gate.look))),
-        context(f"{window_words(gate.look)} · {verdict}"),
+        context(" · ".join(filter(None, (window_words(gate.look), escape(whose(r)), verdict)))),
     ]
 
 

@@ -20,6 +20,12 @@ def matrix(r: Rollout) -> list[Block]:
     return [section(table_text(rows))]
 
 
+def whose(r: Rollout) -> str:
+    """Return which of several targets the numbers of the row are from: the worst; `""` where there is one only."""
+    names = [part.name for part in r.parts if part.look is not None and part.look == r.look]
+    return f"numbers of {names[0]}, the worst" if names else ""
+
+
 def _share(r: Rollout, part: Part) -> str:
     return moved(view(r, part)) if r.lanes == "one" and part.armed else percent(part.weight)
 

@@ -8,7 +8,7 @@ import pytest
 from bot.sandbox.cluster import SimulatedCluster
 from bot.sandbox.panel import MeshPanel, Panels
 from bot.sandbox.prometheus import SimulatedPrometheus
-from bot.sandbox.services import NAMESPACE, SERVICES, put_services
+from bot.sandbox.services import SITES, put_services
 from bot.sandbox.traffic import SimulatedTraffic
 
 
@@ -33,22 +33,21 @@ class World:
         self.cluster = SimulatedCluster(clock=self.clock.now, pod_start=20)
         put_services(self.cluster)
         self.wait(60)
-        self.panels = Panels({name: self._panel(name, lanes) for name, lanes in SERVICES.items()})
+        self.panels = Panels({name: self._panel(site) for name, site in SITES.items()})
         self.panels.state()
 
-    def _panel(self, name, lanes):
-        traffic = SimulatedTraffic(
-            self.cluster, self.clock.now, service=name, namespace=NAMESPACE, lanes=lanes
-        )
+    def _panel(self, site):
+        place = {"service": site.service, "namespace": site.lanes.namespace}
+        traffic = SimulatedTraffic(self.cluster, self.clock.now, lanes=site.lanes, **place)
         prometheus = SimulatedPrometheus(traffic, self.clock.now)
-        return MeshPanel(self.cluster, traffic, prometheus, self.clock, name, NAMESPACE)
+        return MeshPanel(self.cluster, traffic, prometheus, self.clock, **place)
 
     def wait(self, seconds):
         self.clock.at += timedelta(seconds=seconds)
 
     def run(self, name, version, **spec):
         """Give a Deployment another image, and more of its spec."""
-        found = deepcopy(self.cluster.object("deployments", NAMESPACE, name))
+        found = deepcopy(self.cluster.object("deployments", "shop", name))
         found["spec"]["template"]["spec"]["containers"][0]["image"] = (
             f"registry.example/x:{version}"
         )
@@ -74,7 +73,7 @@ def test_the_first_service_is_shown_and_the_others_are_named(panels):
 
     assert (state["service"], state["services"]) == (
         "checkout",
-        ["checkout", "cart", "search"],
+        list(SITES),
     )
 
 

@@ -160,3 +160,14 @@ def test_the_checks_of_an_ab_test_are_shown():
 )
 def test_a_terminal_tells_a_test_that_a_won_from_a_version_that_went_live(row, state):
     assert f"  {state}" in rollout_lines([{"service": "checkout", **row}], Style())[1]
+
+
+def test_each_of_several_targets_has_a_line_below_its_rollout():
+    trouble = {"code": "unreachable", "detail": "It does not answer."}
+    targets = [{"name": "us", "weight": 50}, {"name": "eu-west", "weight": 0, "trouble": trouble}]
+    row = {"service": "checkout", "phase": "RUNNING", "targets": targets}
+
+    assert rollout_lines([row, {"service": "cart", "phase": "SUCCEEDED"}], Style())[2:4] == [
+        "  us       ▓▓▓▓▓░░░░░ 50 %",
+        "  eu-west  ░░░░░░░░░░ 0 %  It does not answer.",
+    ]
