@@ -12,11 +12,12 @@ from typing import TypeAlias, TypeVar
 
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.seen import Need, Seen
-from bot.rollout.values import Rollout
+from bot.rollout.values import Phase, Rollout
 from integrations.base import (
     Finding,
     Fleet,
     IntegrationError,
+    MangledError,
     MetricSource,
     Missing,
     Probe,
@@ -24,6 +25,7 @@ from integrations.base import (
     RefusedError,
     Router,
     Snapshot,
+    Split,
     Workload,
 )
 from strategies.plan import Compare, Smoke, SmokeTest
@@ -63,7 +65,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     image, wrong = _image(r, target)
     router, workload, fleet = target.router, target.workload, target.fleet
     split, lanes, findings, instances, snapshot, smoke = await asyncio.gather(
-        _read(router.read if router and need.split else None, now),
+        _read(partial(_split, r, router) if router and need.split else None, now),
         _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
         _read(_inspection(target, need), now),
         _read(fleet.read if fleet and need.fleet else None, now),
@@ -90,8 +92,19 @@ def _inspection(target: Target, need: Need) -> Reading[Sequence[Finding]] | None
     if not need.inspect:
         return None
     if target.router is not None:
-        return partial(target.router.inspect, canary_pods=need.canary_pods)
+        return partial(inspection, target.router, target.workload, canary_pods=need.canary_pods)
     return target.fleet.inspect if target.fleet is not None else None
+
+
+async def inspection(
+    router: Router, workload: Workload | None, *, canary_pods: bool
+) -> Sequence[Finding]:
+    """Ask router and workload what stands in the way; once pods have been started, the router alone."""
+    asked = [router.inspect(canary_pods=canary_pods)]
+    if workload is not None and not canary_pods:
+        asked.append(workload.inspect())
+    answers = await asyncio.gather(*asked)
+    return list(dict.fromkeys(finding for answer in answers for finding in answer))
 
 
 def _image(r: Rollout, target: Target) -> tuple[str, RefusedError | None]:
@@ -110,6 +123,16 @@ async def _read(reading: Reading[T] | None, now: datetime) -> tuple[T | None, Tr
         return await reading(), None
     except IntegrationError as error:
         return None, trouble_of(error, now)
+
+
+async def _split(r: Rollout, router: Router) -> Split:
+    """Read the split; on the way home also one that somebody mangled: going home is what can still be written."""
+    try:
+        return await router.read()
+    except MangledError as error:
+        if r.phase is not Phase.ROLLING_BACK:
+            raise
+        return error.split
 
 
 def trouble_of(error: IntegrationError, now: datetime) -> Trouble:

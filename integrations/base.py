@@ -48,6 +48,19 @@ class GoneError(RefusedError):
     """The object is not there. `code` says which kind, for example `virtual_service_missing`."""
 
 
+class MangledError(RefusedError):
+    """The object is there, but what was to be split in it cannot be told any more.
+
+    Nothing can be written to it but one thing: `Router.write` of 0 percent without rules takes every route of the
+    object from the canary. So the way home goes on with `split`, and everything else is refused.
+    """
+
+    def __init__(self, sentence: str, *, code: str, split: "Split") -> None:
+        """`split` is what can still be seen: as `canary` the largest share that any route gives it."""
+        super().__init__(sentence, code=code)
+        self.split = split
+
+
 class Lane(StrEnum):
     """The two places where a version runs. Blue-green and A/B use the same two."""
 
@@ -101,7 +114,7 @@ class Router(Protocol):
     """How traffic is split between the two lanes of one target."""
 
     async def read(self) -> Split:
-        """Return the split as it is now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+        """Return the split as it is now. Raises `GoneError`, `MangledError`, `RefusedError`, `TryAgainError`."""
         ...
 
     async def write(
@@ -121,7 +134,8 @@ class Router(Protocol):
     async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
         """Say what would make a split fail: ambiguous routes, missing subsets, lanes without ready pods.
 
-        `canary_pods` is False before the canary has been started; then only the stable lane needs ready pods.
+        `canary_pods` is False before the canary has been started; then only the stable lane needs ready pods, and
+        it is proven that going back will work: the rights that it needs, and a dry run of what it writes.
         """
         ...
 
@@ -184,6 +198,20 @@ class Workload(Protocol):
         """Set the image and/or the number of pods of one lane, and the fence, only if `token` still holds."""
         ...
 
+    async def inspect(self) -> Sequence[Finding]:
+        """Say what would make a rollout, or going back from it, fail, fight with somebody, or mean little.
+
+        Before anything has been started. Raises `TryAgainError`; a refusal is a finding.
+        """
+        ...
+
+    async def tail(self, lane: Lane) -> str:
+        """Return the last lines that a failing container of a lane wrote, without secrets; `""` for none.
+
+        At most 2,500 characters. Raises `RefusedError`, `TryAgainError`.
+        """
+        ...
+
     def image_for(self, version: str) -> str:
         """Return the image reference for a version as a person typed it (a tag, a digest, or the whole image)."""
         ...
@@ -231,7 +259,11 @@ class Fleet(Protocol):
         ...
 
     async def inspect(self) -> Sequence[Finding]:
-        """Say what would stop a movement or undo it: another controller, a halted place, autoscaling."""
+        """Say what would stop a movement or going back from it: another controller, a halted place, a missing right."""
+        ...
+
+    async def tail(self) -> str:
+        """Return the last lines that a failing instance wrote, see `Workload.tail`."""
         ...
 
     async def write(

@@ -30,7 +30,7 @@ def error_for(
     place = place_of(path)
     what = _what(method, path)
     message = _message(body)
-    said = f" The cluster says: {_plain(message)}." if message else ""
+    said = f" The cluster says: {plain(message)}." if message else ""
     match status:
         case 401:
             return _unauthorized(what)
@@ -63,7 +63,7 @@ def silence(method: str, path: str, error: Exception) -> TryAgainError:
 
 
 def _what(method: str, path: str) -> str:
-    return f"{_VERBS.get(method, method)} {place_of(path) or _plain(path)}"
+    return f"{_VERBS.get(method, method)} {place_of(path) or plain(path)}"
 
 
 def _unauthorized(what: str) -> RefusedError:
@@ -88,13 +88,13 @@ def _rejected(what: str, said: str) -> RefusedError:
 
 def _gone(place: Place | None, path: str) -> GoneError:
     return GoneError(
-        f"There is no {place or _plain(path)}. Create it, or correct its name in sluice.yaml.",
+        f"There is no {place or plain(path)}. Create it, or correct its name in sluice.yaml.",
         code=place.missing if place else "object_missing",
     )
 
 
 def _conflict(place: Place | None, path: str) -> ConflictError:
-    return ConflictError(f"The object changed since it was read: {place or _plain(path)}.")
+    return ConflictError(f"The object changed since it was read: {place or plain(path)}.")
 
 
 def _message(body: bytes) -> str:
@@ -106,7 +106,7 @@ def _message(body: bytes) -> str:
     return message if isinstance(message, str) else ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Cut and strip foreign text of everything that Slack or a terminal could take for markup."""
     flat = re.sub(r"[^\w .,:;/()\[\]\"'=+-]+", " ", text, flags=re.ASCII)
     return re.sub(r"\s+", " ", flat).strip(" .")[:200]

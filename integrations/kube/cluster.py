@@ -8,7 +8,7 @@ fields that they do not know.
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -57,7 +57,7 @@ class Cluster:
         self._timeouts = timeouts
         self._client = ApiClient(configuration)
         self._client.user_agent = FIELD_MANAGER
-        self._versions: dict[str, str] = {}
+        self._versions: dict[tuple[str, ...], str] = {}
 
     @classmethod
     async def connect(
@@ -84,6 +84,11 @@ class Cluster:
             refuse_another(place, body)
         return body
 
+    async def text(self, path: str, **query: str) -> str:
+        """Read what is no object, such as a log. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+        within = self._timeouts.read
+        return (await self._answer("GET", path, query, within=within)).decode("utf-8", "replace")
+
     async def patch(
         self, path: str, ops: Sequence[dict[str, Any]], *, dry_run: bool = False
     ) -> dict[str, Any]:
@@ -91,32 +96,68 @@ class Cluster:
 
         Raises `ConflictError` when a precondition in `ops` does not hold, `TryAgainError` when the outcome is unknown.
         """
-        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         return await self._call(
             "PATCH",
             path,
-            query,
+            _written(dry_run=dry_run),
             body=list(ops),
             content_type=_JSON_PATCH,
             within=self._timeouts.write,
         )
+
+    async def create(
+        self, path: str, body: Mapping[str, Any], *, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Create an object in the list that `path` names and return it.
+
+        Raises `ConflictError` when there is one of that name, `TryAgainError` when the outcome is unknown.
+        """
+        query = _written(dry_run=dry_run)
+        return await self._call("POST", path, query, body=dict(body), within=self._timeouts.write)
+
+    async def delete(self, path: str, *, token: str) -> None:
+        """Delete an object if its resourceVersion is still `token`.
+
+        Raises `ConflictError`, `GoneError`, and `TryAgainError` when the outcome is unknown.
+        """
+        body = {"preconditions": {"resourceVersion": token}}
+        await self._call("DELETE", path, {}, body=body, within=self._timeouts.write)
 
     async def version_of(self, group: str, preferred: Sequence[str]) -> str:
         """Return `group/version` for the first preferred version that the cluster serves; asked once.
 
         Raises `RefusedError` (`api_missing`) when it serves none of them.
         """
-        if group not in self._versions:
+        key = (group, *preferred)
+        if key not in self._versions:
             served = await self._served(group)
             version = next((v for v in preferred if v in served), None)
             if version is None:
-                raise RefusedError(
-                    f"The cluster does not serve {group} in a version the bot knows "
-                    f"({', '.join(preferred)}). Install its CustomResourceDefinitions.",
-                    code="api_missing",
-                )
-            self._versions[group] = f"{group}/{version}"
-        return self._versions[group]
+                raise _not_served(group, preferred)
+            self._versions[key] = f"{group}/{version}"
+        return self._versions[key]
+
+    async def version_with(self, group: str, plural: str, preferred: Sequence[str]) -> str:
+        """Return `group/version` for the first preferred version in which the cluster serves a kind; asked once.
+
+        For groups whose kinds do not all have the same versions. Raises `RefusedError` (`api_missing`).
+        """
+        key = (group, plural, *preferred)
+        if key not in self._versions:
+            for version in preferred:
+                if plural in await self._kinds(f"{group}/{version}"):
+                    self._versions[key] = f"{group}/{version}"
+                    break
+            else:
+                raise _not_served(f"{plural}.{group}", preferred)
+        return self._versions[key]
+
+    async def _kinds(self, version: str) -> set[str]:
+        try:
+            body = await self.get(f"/apis/{version}")
+        except GoneError:
+            return set()
+        return {str(entry.get("name")) for entry in body.get("resources") or []}
 
     async def _served(self, group: str) -> set[str]:
         try:
@@ -135,6 +176,21 @@ class Cluster:
         content_type: str = "application/json",
         within: float,
     ) -> dict[str, Any]:
+        data = await self._answer(
+            method, path, query, body=body, content_type=content_type, within=within
+        )
+        return _as_object(data, path)
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        *,
+        body: Any = None,
+        content_type: str = "application/json",
+        within: float,
+    ) -> bytes:
         try:
             async with asyncio.timeout(within):
                 answer = await self._send(method, path, query, body, content_type)
@@ -148,7 +204,7 @@ class Cluster:
             raise error_for(
                 method, path, status=answer.status, headers=answer.headers, body=answer.data
             )
-        return _as_object(answer.data, path)
+        return bytes(answer.data)
 
     async def _send(
         self, method: str, path: str, query: dict[str, str], body: Any, content_type: str
@@ -157,13 +213,20 @@ class Cluster:
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            # As kubectl asks: a log is no JSON, but what is refused about it is.
+            header_params={"Accept": "application/json, */*", "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )
         answer = await self._client.call_api(verb, url, headers, body)
         await answer.read()  # type: ignore[no-untyped-call]
         return answer
+
+
+def _written(*, dry_run: bool) -> dict[str, str]:
+    """Return the parameters of a write. A dry run says no to unknown fields, which a write would drop in silence."""
+    dry = {"dryRun": "All", "fieldValidation": "Strict"} if dry_run else {}
+    return {"fieldManager": FIELD_MANAGER} | dry
 
 
 async def _load_credentials(configuration: Configuration, source: Source) -> None:
@@ -197,6 +260,14 @@ def _no_credentials(source: Source) -> RefusedError:
     return RefusedError(
         f"No usable credentials for the cluster in {where}. Correct `clusters` in sluice.yaml.",
         code="kubeconfig_invalid",
+    )
+
+
+def _not_served(what: str, preferred: Sequence[str]) -> RefusedError:
+    return RefusedError(
+        f"The cluster does not serve {what} in a version the bot knows ({', '.join(preferred)}). "
+        "Install its CustomResourceDefinitions.",
+        code="api_missing",
     )
 
 

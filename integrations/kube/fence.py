@@ -1,14 +1,14 @@
 """The `sluice/*` annotations: the fence that every write carries, and the mark of an offline rollback.
 
-Pure. A fence is `<counter of the target>.<revision>` and only ever grows on an object, so that a write which lands late
-cannot undo a newer one.
+Pure. What a fence is, and which one is newer, is in `integrations.fencing`.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.base import RefusedError
+from integrations.fencing import fence_after, refuse_newer
+
+__all__ = ["fence_after", "fence_of", "fence_ops", "lock_op", "mark_of", "refuse_newer"]
 
 _FENCE = "sluice/fence"
 _MARK = "sluice/rollback"
@@ -22,23 +22,6 @@ def fence_of(body: Mapping[str, Any]) -> str:
 def mark_of(body: Mapping[str, Any]) -> str:
     """Return the mark that an offline rollback left on an object, or `""`."""
     return str(_annotations(body).get(_MARK, ""))
-
-
-def refuse_newer(found: str, ours: str, what: str) -> None:
-    """Raise `RefusedError` (`fenced`) when the object already carries a newer fence than ours.
-
-    An equal fence is our own earlier attempt. A fence that somebody scribbled over counts as none: it must never be
-    what keeps a rollback from going through.
-    """
-    mine = _parse(ours)
-    if mine is None:
-        raise ValueError(f"not a fence: {ours!r}")
-    theirs = _parse(found)
-    if theirs is not None and theirs > mine:
-        raise RefusedError(
-            f"A newer decision ({found}) is already on {what}; this one ({ours}) is dropped.",
-            code="fenced",
-        )
 
 
 def fence_ops(*, annotated: bool, fence: str) -> list[dict[str, Any]]:
@@ -59,8 +42,3 @@ def lock_op(token: str) -> dict[str, Any]:
 
 def _annotations(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return (body.get("metadata") or {}).get("annotations") or {}
-
-
-def _parse(fence: str) -> tuple[int, int] | None:
-    found = re.fullmatch(r"(\d+)\.(\d+)", fence, flags=re.ASCII)
-    return (int(found[1]), int(found[2])) if found else None

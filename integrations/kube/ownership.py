@@ -11,6 +11,12 @@ from integrations.base import Finding
 # A controller of these kinds writes the object again and again; two writers of one field never agree.
 _CONTROLLERS = {"Rollout": "Argo Rollouts", "Canary": "Flagger"}
 
+# What Argo Rollouts leaves on a Service, and its plugin for the Gateway API on a route.
+_ARGO_ROLLOUTS = {
+    "argo-rollouts.argoproj.io/managed-by-rollouts",
+    "rollouts.argoproj.io/gatewayapi-canary",
+}
+
 # Label or annotation -> who applies the object from a repository or a chart.
 _GITOPS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
@@ -27,7 +33,7 @@ def owned_by_another(body: Mapping[str, Any]) -> list[Finding]:
     kinds = [str(owner.get("kind")) for owner in metadata.get("ownerReferences") or []]
     owners = [_CONTROLLERS[kind] for kind in kinds if kind in _CONTROLLERS]
     notes = _notes(metadata)
-    if "argo-rollouts.argoproj.io/managed-by-rollouts" in notes:
+    if notes.keys() & _ARGO_ROLLOUTS:
         owners.append("Argo Rollouts")
     if notes.get("app.kubernetes.io/managed-by") == "flagger":
         owners.append("Flagger")

@@ -13,13 +13,17 @@ from integrations.base import RefusedError
 
 # The kind behind each plural that the adapters read; an answer of another kind is refused.
 _KINDS = {
+    "controllerrevisions": "ControllerRevision",
+    "daemonsets": "DaemonSet",
     "deployments": "Deployment",
     "destinationrules": "DestinationRule",
+    "grpcroutes": "GRPCRoute",
     "httproutes": "HTTPRoute",
     "namespaces": "Namespace",
     "pods": "Pod",
     "replicasets": "ReplicaSet",
     "services": "Service",
+    "statefulsets": "StatefulSet",
     "trafficsplits": "TrafficSplit",
     "virtualservices": "VirtualService",
 }
@@ -31,7 +35,7 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 _PATH = re.compile(
     r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
-    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?:status|scale))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?:status|scale|log))?"
 )
 
 

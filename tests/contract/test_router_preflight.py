@@ -1,11 +1,12 @@
 """What a router notices before a rollout begins: against the fake API server and, marked `cluster`, a real one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
-from tests.contract.kubernetes_worlds import SERVICE, WORLDS, World, open_world
+from tests.contract.kubernetes_worlds import SERVICE, WORLDS, FakeWorld, World, open_world
 
 
 @pytest.fixture(params=WORLDS)
@@ -129,6 +130,58 @@ async def test_a_gitops_owner_is_a_remark(world, metadata):
     await world.edit("virtualservices", lambda body: body["metadata"].update(metadata))
 
     assert await codes(world) == [("applied_from_elsewhere", False)]
+
+
+def take_no_part(body):
+    body["metadata"]["labels"]["istio-injection"] = "disabled"
+
+
+async def restart(world: World, namespace: Callable[[dict[str, Any]], None]) -> None:
+    """Let the pods of stable start again, in a namespace with other labels."""
+    path = f"/api/v1/namespaces/{world.namespace}"
+    body = await world.cluster.get(path)
+    namespace(body)
+    labels = {"metadata": {"labels": body["metadata"]["labels"]}}
+    await world._send("PATCH", path, labels, "application/merge-patch+json")
+    name = f"{SERVICE}-stable"
+    await world.edit("deployments", lambda body: body["spec"].update(replicas=0), name)
+    await world.roll_out(name)
+    await world.edit("deployments", lambda body: body["spec"].update(replicas=2), name)
+    await world.roll_out(name)
+
+
+async def test_pods_without_a_sidecar_are_a_remark(world):
+    await restart(world, take_no_part)
+
+    (finding,) = await world.router().inspect(canary_pods=False)
+
+    assert (finding.code, finding.fatal) == ("no_sidecar", False)
+    assert finding.sentence.startswith(f"Pod {SERVICE}-stable-")
+
+
+async def test_pods_of_the_ambient_mode_need_no_sidecar(world):
+    def ambient(body):
+        take_no_part(body)
+        body["metadata"]["labels"]["istio.io/dataplane-mode"] = "ambient"
+
+    await restart(world, ambient)
+
+    assert await codes(world) == []
+
+
+async def test_pods_behind_a_gateway_alone_need_no_sidecar(world):
+    await restart(world, take_no_part)
+    await world.edit("virtualservices", lambda body: body["spec"].update(gateways=["public"]))
+
+    assert await codes(world) == []
+
+
+async def test_a_namespace_that_may_not_be_read_excuses_nobody(world):
+    await restart(world, take_no_part)
+    if isinstance(world, FakeWorld):
+        world.fake.forbid("get", "namespaces")
+
+    assert await codes(world) == [("no_sidecar", False)]
 
 
 async def test_an_edited_subset_is_looked_up_again(world):

@@ -10,8 +10,8 @@ from bot.sandbox.json_patch import PatchError, apply_json_patch
 from integrations.base import HeaderRule, RefusedError
 from integrations.routers.istio.audience import route_for
 from integrations.routers.istio.lanes import LaneNames
-from integrations.routers.istio.router import patch_for, sight_of
-from integrations.routers.istio.routes import find_fork
+from integrations.routers.istio.routes import Wanted, find_forks
+from integrations.routers.istio.sight import patch_for, sight_of
 
 NAMES = LaneNames("auth-stable", "auth-canary")
 BETA = HeaderRule("x-user-tier", equals="beta")
@@ -35,8 +35,12 @@ def body_of(*http: dict) -> dict:
     }
 
 
+def found(body: dict, route: str | None = None):
+    return find_forks(body["spec"], "orion", Wanted(route), NAMES.tell)
+
+
 def sight(body: dict):
-    return sight_of(body, find_fork(body["spec"], "orion", None, NAMES.tell))
+    return sight_of(body, found(body))
 
 
 def written(body: dict, *rules: HeaderRule, percent: float = 0) -> dict:
@@ -224,9 +228,9 @@ def test_our_routes_are_never_the_one_that_is_split():
     body = written(body_of(main()), BETA)
     body["spec"]["http"][0]["route"].append(main()["route"][0])
 
-    assert find_fork(body["spec"], "orion", None, NAMES.tell).name == "primary"
+    assert [fork.name for fork in found(body)] == ["primary"]
     with pytest.raises(RefusedError, match=r"named routes: primary\)"):
-        find_fork(body["spec"], "orion", "sluice-1", NAMES.tell)
+        found(body, "sluice-1")
 
 
 @pytest.mark.parametrize(
@@ -339,6 +343,6 @@ def test_a_route_is_built_from_what_was_read_without_changing_it():
     body = body_of(main(match=[{"headers": {"x-env": {"exact": "live"}}}]))
     before = deepcopy(body)
 
-    route_for(BETA, find_fork(body["spec"], "orion", None, NAMES.tell), "sluice-1")
+    route_for(BETA, found(body)[0], "sluice-1")
 
     assert body == before

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.base import RefusedError
-from integrations.routers.istio.weights import percent_of, share
+from integrations.splitting.shares import percent_of, share
 
 
 @pytest.mark.parametrize(

@@ -7,73 +7,28 @@ counts as its rule only if this module would write it just so today; whatever wa
 condition. An edit of the split route itself shows too: its copies no longer treat requests alike, so a person is asked.
 """
 
-import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count, islice
 from typing import Any
 
-from integrations.base import HeaderRule, RefusedError
-from integrations.routers.istio.routes import Fork, is_managed
+from integrations.base import HeaderRule
+from integrations.routers.istio.routes import Fork
+from integrations.splitting.headers import already_matched, bad_rule, refuse_unwritable
+from integrations.splitting.managed import Audience, find_audience, replacing_ops
 
-_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+__all__ = ["Audience", "audience_of", "audience_ops", "route_for"]
 
 # Istio reads these names as fields of the request and silently ignores them among `headers`.
 _NO_HEADERS = frozenset({"uri", "scheme", "method", "authority"})
 
-# What Python reads and RE2 does not: look-around, atomic groups, conditions and comments, flags of its own, possessive
-# quantifiers, and repetitions over a thousand; in the escapes back references, code points and the end of the text.
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>(#]|<[=!]|P[=>]|[a-zA-Z-]*[aLux])|[*+?}]\+|[{,]\d{4}")
-_NOT_RE2_ESCAPE = re.compile(r"\\[1-9ZuUN]")
-_LITERAL = re.compile(r"\\[^A-Za-z0-9]")
-_CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Managed:
-    """One of our routes, where it was found."""
-
-    index: int
-    body: Mapping[str, Any]
-    rule: HeaderRule
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Our routes in one VirtualService, and the names that others use."""
-
-    routes: tuple[Managed, ...] = ()
-    taken: frozenset[str] = frozenset()
-
-    @property
-    def rules(self) -> tuple[HeaderRule, ...]:
-        """The rules as they are in force."""
-        return tuple(route.rule for route in self.routes)
-
-    def stands_before(self, index: int) -> bool:
-        """Say whether our routes are the ones right before the route at `index`."""
-        first = index - len(self.routes)
-        return [route.index for route in self.routes] == list(range(first, index))
-
 
 def audience_of(http: Sequence[Mapping[str, Any]], fork: Fork) -> Audience:
-    """Return our routes among `http`.
-
-    A name of ours is not enough: another service may be split in the same VirtualService. Ours lead to our canary; and
-    those right before the split route are ours whatever became of them, so that going back removes them.
-    """
-    first = fork.index
-    while first and is_managed(http[first - 1]):
-        first -= 1
-    ours = {
-        at
-        for at, route in enumerate(http)
-        if is_managed(route) and (first <= at < fork.index or _leads_to_canary(route, fork))
-    }
-    routes = tuple(Managed(at, http[at], _rule_at(at, http[at], fork)) for at in sorted(ours))
-    taken = {str(route.get("name", "")) for at, route in enumerate(http) if at not in ours}
-    return Audience(routes, frozenset(taken))
+    """Return our routes among `http`."""
+    return find_audience(
+        http,
+        fork.index,
+        lambda route: _leads_to_canary(route, fork),
+        lambda index, body: _rule_at(index, body, fork),
+    )
 
 
 def audience_ops(
@@ -86,22 +41,9 @@ def audience_ops(
     """
     for rule in rules:
         _refuse(rule, fork)
-    free = (name for n in count(1) if (name := f"sluice-{n}") not in audience.taken)
-    wanted = [
-        route_for(rule, fork, name)
-        for rule, name in zip(rules, islice(free, len(rules)), strict=True)
-    ]
-    found = [route.body for route in audience.routes]
-    if wanted == found and audience.stands_before(fork.index):
-        return []
-    at = fork.index - sum(route.index < fork.index for route in audience.routes)
-    return [
-        *(op for route in reversed(audience.routes) for op in _removal(route)),
-        *(
-            {"op": "add", "path": f"/spec/http/{at + n}", "value": route}
-            for n, route in enumerate(wanted)
-        ),
-    ]
+    names = audience.names(len(rules))
+    wanted = [route_for(rule, fork, name) for rule, name in zip(rules, names, strict=True)]
+    return replacing_ops(audience, fork.index, wanted, "/spec/http")
 
 
 def route_for(rule: HeaderRule, fork: Fork, name: str) -> dict[str, Any]:
@@ -126,12 +68,11 @@ def _condition(rule: HeaderRule) -> tuple[str, dict[str, str]]:
     return ("withoutHeaders" if rule.present is False else "headers"), {}
 
 
-def _rule_at(index: int, body: Mapping[str, Any], fork: Fork) -> HeaderRule:
-    """Return the rule of a route; one of no condition where it was edited, or can no longer be reached."""
+def _rule_at(index: int, body: Mapping[str, Any], fork: Fork) -> HeaderRule | None:
+    """Return the rule of a route; None where it was edited, or can no longer be reached."""
     name = str(body["name"])
     rules = (rule for rule in _candidates(body) if route_for(rule, fork, name) == body)
-    found = next(rules, None) if index < fork.index else None
-    return found or HeaderRule(header=name)
+    return next(rules, None) if index < fork.index else None
 
 
 def _candidates(body: Mapping[str, Any]) -> Iterator[HeaderRule]:
@@ -153,35 +94,11 @@ def _leads_to_canary(route: Mapping[str, Any], fork: Fork) -> bool:
     return any(entry.get("destination") == canary for entry in route.get("route") or [])
 
 
-def _removal(route: Managed) -> list[dict[str, Any]]:
-    path = f"/spec/http/{route.index}"
-    return [
-        {"op": "test", "path": path, "value": dict(route.body)},
-        {"op": "remove", "path": path},
-    ]
-
-
 def _refuse(rule: HeaderRule, fork: Fork) -> None:
-    conditions = [rule.equals, rule.regex, rule.present]
-    if len(conditions) - conditions.count(None) != 1:
-        raise _bad(rule, "needs exactly one of equals, regex and present")
-    if not _NAME.fullmatch(rule.header) or rule.header in _NO_HEADERS:
-        raise _bad(rule, "is not the name of a header in lower case")
-    if rule.regex is not None and not _is_re2(rule.regex):
-        raise _bad(rule, "has a regular expression that RE2 does not read")
+    refuse_unwritable(rule)
+    if rule.header in _NO_HEADERS:
+        raise bad_rule(rule, "has a name that Istio reads as another part of the request")
     _refuse_twice(rule, fork)
-
-
-def _is_re2(regex: str) -> bool:
-    """Say whether a proxy would read it: one that does not may refuse all routes it was sent, not only this one."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about what a later Python will read otherwise
-        try:
-            re.compile(regex)
-        except (re.error, OverflowError, RecursionError):
-            return False
-    plain = _LITERAL.sub("_", regex)
-    return not (_NOT_RE2_ESCAPE.search(plain) or _NOT_RE2.search(_CLASS.sub("_", plain)))
 
 
 def _refuse_twice(rule: HeaderRule, fork: Fork) -> None:
@@ -189,14 +106,4 @@ def _refuse_twice(rule: HeaderRule, fork: Fork) -> None:
     for block in fork.route.get("match") or []:
         held = (*(block.get("headers") or {}), *(block.get("withoutHeaders") or {}))
         if rule.header in {header.lower() for header in held}:
-            raise RefusedError(
-                f"Route {fork.name or f'number {fork.index}'} already has a condition on the header {rule.header}, "
-                "and a second one cannot be added. Choose another header for the audience.",
-                code="header_already_matched",
-            )
-
-
-def _bad(rule: HeaderRule, what: str) -> RefusedError:
-    return RefusedError(
-        f"The rule for the header {rule.header[:60]!r} {what}. Correct it.", code="bad_header_rule"
-    )
+            raise already_matched(rule, f"Route {fork.name or f'number {fork.index}'}")

@@ -9,8 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import GoneError, Lane
+from integrations.base import Lane, RefusedError
 from integrations.kube import Cluster, path_to
+from integrations.kube.lanes import (
+    lane_by_labels,
+    lane_by_name,
+    pod_labels,
+    selector_of,
+    service_at,
+)
 from integrations.routers.istio.routes import Destination, full_host
 
 
@@ -25,11 +32,7 @@ class LaneNames:
         """Return the lane that a subset's or a Service's name tells; None when it does not."""
         host = destination.service
         name = destination.subset or (host[0] if host else "")
-        if name in {"stable", self.stable}:
-            return Lane.STABLE
-        if name in {"canary", self.canary}:
-            return Lane.CANARY
-        return None
+        return lane_by_name(name, self.stable, self.canary)
 
 
 class LaneBook:
@@ -40,6 +43,7 @@ class LaneBook:
         self._namespace = namespace
         self._names = names
         self._looked_up: dict[Destination, Lane | None] = {}
+        self._foreign: dict[str, bool] = {}
 
     def lane_of(self, destination: Destination) -> Lane | None:
         """Return the lane by name, else by what `look_up` found."""
@@ -48,25 +52,67 @@ class LaneBook:
     def forget(self) -> None:
         """Look everything up again next time: subsets may have been edited."""
         self._looked_up.clear()
+        self._foreign.clear()
+
+    def lane_for_sure(self, destination: Destination) -> Lane | None:
+        """Return the lane unless `look_round` found that the host is somebody else's."""
+        return None if self._foreign.get(destination.host) else self.lane_of(destination)
 
     async def look_up(self, destinations: Iterable[Destination]) -> None:
         """Find out by labels what names do not tell. Does nothing for destinations it knows."""
         unknown = {d for d in destinations if not self._names.tell(d) and d not in self._looked_up}
+        # A Service selects pods of its own namespace only.
+        far = {d for d in unknown if d.service is not None and d.service[1] != self._namespace}
+        self._looked_up |= dict.fromkeys(far)
+        unknown -= far
         if not unknown:
             return
         stable, canary, rules = await asyncio.gather(
-            self._pod_labels(self._names.stable),
-            self._pod_labels(self._names.canary),
+            pod_labels(self._cluster, self._namespace, self._names.stable),
+            pod_labels(self._cluster, self._namespace, self._names.canary),
             destination_rules(self._cluster, self._namespace),
         )
         for destination in unknown:
             wanted = await self._labels_of(destination, rules)
-            self._looked_up[destination] = _lane_by_labels(wanted, stable, canary)
+            self._looked_up[destination] = lane_by_labels(wanted, stable, canary)
 
-    async def _pod_labels(self, deployment: str) -> Mapping[str, str]:
-        path = path_to("apps/v1", "deployments", self._namespace, deployment)
-        template = ((await self._cluster.get(path)).get("spec") or {}).get("template") or {}
-        return (template.get("metadata") or {}).get("labels") or {}
+    async def look_round(self, destinations: Iterable[Destination]) -> None:
+        """Find out which hosts send nothing to our pods: any service may call its subsets `stable` and `canary`.
+
+        What cannot be looked up counts as ours: whoever needs to know is cutting the canary off.
+        """
+        hosts = {d.host: d for d in destinations if d.host not in self._foreign and self.lane_of(d)}
+        if not hosts:
+            return
+        try:
+            lanes = await asyncio.gather(
+                pod_labels(self._cluster, self._namespace, self._names.stable),
+                pod_labels(self._cluster, self._namespace, self._names.canary),
+            )
+            for host, one in hosts.items():
+                far = one.service is not None and one.service[1] != self._namespace
+                selector = {} if far else selector_of(await service_of(self._cluster, one)) or {}
+                ours = any(selector.items() <= labels.items() for labels in lanes)
+                self._foreign[host] = far or not ours
+        except RefusedError:
+            return
+
+    async def stable_beside(self, canary: Destination) -> Mapping[str, Any] | None:
+        """Return a destination of stable to take the place of one of the canary; None where none can be told.
+
+        Another subset of the same host, else the Service that bears the name of the stable Deployment.
+        """
+        if canary.subset:
+            rules = await destination_rules(self._cluster, self._namespace)
+            found = [
+                Destination(canary.host, name)
+                for name in subset_names(rules, canary, self._namespace)
+            ]
+            await self.look_up(found)
+            stable = next((d for d in found if self.lane_of(d) is Lane.STABLE), None)
+            return {"host": stable.host, "subset": stable.subset} if stable else None
+        service = await service_at(self._cluster, self._names.stable, self._namespace)
+        return {"host": full_host(self._names.stable, self._namespace)} if service else None
 
     async def _labels_of(
         self, destination: Destination, rules: list[dict[str, Any]]
@@ -89,18 +135,22 @@ async def networking_version(cluster: Cluster) -> str:
 
 async def service_of(cluster: Cluster, destination: Destination) -> Mapping[str, Any] | None:
     """Return the Service behind a destination; None when there is none."""
-    if destination.service is None:
-        return None
-    name, namespace = destination.service
-    try:
-        return await cluster.get(path_to("v1", "services", namespace, name))
-    except GoneError:
-        return None
+    return await service_at(cluster, *destination.service) if destination.service else None
 
 
-def selector_of(service: Mapping[str, Any] | None) -> Mapping[str, str] | None:
-    """Return the labels that a Service selects pods by; None when it selects none."""
-    return ((service or {}).get("spec") or {}).get("selector") or None
+def subset_names(
+    rules: Iterable[Mapping[str, Any]], destination: Destination, namespace: str
+) -> list[str]:
+    """Return the subsets that a host has, each once."""
+    return list(
+        dict.fromkeys(
+            str(subset.get("name", ""))
+            for rule in rules
+            if full_host(str((rule.get("spec") or {}).get("host", "")), namespace)
+            == destination.host
+            for subset in rule["spec"].get("subsets") or []
+        )
+    )
 
 
 def subset_labels(
@@ -115,14 +165,3 @@ def subset_labels(
             if subset.get("name") == destination.subset:
                 return subset.get("labels") or {}
     return None
-
-
-def _lane_by_labels(
-    wanted: Mapping[str, str], stable: Mapping[str, str], canary: Mapping[str, str]
-) -> Lane | None:
-    """Return the lane whose pods carry the labels, if the other's do not."""
-    selects_stable = bool(wanted) and wanted.items() <= stable.items()
-    selects_canary = bool(wanted) and wanted.items() <= canary.items()
-    if selects_stable == selects_canary:
-        return None
-    return Lane.STABLE if selects_stable else Lane.CANARY

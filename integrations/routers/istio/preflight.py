@@ -9,57 +9,78 @@ from typing import Any
 
 from integrations.base import Finding, Lane, RefusedError
 from integrations.kube import Cluster, path_to
+from integrations.kube.health import is_ambient, without_sidecar
+from integrations.kube.lanes import selector_of
 from integrations.kube.ownership import applied_from_elsewhere, owned_by_another
 from integrations.kube.reading import is_ready
 from integrations.routers.istio.lanes import (
     destination_rules,
     networking_version,
-    selector_of,
     service_of,
     subset_labels,
 )
-from integrations.routers.istio.routes import Destination, Fork, full_host
+from integrations.routers.istio.routes import Destination, full_host
+from integrations.routers.istio.sight import Sight
 
-_WEIGHTS = ".spec.http[].route[].weight"
+_WEIGHTS = ".spec.{family}[].route[].weight"
 
 
 class Preflight:
     """The checks around one VirtualService, as it was just read."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, body: Mapping[str, Any], fork: Fork
+        self, cluster: Cluster, namespace: str, root: Mapping[str, Any], sight: Sight
     ) -> None:
+        """`root` is the VirtualService that claims the hosts: the one of `sight`, or the one that delegates to it."""
         self._cluster = cluster
         self._namespace = namespace
-        self._body = body
-        self._fork = fork
+        self._root = root
+        self._sight = sight
 
     async def findings(self, *, canary_pods: bool) -> list[Finding]:
         """Return everything noticed, fatal or not; without `canary_pods` only stable needs ready pods."""
-        stable, canary = self._fork.lane(Lane.STABLE), self._fork.lane(Lane.CANARY)
-        rules, twins, before_stable, before_canary = await asyncio.gather(
+        body, forks = self._sight.body, self._sight.forks
+        ends = dict.fromkeys((fork.lane(lane), lane) for lane in Lane for fork in forks)
+        rules, twins, *services = await asyncio.gather(
             destination_rules(self._cluster, self._namespace),
             self._twins(),
-            service_of(self._cluster, stable),
-            service_of(self._cluster, canary),
+            *(service_of(self._cluster, destination) for destination, _ in ends),
         )
         lanes = await asyncio.gather(
-            self._lane(stable, rules, before_stable),
-            self._lane(canary, rules, before_canary if canary_pods else None),
+            *(
+                self._lane(destination, rules, None if dark else service)
+                for (destination, lane), service in zip(ends, services, strict=True)
+                for dark in [lane is Lane.CANARY and not canary_pods]
+            )
         )
         # Argo Rollouts leaves its name on the Services that it switches, not on the VirtualService.
-        objects = (self._body, before_stable or {}, before_canary or {})
+        objects = (body, *(service or {} for service in services))
+        weights = ", ".join(dict.fromkeys(_WEIGHTS.format(family=fork.family) for fork in forks))
         return [
             *dict.fromkeys(finding for body in objects for finding in owned_by_another(body)),
             *twins,
+            *self._delegation(),
             *(finding for lane in lanes for finding in lane),
-            *applied_from_elsewhere(self._body, "weights", _WEIGHTS),
+            *applied_from_elsewhere(body, "weights", weights),
+        ]
+
+    def _delegation(self) -> list[Finding]:
+        """Notice a delegate with hosts of its own: Istio then ignores that the root delegates to it."""
+        name = self._sight.name
+        if name == self._root["metadata"]["name"] or not (self._sight.body["spec"].get("hosts")):
+            return []
+        return [
+            Finding(
+                "delegate_has_hosts",
+                f"VirtualService {name} has hosts of its own, so nothing can be delegated to it. "
+                "Remove its `spec.hosts`.",
+            )
         ]
 
     async def _twins(self) -> list[Finding]:
         version = await networking_version(self._cluster)
         listed = await self._cluster.get(path_to(version, "virtualservices", self._namespace))
-        return list(second_virtual_services(self._body, listed.get("items") or []))
+        return list(second_virtual_services(self._root, listed.get("items") or []))
 
     async def _lane(
         self,
@@ -72,19 +93,35 @@ class Preflight:
         if labels is None:
             return [_subset_missing(destination)]
         selector = selector_of(service)
+        if not selector:
+            return []
         try:
-            if not selector or await self._ready(destination, {**selector, **labels}):
-                return []
+            ready = await self._ready(destination, {**selector, **labels})
         except RefusedError as error:
             # Not being allowed to list pods is no proof that there are none; the Deployment's own status still counts.
             return [_not_checked(destination, error)]
-        return [_no_pods(destination)]
+        if not ready:
+            return [_no_pods(destination)]
+        bare = without_sidecar(ready, "istio-proxy")
+        return [_no_sidecar(bare)] if bare and await self._sidecars_count() else []
 
-    async def _ready(self, destination: Destination, labels: Mapping[str, str]) -> bool:
+    async def _ready(
+        self, destination: Destination, labels: Mapping[str, str]
+    ) -> list[Mapping[str, Any]]:
         namespace = destination.service[1] if destination.service else self._namespace
         query = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
         listed = await self._cluster.get(path_to("v1", "pods", namespace), labelSelector=query)
-        return any(is_ready(pod) for pod in listed.get("items") or [])
+        return [pod for pod in listed.get("items") or [] if is_ready(pod)]
+
+    async def _sidecars_count(self) -> bool:
+        """Say whether pods should have one: not behind a gateway alone, not in the ambient mode."""
+        if "mesh" not in ((self._root.get("spec") or {}).get("gateways") or ["mesh"]):
+            return False
+        try:
+            return not is_ambient(await self._cluster.get(f"/api/v1/namespaces/{self._namespace}"))
+        except RefusedError:
+            # A Role need not have it: pods of the ambient mode say so themselves, mostly.
+            return True
 
 
 def second_virtual_services(
@@ -129,6 +166,15 @@ def _not_checked(destination: Destination, error: RefusedError) -> Finding:
     return Finding(
         "pods_not_checked",
         f"Whether pods stand behind {destination.host} could not be checked: {error}",
+        fatal=False,
+    )
+
+
+def _no_sidecar(pods: Sequence[str]) -> Finding:
+    return Finding(
+        "no_sidecar",
+        f"Pod {pods[0]} runs without the sidecar istio-proxy ({len(pods)} of this version do), so the mesh neither "
+        "counts its requests nor protects it. Label its namespace istio-injection=enabled and restart it.",
         fatal=False,
     )
 

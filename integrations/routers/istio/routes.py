@@ -1,23 +1,42 @@
-"""Which http route of a VirtualService is split, and where in the object its two weights are.
+"""Which routes of a VirtualService are split, and where in the object their weights are.
 
-Pure. Never guesses: a route counts only with exactly one stable and one canary destination, and only one route may
-count unless it is named.
+Pure. Never guesses: a route counts only with exactly one stable and one canary destination, and only one may count for
+each thing that is wanted: the http route of a name, the tls or tcp route of a port or a server name. Where nothing is
+wanted, one alone in the whole object.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from integrations.base import Lane, RefusedError
+from integrations.splitting.managed import is_managed
+
+Family = Literal["http", "tls", "tcp"]
+
+Spec: TypeAlias = Mapping[str, Any]
+LaneOf: TypeAlias = Callable[["Destination"], Lane | None]
+
+FAMILIES: tuple[Family, ...] = ("http", "tls", "tcp")
+"""The three lists of routes in a VirtualService. Only http routes have names; all have weights."""
 
 # Such routes send no weighted traffic themselves, whatever else they carry.
 _NOT_SPLIT = ("redirect", "delegate", "directResponse")
 
-# The names of the routes that Sluice inserts itself; they are never what is split.
-_MANAGED = re.compile(r"sluice-[1-9]\d{0,5}", re.ASCII)
-
 _SERVICE_HOST = re.compile(r"(?P<service>[^.]+)\.(?P<namespace>[^.]+)\.svc(\..+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which routes are to be split, as the configuration says it; nothing at all: the only one that can be."""
+
+    route: str | None = None
+    """The name of an http route."""
+    port: int | None = None
+    """Of a tls or tcp route; with `sni` both have to match."""
+    sni: str | None = None
+    """A server name of a tls route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +67,9 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """The route that is split: its place in `spec.http` and the places of its two lanes."""
+    """A route that is split: its place in the object and the places of its two lanes."""
 
+    family: Family
     index: int
     name: str
     arms: tuple[Arm, ...]
@@ -57,6 +77,16 @@ class Fork:
     canary: int
     route: Mapping[str, Any]
     """All of it, as it was read."""
+
+    @property
+    def path(self) -> str:
+        """Where it is, as a JSON pointer."""
+        return f"/spec/{self.family}/{self.index}"
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return title_of(self.family, self.index, self.route)
 
     @property
     def weights(self) -> tuple[int, int]:
@@ -81,41 +111,51 @@ def full_host(host: str, namespace: str) -> str:
     )
 
 
-def is_managed(route: Mapping[str, Any]) -> bool:
-    """Say whether a route bears the name of one that Sluice inserts for an audience."""
-    return _MANAGED.fullmatch(str(route.get("name", ""))) is not None
+def all_routes(spec: Spec) -> list[tuple[Family, int, Mapping[str, Any]]]:
+    """Return every route of an object with its place."""
+    return [
+        (family, at, route)
+        for family in FAMILIES
+        for at, route in enumerate(spec.get(family) or [])
+    ]
 
 
-def weighted_destinations(spec: Mapping[str, Any], namespace: str) -> list[Destination]:
+def weighted_destinations(spec: Spec, namespace: str) -> list[Destination]:
     """Return the destinations of all routes that could be split."""
     return [
         destination_of(entry, namespace)
-        for route in spec.get("http") or []
+        for _, _, route in all_routes(spec)
         if _can_split(route)
         for entry in route["route"]
     ]
 
 
-def find_fork(
-    spec: Mapping[str, Any],
-    namespace: str,
-    wanted: str | None,
-    lane_of: Callable[[Destination], Lane | None],
-) -> Fork:
-    """Return the route to split: the one named `wanted`, or the only one that can be.
+def find_forks(spec: Spec, namespace: str, wanted: Wanted, lane_of: LaneOf) -> tuple[Fork, ...]:
+    """Return the routes to split: each one that is wanted, or the only one that can be.
 
     Raises `RefusedError`: `route_missing`, `ambiguous_routes`, `bad_weights`.
     """
-    routes = [(at, r) for at, r in enumerate(spec.get("http") or []) if not is_managed(r)]
-    named = [(at, route) for at, route in routes if wanted is None or route.get("name") == wanted]
-    if not named:
-        raise _no_such_route(wanted, [route for _, route in routes])
-    forks = [fork for at, route in named if (fork := _fork(at, route, namespace, lane_of))]
-    if len(forks) > 1:
-        raise _ambiguous(forks)
-    if not forks:
-        raise _nothing_to_split(wanted)
-    return forks[0]
+    routes = [
+        (family, at, route) for family, at, route in all_routes(spec) if not is_managed(route)
+    ]
+    if wanted == Wanted():
+        return (_the_one(routes, namespace, lane_of, "No route of the VirtualService has"),)
+    found = []
+    if wanted.route is not None:
+        http = [entry for entry in routes if entry[0] == "http"]
+        named = [entry for entry in http if entry[2].get("name") == wanted.route]
+        if not named:
+            raise _no_such_name(wanted.route, [route for _, _, route in http])
+        title = f"Route {wanted.route} does not have"
+        found.append(_the_one(named, namespace, lane_of, title))
+    if wanted.port is not None or wanted.sni is not None:
+        plain = [entry for entry in routes if entry[0] != "http"]
+        matching = [entry for entry in plain if _carries(entry[2], wanted)]
+        if not matching:
+            raise _no_such_match(wanted, plain)
+        title = f"The route for {_asked(wanted)} does not have"
+        found.append(_the_one(matching, namespace, lane_of, title))
+    return tuple(found)
 
 
 def destination_of(entry: Mapping[str, Any], namespace: str) -> Destination:
@@ -125,24 +165,68 @@ def destination_of(entry: Mapping[str, Any], namespace: str) -> Destination:
     return Destination(host, str(destination.get("subset", "")))
 
 
+def title_of(family: Family, index: int, route: Mapping[str, Any]) -> str:
+    """Return what people call a route: its name, else what it matches, else its place."""
+    if family == "http":
+        return str(route.get("name") or f"number {index} (no name)")
+    blocks = route.get("match") or []
+    told = [str(name) for block in blocks for name in block.get("sniHosts") or []]
+    told += [f"port {block['port']}" for block in blocks if block.get("port")]
+    return f"{family} {', '.join(dict.fromkeys(told)) or f'number {index}'}"
+
+
+def _carries(route: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Say whether one of its match blocks is for the port and the server name that are wanted."""
+    return any(
+        (wanted.port is None or block.get("port") == wanted.port)
+        and (wanted.sni is None or wanted.sni.lower() in _server_names(block))
+        for block in route.get("match") or []
+    )
+
+
+def _server_names(block: Mapping[str, Any]) -> set[str]:
+    return {str(name).lower() for name in block.get("sniHosts") or []}
+
+
 def _can_split(route: Mapping[str, Any]) -> bool:
     return len(route.get("route") or []) >= 2 and all(route.get(key) is None for key in _NOT_SPLIT)
 
 
-def _fork(
-    index: int,
-    route: Mapping[str, Any],
+def _the_one(
+    routes: Iterable[tuple[Family, int, Mapping[str, Any]]],
     namespace: str,
-    lane_of: Callable[[Destination], Lane | None],
+    lane_of: LaneOf,
+    lacking: str,
+) -> Fork:
+    forks = [
+        fork
+        for family, at, route in routes
+        if (fork := _fork(family, at, route, namespace, lane_of))
+    ]
+    if len(forks) > 1:
+        raise _ambiguous(forks)
+    if not forks:
+        raise RefusedError(
+            f"{lacking} exactly one stable and one canary destination. Give it both, by subset or by host.",
+            code="route_missing",
+        )
+    return forks[0]
+
+
+def _fork(
+    family: Family, index: int, route: Mapping[str, Any], namespace: str, lane_of: LaneOf
 ) -> Fork | None:
     if not _can_split(route):
         return None
     lanes = [lane_of(destination_of(entry, namespace)) for entry in route["route"]]
     if lanes.count(Lane.STABLE) != 1 or lanes.count(Lane.CANARY) != 1:
         return None
-    name = str(route.get("name", ""))
-    arms = tuple(_arm(entry, namespace, name or f"number {index}") for entry in route["route"])
-    return Fork(index, name, arms, lanes.index(Lane.STABLE), lanes.index(Lane.CANARY), route)
+    title = title_of(family, index, route)
+    arms = tuple(_arm(entry, namespace, title) for entry in route["route"])
+    name = str(route.get("name", "")) if family == "http" else ""
+    return Fork(
+        family, index, name, arms, lanes.index(Lane.STABLE), lanes.index(Lane.CANARY), route
+    )
 
 
 def _arm(entry: Mapping[str, Any], namespace: str, route: str) -> Arm:
@@ -158,28 +242,36 @@ def _arm(entry: Mapping[str, Any], namespace: str, route: str) -> Arm:
     )
 
 
-def _no_such_route(wanted: str | None, routes: Sequence[Mapping[str, Any]]) -> RefusedError:
+def _no_such_name(wanted: str, routes: Sequence[Mapping[str, Any]]) -> RefusedError:
     names = ", ".join(str(route["name"]) for route in routes if route.get("name")) or "none"
     return RefusedError(
-        f"The VirtualService has no http route {wanted or ''}".rstrip()
-        + f" (named routes: {names}). Correct `traffic.route` in sluice.yaml.",
+        f"The VirtualService has no http route {wanted} (named routes: {names}). "
+        "Correct `traffic.route` in sluice.yaml.",
         code="route_missing",
     )
 
 
-def _nothing_to_split(wanted: str | None) -> RefusedError:
-    which = f"Route {wanted}" if wanted else "No http route of the VirtualService"
-    has = "does not have" if wanted else "has"
+def _no_such_match(
+    wanted: Wanted, routes: Sequence[tuple[Family, int, Mapping[str, Any]]]
+) -> RefusedError:
+    there = ", ".join(title_of(*entry) for entry in routes) or "none"
+    kind = "tls" if wanted.sni is not None else "tls or tcp"
     return RefusedError(
-        f"{which} {has} exactly one stable and one canary destination. Give it both, by subset or by host.",
+        f"The VirtualService has no {kind} route for {_asked(wanted)} (there are: {there}). "
+        "Correct `traffic.port` and `traffic.sni` in sluice.yaml.",
         code="route_missing",
     )
+
+
+def _asked(wanted: Wanted) -> str:
+    port = f"port {wanted.port}" if wanted.port is not None else ""
+    return " on ".join(part for part in (wanted.sni, port) if part)
 
 
 def _ambiguous(forks: Sequence[Fork]) -> RefusedError:
-    shown = ", ".join(fork.name or f"number {fork.index} (no name)" for fork in forks)
+    shown = ", ".join(fork.title for fork in forks)
     return RefusedError(
-        f"Several routes could be split: {shown}. "
-        "Give one of them a name of its own and set it as `traffic.route` in sluice.yaml.",
+        f"Several routes could be split: {shown}. Say which one in sluice.yaml: an http route by `traffic.route` "
+        "(give it a name of its own), another one by `traffic.port` or `traffic.sni`.",
         code="ambiguous_routes",
     )

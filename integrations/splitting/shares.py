@@ -1,24 +1,27 @@
-"""Weight arithmetic of Istio: whole numbers, relative to their sum.
+"""Weight arithmetic: whole numbers, relative to their sum.
 
 Pure. A share is written exactly or not at all, so that what is read back equals what a person approved.
 """
 
 from integrations.base import RefusedError
 
-# Relative weights are legal since Istio 1.15; 10000 carries hundredths of a percent.
+# Weights that are relative need not add up to 100; 10000 carries hundredths of a percent.
 _SCALES = (100, 1_000, 10_000)
 
 
-def percent_of(stable: int, canary: int) -> float:
+def percent_of(stable: float, canary: float) -> float:
     """Return the canary's percent of what stable and canary share; 0 when neither has a weight."""
     total = stable + canary
-    return 100 * canary / total if total else 0.0
+    return float(100 * canary / total) if total else 0.0
 
 
-def share(stable: int, canary: int, *, others: int, percent: float) -> tuple[int, int]:
+def share(
+    stable: int, canary: int, *, others: int, percent: float, most: int | None = None
+) -> tuple[int, int]:
     """Return new weights of stable and canary, given the weights they and the other destinations have now.
 
-    Raises `RefusedError`: `bad_weight` for what is no percentage, `inexact_weight` for what cannot be written exactly.
+    `most` is the largest weight that the provider takes. Raises `RefusedError`: `bad_weight` for what is no percentage,
+    `inexact_weight` for what cannot be written exactly.
     """
     if not 0 <= percent <= 100:
         raise RefusedError(
@@ -26,7 +29,8 @@ def share(stable: int, canary: int, *, others: int, percent: float) -> tuple[int
         )
     for total in _totals(stable + canary, others):
         weight = round(total * percent / 100)
-        if percent_of(total - weight, weight) == percent:
+        fits = most is None or max(weight, total - weight) <= most
+        if fits and percent_of(total - weight, weight) == percent:
             return total - weight, weight
     raise _inexact(stable + canary, others, percent)
 
@@ -44,7 +48,8 @@ def _inexact(ours: int, others: int, percent: float) -> RefusedError:
     if others:
         why = (
             f"stable and canary share a weight of {ours} beside other destinations ({others}), and "
-            f"{percent:g} % of it is not a whole number. Multiply all weights of that route by 100"
+            f"{percent:g} % of it is not a whole number that may stand there. "
+            "Give all weights of that route another sum, such as a hundred times theirs"
         )
     else:
         why = "weights are whole numbers. Ask for a percentage with at most two decimals"
