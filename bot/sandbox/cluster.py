@@ -15,7 +15,6 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from bot.sandbox.controllers import DeploymentController
 from bot.sandbox.endpoints import EndpointController
 from bot.sandbox.json_patch import (
     MalformedPatchError,
@@ -25,8 +24,10 @@ from bot.sandbox.json_patch import (
 )
 from bot.sandbox.kinds import served_kinds, target_of
 from bot.sandbox.kubelet import Kubelet, Mishap
+from bot.sandbox.logs import tail
 from bot.sandbox.objects import Body, Key, Kind, Objects
 from bot.sandbox.orion import orion_objects
+from bot.sandbox.owners import Owners
 from bot.sandbox.refusals import (
     Refusal,
     already_exists,
@@ -35,6 +36,7 @@ from bot.sandbox.refusals import (
     not_found,
     test_failed,
 )
+from bot.sandbox.routes import ROUTES, RouteController
 
 _PATCHES = {
     "application/json-patch+json": apply_json_patch,
@@ -74,8 +76,10 @@ class SimulatedCluster:
         self._clock = clock
         self._objects = Objects(clock)
         kubelet = Kubelet(self._objects, pod_start)
-        self._controller = DeploymentController(self._objects, clock, kubelet)
+        self._owners = Owners(self._objects, clock, kubelet)
+        self._controller = self._owners.deployments
         self._endpoints = EndpointController(self._objects)
+        self._routes = RouteController(self._objects, clock)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -123,14 +127,21 @@ class SimulatedCluster:
         self._advance(plural, namespace, name)
         return deepcopy(self._objects.bodies.get(Key(plural, namespace, name)))
 
+    def set_nodes(self, nodes: int) -> None:
+        """Let the cluster have so many nodes, which is how many pods a DaemonSet has; 4 unless it is told."""
+        self._owners.daemons.nodes = nodes
+
     def break_image(self, image: str, mishap: Mishap) -> None:
         """Let every pod of an image suffer from a mishap, from now on."""
         self._controller.mishaps[image] = mishap
         self._controller.wake()
 
-    def violations(self, kind: Kind, body: Mapping[str, Any]) -> str:
-        """Return what a schema has against an object, `""` for nothing; without schemas everything is allowed."""
-        del kind, body
+    def violations(self, kind: Kind, body: Mapping[str, Any], *, strict: bool) -> str:
+        """Return what a schema has against an object, `""` for nothing; without schemas everything is allowed.
+
+        `strict`: unknown fields too, which the real server drops in silence otherwise.
+        """
+        del kind, body, strict
         return ""
 
     def perform(self, call: Call) -> tuple[int, Body | str]:
@@ -149,8 +160,10 @@ class SimulatedCluster:
 
     def _resource(
         self, call: Call, kind: Kind, version: str, key: Key, sub: str
-    ) -> tuple[int, Body]:
+    ) -> tuple[int, Body | str]:
         match call.method:
+            case "GET" if sub == "log":
+                return 200, self._log(call, kind, key)
             case "GET" if key.name:
                 self._advance(key.plural, key.namespace, key.name)
                 return 200, _shown(kind, version, self._current(kind, key))
@@ -166,6 +179,17 @@ class SimulatedCluster:
                 raise Refusal(
                     405, "the server does not allow this method on the requested resource"
                 )
+
+    def _log(self, call: Call, kind: Kind, key: Key) -> str:
+        self._advance("pods", key.namespace)
+        kubelet, at = self._controller.kubelet, self._clock()
+        pod = self._objects.bodies.get(key) or kubelet.leaving(key, at)
+        if pod is None:
+            raise not_found(kind, key.name)
+        try:
+            return tail(kubelet.report_of(pod, at), call.query)
+        except ValueError as error:
+            raise Refusal(400, str(error)) from error
 
     def _list(self, call: Call, kind: Kind, version: str, namespace: str) -> Body:
         self._advance(kind.plural, namespace)
@@ -196,7 +220,7 @@ class SimulatedCluster:
                 raise Refusal(404, f'namespaces "{namespace}" not found')
         if key in self._objects.bodies:
             raise already_exists(kind, name)
-        self._refuse_invalid(kind, name, body)
+        self._refuse_invalid(call, kind, name, body)
         if kind.status_apart:
             body.pop("status", None)
         if not _dry(call):
@@ -213,7 +237,7 @@ class SimulatedCluster:
             raise changed_meanwhile(kind, key)
         if metadata.get("uid") != old["metadata"]["uid"]:
             raise invalid(kind, key.name, "metadata.uid: Invalid value: field is immutable")
-        self._refuse_invalid(kind, key.name, new)
+        self._refuse_invalid(call, kind, key.name, new)
         if _dry(call):
             return _shown(kind, version, self._objects.merged(kind, old, new))
         if sub == "status":
@@ -237,9 +261,12 @@ class SimulatedCluster:
 
     def _delete(self, call: Call, kind: Kind, version: str, key: Key) -> Body:
         body = self._current(kind, key)
+        wanted = (_json(call).get("preconditions") or {}) if call.raw else {}
+        if wanted.get("resourceVersion") not in {None, body["metadata"]["resourceVersion"]}:
+            raise changed_meanwhile(kind, key)
         if not _dry(call):
             self._objects.delete(key)
-            self._controller.wake()
+            self._owners.wake()
             self._record(call, None)
         return _shown(kind, version, body)
 
@@ -249,8 +276,8 @@ class SimulatedCluster:
             raise not_found(kind, key.name)
         return body
 
-    def _refuse_invalid(self, kind: Kind, name: str, body: Mapping[str, Any]) -> None:
-        why = self.violations(kind, body)
+    def _refuse_invalid(self, call: Call, kind: Kind, name: str, body: Mapping[str, Any]) -> None:
+        why = self.violations(kind, body, strict=call.query.get("fieldValidation") == "Strict")
         if why:
             raise invalid(kind, name, why)
 
@@ -259,16 +286,11 @@ class SimulatedCluster:
 
     def _advance(self, plural: str, namespace: str, name: str = "") -> None:
         """Let the controllers catch up with what is about to be looked at."""
-        if plural == "deployments" and name:
-            self._controller.advance(Key("deployments", namespace, name))
-        elif plural in {"deployments", "replicasets", "pods", "endpointslices"}:
-            for body in list(self._objects.select("deployments", namespace)):
-                metadata = body["metadata"]
-                self._controller.advance(
-                    Key("deployments", metadata["namespace"], metadata["name"])
-                )
+        self._owners.advance(plural, namespace, name)
         if plural == "endpointslices":
             self._endpoints.advance(namespace)
+        if plural in ROUTES:
+            self._routes.advance(plural, namespace, name)
 
 
 def orion(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.sandbox.kubelet import Kubelet, Mishap, condition
+from bot.sandbox.kubelet import NO_QUOTA, Kubelet, Mishap, condition
 from bot.sandbox.objects import Body, Key, Kind, Objects, owned_by
 from bot.sandbox.rolling import Share, resized, rolled, room_of
 
@@ -236,10 +236,19 @@ class DeploymentController:
         status = {
             "observedGeneration": body["metadata"]["generation"],
             **{name: number for name, number in counts.items() if number},
-            "conditions": [condition("Available", on=enough), progressing],
+            "conditions": [
+                condition("Available", on=enough),
+                progressing,
+                *self._held_back(body),
+            ],
         }
         self.objects.set_status(key, status)
         memory.quiet = body["metadata"]["generation"] if done else 0
+
+    def _held_back(self, body: Body) -> list[Body]:
+        held = any(_wanted(item) and self.kubelet.held_back(item) for item in self._sets(body))
+        failure = condition("ReplicaFailure", on=True, reason="FailedCreate")
+        return [failure | {"message": NO_QUOTA}] if held else []
 
 
 def _progressing(spec: Mapping[str, object], memory: Memory, now: datetime, *, done: bool) -> Body:

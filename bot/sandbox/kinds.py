@@ -6,7 +6,11 @@ Pure. Discovery is answered from the same table that serves the objects, so the 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bot.sandbox.daemons import fill_daemon_set
 from bot.sandbox.objects import Kind
+from bot.sandbox.revisions import REVISIONS
+from bot.sandbox.routes import fill_http_route, fill_route
+from bot.sandbox.stateful import fill_stateful_set
 
 Target = tuple[Kind, str, str, str, str]
 """Kind, version, namespace, name, subresource; empty where the path has none."""
@@ -38,12 +42,65 @@ def served_kinds() -> list[Kind]:
             counts_generations=True,
             status_apart=True,
         ),
+        *_sets(),
+        *_policies(),
+        *_other_meshes(),
         Kind(
             "authorization.k8s.io",
             ("v1",),
             "selfsubjectaccessreviews",
             "SelfSubjectAccessReview",
             namespaced=False,
+        ),
+    ]
+
+
+def _sets() -> list[Kind]:
+    """Return what runs pods by ordinal and by node, and the templates that it had."""
+    both = {"counts_generations": True, "status_apart": True}
+    return [
+        Kind("apps", ("v1",), "statefulsets", "StatefulSet", **both, fill=fill_stateful_set),
+        Kind("apps", ("v1",), "daemonsets", "DaemonSet", **both, fill=fill_daemon_set),
+        REVISIONS,
+    ]
+
+
+def _policies() -> list[Kind]:
+    """Return Istio's policies besides the DestinationRule. The oldest of them have one version, and it is not v1."""
+    security: tuple[str, tuple[str, ...]] = ("security.istio.io", ("v1", "v1beta1"))
+    return [
+        Kind(group, versions, plural, kind, counts_generations=True, status_apart=True)
+        for (group, versions), plural, kind in (
+            (("networking.istio.io", ("v1alpha3",)), "envoyfilters", "EnvoyFilter"),
+            (security, "authorizationpolicies", "AuthorizationPolicy"),
+            (security, "requestauthentications", "RequestAuthentication"),
+            (security, "peerauthentications", "PeerAuthentication"),
+            (("telemetry.istio.io", ("v1", "v1alpha1")), "telemetries", "Telemetry"),
+            (("extensions.istio.io", ("v1alpha1",)), "wasmplugins", "WasmPlugin"),
+        )
+    ]
+
+
+def _other_meshes() -> list[Kind]:
+    """Return what the Gateway API, SMI and Linkerd add to a cluster."""
+    gateway = "gateway.networking.k8s.io"
+    both = {"counts_generations": True, "status_apart": True}
+    return [
+        Kind(gateway, ("v1", "v1beta1"), "httproutes", "HTTPRoute", **both, fill=fill_http_route),
+        Kind(gateway, ("v1",), "grpcroutes", "GRPCRoute", **both, fill=fill_route),
+        Kind(
+            "split.smi-spec.io",
+            ("v1alpha1", "v1alpha2"),
+            "trafficsplits",
+            "TrafficSplit",
+            counts_generations=True,
+        ),
+        Kind(
+            "linkerd.io",
+            ("v1alpha2",),
+            "serviceprofiles",
+            "ServiceProfile",
+            counts_generations=True,
         ),
     ]
 
@@ -85,6 +142,8 @@ def _resource(
             return _target(kinds, plural, version, namespace, name, "")
         case ["namespaces", namespace, plural, name, "status"]:
             return _target(kinds, plural, version, namespace, name, "status")
+        case ["namespaces", namespace, "pods", name, "log"]:
+            return _target(kinds, "pods", version, namespace, name, "log")
         case [plural]:
             return _target(kinds, plural, version, "", "", "")
         case [plural, name]:

@@ -12,9 +12,25 @@ from typing import Any, Literal
 
 from bot.sandbox.objects import Body, Key, Kind, Objects, owned_by
 
-Mishap = Literal["crash_loop", "image_pull", "never_ready", "unschedulable"]
+Mishap = Literal[
+    "crash_loop", "image_pull", "never_ready", "out_of_memory", "quota", "unschedulable"
+]
 
 _RESTART_EVERY = 10.0  # seconds between two crashes, on average of the kubelet's back-off
+
+_GRACE = timedelta(seconds=2)
+"""How long a pod that leaves is still there for those who ask for its log."""
+_SIDECAR = {
+    "name": "istio-proxy",
+    "image": "docker.io/istio/proxyv2:1.27.0",
+    "restartPolicy": "Always",
+}
+NO_NODE = "0/3 nodes are available: 3 Insufficient cpu."
+NO_QUOTA = "exceeded quota: team, requested: pods=1, used: pods=20, limited: pods=20"
+_CRASHES: Mapping[str, Body] = {
+    "crash_loop": {"reason": "Error", "exitCode": 1},
+    "out_of_memory": {"reason": "OOMKilled", "exitCode": 137},
+}
 
 _POD = Kind("", ("v1",), "pods", "Pod", status_apart=True)
 
@@ -33,18 +49,30 @@ class Kubelet:
     _born: dict[str, datetime] = field(default_factory=dict)
     """By uid: creationTimestamp counts whole seconds only, which is too coarse for `pod_start`."""
     _count: int = 0
+    _left: dict[Key, tuple[Body, datetime]] = field(default_factory=dict)
+    """Pods that are gone, and since when."""
 
-    def pods(self, replica_set: Body) -> list[Body]:
-        """Return the pods of a ReplicaSet."""
-        return self.objects.owned(replica_set["metadata"]["uid"], "pods")
+    def pods(self, owner: Body) -> list[Body]:
+        """Return the pods of a ReplicaSet, or of whatever else runs pods."""
+        return self.objects.owned(owner["metadata"]["uid"], "pods")
 
     def fit(self, replica_set: Body, wanted: int, at: datetime) -> None:
         """Start or stop pods until there are as many as wanted; unready ones go first, then the youngest."""
         pods = self.pods(replica_set)
-        for _ in range(wanted - len(pods)):
-            self._start(replica_set, at)
+        if not self.held_back(replica_set):
+            for _ in range(wanted - len(pods)):
+                self._start(replica_set, at)
         for pod in self._first_to_go(pods, at)[: max(0, len(pods) - wanted)]:
-            self._remove(pod)
+            self.remove(pod, at)
+
+    def held_back(self, replica_set: Body) -> bool:
+        """Say whether a quota lets none of its pods be created."""
+        return self._suffers(replica_set["spec"]["template"]["spec"]) == "quota"
+
+    def leaving(self, key: Key, at: datetime) -> Body | None:
+        """Return a pod that was told to go so shortly before that it is still there; None when it is gone."""
+        pod, since = self._left.get(key, (None, at))
+        return pod if at - since <= _GRACE else None
 
     def is_ready(self, pod: Body, at: datetime) -> bool:
         """Say whether a pod takes traffic."""
@@ -63,28 +91,70 @@ class Kubelet:
         place = Key("pods", metadata["namespace"], metadata["name"])
         self.objects.set_status(place, self._status(pod, at))
 
+    def report_of(self, pod: Body, at: datetime) -> Body:
+        """Return a pod with the status that it has at a time."""
+        return pod | {"status": self._status(pod, at)}
+
     def _first_to_go(self, pods: Sequence[Body], at: datetime) -> list[Body]:
         latest = list(reversed(pods))
         latest.sort(key=lambda pod: self._birth(pod, at), reverse=True)
         return sorted(latest, key=lambda pod: self.is_ready(pod, at))
 
-    def _start(self, replica_set: Body, at: datetime) -> None:
-        self._count += 1
-        owner = replica_set["metadata"]
-        suffix = hashlib.sha256(str(self._count).encode()).hexdigest()[:5]
+    def run(
+        self,
+        owner: Body,
+        kind: str,
+        *,
+        name: str,
+        labels: Mapping[str, str],
+        spec: Body,
+        at: datetime,
+    ) -> None:
+        """Start a pod of an owner (of a kind of `apps/v1`)."""
+        namespace = owner["metadata"]["namespace"]
         metadata = {
-            "name": f"{owner['name']}-{suffix}",
-            "namespace": owner["namespace"],
-            "labels": owner["labels"],
-            "ownerReferences": [owned_by("apps/v1", "ReplicaSet", replica_set)],
+            "name": name,
+            "namespace": namespace,
+            "labels": dict(labels),
+            "ownerReferences": [owned_by("apps/v1", kind, owner)],
         }
-        spec = replica_set["spec"]["template"]["spec"]
-        pod = self.objects.create(_POD, {"metadata": metadata, "spec": spec}, "kube")
+        body = {"metadata": metadata, "spec": self._injected(spec, namespace)}
+        pod = self.objects.create(_POD, body, "kube")
         self._born[pod["metadata"]["uid"]] = at
 
-    def _remove(self, pod: Body) -> None:
-        self._born.pop(pod["metadata"]["uid"], None)
-        self.objects.delete(Key("pods", pod["metadata"]["namespace"], pod["metadata"]["name"]))
+    def suffix(self) -> str:
+        """Return the end of a name that no other pod has."""
+        self._count += 1
+        return hashlib.sha256(str(self._count).encode()).hexdigest()[:5]
+
+    def _start(self, replica_set: Body, at: datetime) -> None:
+        metadata = replica_set["metadata"]
+        self.run(
+            replica_set,
+            "ReplicaSet",
+            name=f"{metadata['name']}-{self.suffix()}",
+            labels=metadata["labels"],
+            spec=replica_set["spec"]["template"]["spec"],
+            at=at,
+        )
+
+    def _injected(self, spec: Body, namespace: str) -> Body:
+        """Return a pod's spec as Istio's webhook leaves it: with the sidecar, where the namespace asks for it."""
+        found = self.objects.bodies.get(Key("namespaces", "", namespace)) or {}
+        labels = (found.get("metadata") or {}).get("labels") or {}
+        if labels.get("istio-injection") != "enabled":
+            return spec
+        return {"initContainers": [*spec.get("initContainers", []), _SIDECAR], **spec}
+
+    def remove(self, pod: Body, at: datetime) -> None:
+        """Stop a pod."""
+        key = Key("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
+        for other, (gone, since) in list(self._left.items()):
+            if at - since > _GRACE:
+                del self._left[other]
+                self._born.pop(gone["metadata"]["uid"], None)
+        self._left[key] = (pod, at)
+        self.objects.delete(key)
 
     def _birth(self, pod: Body, at: datetime) -> datetime:
         return self._born.get(pod["metadata"]["uid"], at)
@@ -92,7 +162,10 @@ class Kubelet:
     def _mishap(self, pod: Body) -> Mishap | None:
         if pod["metadata"]["uid"] in self.spared:
             return None
-        images = [entry.get("image", "") for entry in pod["spec"]["containers"]]
+        return self._suffers(pod["spec"])
+
+    def _suffers(self, spec: Body) -> Mishap | None:
+        images = [entry.get("image", "") for entry in spec["containers"]]
         return next((self.mishaps[image] for image in images if image in self.mishaps), None)
 
     def _status(self, pod: Body, at: datetime) -> Body:
@@ -100,6 +173,7 @@ class Kubelet:
         age = (at - self._birth(pod, at)).total_seconds()
         if mishap == "unschedulable":
             nowhere = condition("PodScheduled", on=False, reason="Unschedulable")
+            nowhere |= {"message": NO_NODE}
             return {"phase": "Pending", "conditions": [nowhere]}
         # A container crashes or fails to be pulled only after it had the time to start.
         visible = mishap if age >= self.pod_start else None
@@ -139,10 +213,11 @@ def _container_status(
     if mishap == "image_pull":
         return status | {"imageID": "", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
     status["imageID"] = f"{_repository(image)}@{digest_for(image)}"
-    if mishap == "crash_loop":
+    if mishap is not None and mishap in _CRASHES:
         restarts = 1 + int(failing / _RESTART_EVERY)
         waiting = {"waiting": {"reason": "CrashLoopBackOff"}}
-        return status | {"restartCount": restarts, "state": waiting}
+        last = {"terminated": dict(_CRASHES[mishap])}
+        return status | {"restartCount": restarts, "state": waiting, "lastState": last}
     return status | {"state": {"running": {}}}
 
 

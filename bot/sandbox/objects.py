@@ -27,6 +27,8 @@ class Kind:
     counts_generations: bool = False
     status_apart: bool = False
     """A patch of the object drops its status; that has a path of its own."""
+    fill: Callable[[Body], None] | None = None
+    """Puts in the defaults of its definition, and takes out what that does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Objects:
 
     def create(self, kind: Kind, body: Mapping[str, Any], manager: str) -> Body:
         """Store a new object and return it."""
-        new = deepcopy(dict(body))
+        new = _filled(kind, body)
         metadata = new.setdefault("metadata", {})
         key = Key(kind.plural, metadata.get("namespace", ""), metadata["name"])
         self.version += 1
@@ -102,7 +104,7 @@ class Objects:
     @staticmethod
     def merged(kind: Kind, old: Body, body: Mapping[str, Any]) -> Body:
         """Return what would be stored: the client's object with everything the server keeps."""
-        new = _tidy(deepcopy(dict(body)))
+        new = _tidy(_filled(kind, body))
         new["metadata"] |= {k: old["metadata"][k] for k in _KEPT if k in old["metadata"]}
         if kind.status_apart:
             new.pop("status", None)
@@ -195,6 +197,13 @@ def _requirement(text: str) -> Callable[[Mapping[str, str]], bool]:
         absent, key = bool(found[1]), found[2]
         return lambda labels: (key in labels) != absent
     raise ValueError(f"unable to parse requirement: {text}")
+
+
+def _filled(kind: Kind, body: Mapping[str, Any]) -> Body:
+    new = deepcopy(dict(body))
+    if kind.fill is not None:
+        kind.fill(new)
+    return new
 
 
 def _tidy(body: Body) -> Body:

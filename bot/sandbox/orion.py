@@ -1,7 +1,8 @@
 """Services of the ORION platform as Kubernetes objects, one function for each way in which its guides run them.
 
-A stable/canary pair behind an Istio VirtualService (told apart by the label `track`), a blue/green pair behind a
-Service (by `version`), and a single Deployment.
+A stable/canary pair behind an Istio VirtualService (told apart by the label `track`), behind a route of the Gateway API
+or a TrafficSplit (each lane by a Service of its own), a blue/green pair behind a Service (by `version`), and a single
+Deployment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ class Shelf(Protocol):
 
 
 _ISTIO = "networking.istio.io/v1"
+_GATEWAY = "gateway.networking.k8s.io/v1"
+_PROBE = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}
 
 
 def orion_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
@@ -29,6 +32,46 @@ def orion_objects(service: str, namespace: str, image: str, replicas: int) -> li
         _lane(service, namespace, {"track": "canary"}, image, 0),
         _object("v1", "Service", service, namespace, _service_spec({"app": service})),
         *_mesh(service, namespace, "track", ("stable", "canary")),
+    ]
+
+
+def gateway_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return a pair, a Service for each lane, and an HTTPRoute of a Gateway that splits between them (100/0)."""
+    parent = {"name": "public"}
+    return [
+        *_pair(service, namespace, image, replicas),
+        _route("HTTPRoute", service, namespace, parent),
+    ]
+
+
+def grpc_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return the same with a GRPCRoute."""
+    parent = {"name": "public"}
+    return [
+        *_pair(service, namespace, image, replicas),
+        _route("GRPCRoute", service, namespace, parent),
+    ]
+
+
+def linkerd_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return the same with an HTTPRoute whose parent is the Service that clients call."""
+    parent = {"group": "core", "kind": "Service", "name": service, "port": 80}
+    return [
+        *_pair(service, namespace, image, replicas),
+        _route("HTTPRoute", service, namespace, parent),
+    ]
+
+
+def traffic_split_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return the same with a TrafficSplit."""
+    backends = [
+        {"service": f"{service}-{lane}", "weight": weight}
+        for lane, weight in (("stable", 100), ("canary", 0))
+    ]
+    spec = {"service": service, "backends": backends}
+    return [
+        *_pair(service, namespace, image, replicas),
+        _object("split.smi-spec.io/v1alpha1", "TrafficSplit", service, namespace, spec),
     ]
 
 
@@ -63,6 +106,33 @@ def fleet_objects(service: str, namespace: str, image: str, replicas: int) -> li
     ]
 
 
+def stateful_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return namespace, one StatefulSet of the service's own name, and its Service."""
+    return _set_objects("StatefulSet", service, namespace, image, replicas)
+
+
+def daemon_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return namespace, one DaemonSet of the service's own name, and its Service; the nodes say how many pods."""
+    del replicas
+    return _set_objects("DaemonSet", service, namespace, image, None)
+
+
+def _set_objects(
+    kind: str, service: str, namespace: str, image: str, replicas: int | None
+) -> list[Body]:
+    labels = {"app": service}
+    like = _deployment(service, service, namespace, labels, image, replicas or 0)["spec"]
+    if replicas is None:
+        del like["replicas"]
+    else:
+        like["serviceName"] = service
+    return [
+        _namespace(namespace),
+        _object("apps/v1", kind, service, namespace, like),
+        _object("v1", "Service", service, namespace, _service_spec(labels)),
+    ]
+
+
 def colours(
     cluster: Shelf,
     service: str = "cart",
@@ -91,8 +161,35 @@ def fleet(
         cluster.put(obj)
 
 
+def _pair(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return what stands behind a split by Services: the pair, the Service of both, and one of each lane."""
+    lanes = ("stable", "canary")
+    selectors = {service: {"app": service}} | {
+        f"{service}-{lane}": {"app": service, "track": lane} for lane in lanes
+    }
+    return [
+        _namespace(namespace),
+        _lane(service, namespace, {"track": "stable"}, image, replicas),
+        _lane(service, namespace, {"track": "canary"}, image, 0),
+        *(
+            _object("v1", "Service", name, namespace, _service_spec(selector))
+            for name, selector in selectors.items()
+        ),
+    ]
+
+
+def _route(kind: str, service: str, namespace: str, parent: Body) -> Body:
+    backends = [
+        {"name": f"{service}-{lane}", "port": 80, "weight": weight}
+        for lane, weight in (("stable", 100), ("canary", 0))
+    ]
+    spec = {"parentRefs": [parent], "rules": [{"backendRefs": backends}]}
+    return _object(_GATEWAY, kind, service, namespace, spec)
+
+
 def _namespace(name: str) -> Body:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    metadata = {"name": name, "labels": {"istio-injection": "enabled"}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _object(version: str, kind: str, name: str, namespace: str, spec: Body) -> Body:
@@ -114,7 +211,7 @@ def _deployment(
         "selector": {"matchLabels": labels},
         "template": {
             "metadata": {"labels": labels},
-            "spec": {"containers": [{"name": service, "image": image}]},
+            "spec": {"containers": [{"name": service, "image": image, "readinessProbe": _PROBE}]},
         },
     }
     return _object("apps/v1", "Deployment", name, namespace, spec)

@@ -1,7 +1,8 @@
 """Which lane of a simulated service gets how much of its requests, and whose pods answer there.
 
-The one rule: only Kubernetes objects are looked at, as a mesh looks at them. A VirtualService splits; without one the
-Service's selector decides, and pods share what they are selected for.
+The one rule: only Kubernetes objects are looked at, as a mesh looks at them. A VirtualService splits, or a route of the
+Gateway API, or a TrafficSplit; without any of them the Service's selector decides, and pods share what they are
+selected for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,14 @@ from integrations.base import Lane, version_of
 from integrations.metrics.templates import Lanes
 
 _PAIR = ("stable", "canary")
+_ROUTES = {
+    "virtualservices": ("http", "tls", "tcp"),
+    "httproutes": ("rules",),
+    "grpcroutes": ("rules",),
+    "trafficsplits": (),
+}
+"""What splits a service, and where its lists of routes are; a TrafficSplit is one route itself."""
+_PARTS = ("route", "backendRefs", "backends")
 
 
 class Objects(Protocol):
@@ -52,14 +61,23 @@ class Ways:
         return {Lane.STABLE: 1 - canary, Lane.CANARY: canary}
 
     def _canary_share(self) -> float:
-        body = self._cluster.object("virtualservices", self._lanes.namespace, self._service)
-        if body is None:
+        routes = self._routes()
+        if routes is None:
             return self._selected_share()
-        share = canary_share(body, self._places())
-        routes = body.get("spec", {}).get("http", ())
-        if any(str(route.get("name", "")).startswith("sluice-") for route in routes):
+        share = routes_share(routes, self._places())
+        if any(_is_ours(route) for route in routes):
             return self.audience + (1 - self.audience) * share
         return share
+
+    def _routes(self) -> Sequence[Mapping[str, Any]] | None:
+        """Return what splits the service, whichever mesh it is; None where nothing does."""
+        for plural, places in _ROUTES.items():
+            body = self._cluster.object(plural, self._lanes.namespace, self._service)
+            if body is not None:
+                spec = body.get("spec", {})
+                listed = [route for place in places for route in spec.get(place) or []]
+                return listed if places else [spec]
+        return None
 
     def _places(self) -> tuple[str, str]:
         """Return what subsets and Services are called after: `canary` of `checkout-canary`."""
@@ -105,19 +123,33 @@ class Ways:
 
 def canary_share(virtual_service: Mapping[str, Any], places: Sequence[str] = _PAIR) -> float:
     """Return the part of the traffic, 0 to 1, that the first split between both places gives to the second."""
-    for route in virtual_service.get("spec", {}).get("http", ()):
-        weights = {
-            _place(part, places): float(part.get("weight") or 0) for part in route.get("route", ())
-        }
+    return routes_share(virtual_service.get("spec", {}).get("http", ()), places)
+
+
+def routes_share(routes: Sequence[Mapping[str, Any]], places: Sequence[str] = _PAIR) -> float:
+    """Return the same of a list of routes, whatever mesh they are of."""
+    for route in routes:
+        parts = next((route[key] for key in _PARTS if key in route), ())
+        weights = {_place(part, places): float(part.get("weight") or 0) for part in parts}
         if set(places) <= weights.keys():
             total = sum(weights.values())
             return weights[places[1]] / total if total else 0.0
     return 0.0
 
 
+def _is_ours(route: Mapping[str, Any]) -> bool:
+    return str(route.get("name", "")).startswith("sluice-")
+
+
 def _place(part: Mapping[str, Any], places: Sequence[str]) -> str | None:
     destination = part.get("destination", {})
-    name = destination.get("subset") or destination.get("host", "")
+    names = (
+        destination.get("subset"),
+        destination.get("host"),
+        part.get("name"),
+        part.get("service"),
+    )
+    name = str(next(filter(None, names), ""))
     return next((place for place in places if name == place or name.endswith(f"-{place}")), None)
 
 

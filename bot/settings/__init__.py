@@ -18,7 +18,13 @@ from bot.settings.environment import (
 from bot.settings.problems import ConfigError, Problem, format_problem
 from bot.settings.scalars import WeekTime
 from bot.settings.secret import Secret
-from bot.settings.traffic import IstioTraffic, ServiceSelectorTraffic
+from bot.settings.traffic import (
+    EnvoyTraffic,
+    GatewayApiTraffic,
+    IstioTraffic,
+    LinkerdTraffic,
+    ServiceSelectorTraffic,
+)
 from bot.settings.values import (
     EVENTS,
     About,
@@ -49,8 +55,11 @@ __all__ = [
     "DeploymentColours",
     "DeploymentPair",
     "EnvironmentBlock",
+    "EnvoyTraffic",
     "FreezeWindow",
+    "GatewayApiTraffic",
     "IstioTraffic",
+    "LinkerdTraffic",
     "LocalSettings",
     "MetricsBlock",
     "Problem",

@@ -3,9 +3,10 @@
 Pure. What a strategy needs is in `strategies.fitting`; here it is told at the key of the file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.settings.scalars import did_you_mean, shown
 from bot.settings.traffic import TrafficBlock
 from bot.settings.workloads import WorkloadBlock
 from strategies.fitting import Lanes, Weights, misfit, nearest
@@ -24,6 +25,8 @@ class Shape:
     lanes: Lanes
     weights: Weights
     routers: tuple[TrafficBlock | None, ...]
+    stops: bool = True
+    """Whether all instances can be stopped at once."""
 
     @property
     def headers(self) -> bool:
@@ -36,7 +39,9 @@ def where_faults(
 ) -> Iterator[_Fault]:
     """Yield what is missing or said twice about where a target runs; `places` are those of the key `targets`."""
     if not places:
-        for key in _WHERE:
+        workload = given["workload"]
+        unclustered = isinstance(workload, WorkloadBlock) and not workload.clustered
+        for key in _WHERE[unclustered:]:
             if given[key] is None:
                 yield (key, "missing_key", f"The key {key} is missing here: add it.")
         return
@@ -67,9 +72,12 @@ def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) ->
     code = misfit(strategy, lanes, weights) if strategy else ""
     if strategy and code:
         why = "has one place only" if lanes == "one" else "has a router that knows all or nothing"
-        other = nearest(strategy, lanes, weights)
-        sentence = f"{strategy} cannot be done on this target, which {why}: take {other}, direct or recreate."
+        others = dict.fromkeys((nearest(strategy, lanes, weights), "direct"))
+        sentence = f"{strategy} cannot be done on this target, which {why}: take {', '.join(others)} or recreate."
         yield ("strategy", code, sentence)
+    elif strategy == "recreate" and not shape.stops:
+        sentence = "recreate stops all instances first, and these cannot be stopped: take rolling or direct."
+        yield ("strategy", "not_scalable", sentence)
     elif strategy == "ab-test" and len(shape.routers) > 1:
         yield (
             "strategy",
@@ -82,7 +90,11 @@ def traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Faul
     """Yield what is wrong with the router of one place."""
     if traffic is None:
         if lanes != "one":
-            yield ("traffic", "missing_key", "The key traffic is missing here: add it.")
+            sentence = (
+                "Two workloads need a router that splits the traffic between them: add the key traffic. Without one, "
+                "let a single Deployment move in batches (workload: name)."
+            )
+            yield ("traffic", "missing_key", sentence)
     elif lanes == "one":
         yield (
             "traffic",
@@ -95,3 +107,21 @@ def traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Faul
             "selector_needs_colours",
             "A Service selector goes back and forth between two colours: name the Deployments blue and green.",
         )
+    elif traffic.pairs_only and lanes != "fixed":
+        yield (
+            "traffic",
+            "router_needs_pair",
+            "This router has a stable and a canary that stay what they are: name the workloads stable and canary.",
+        )
+
+
+def cluster_faults(named: Iterable[str], workloads: Sequence[WorkloadBlock]) -> Iterator[_Fault]:
+    """Yield which names under `clusters` are those of no workload."""
+    known = {name for workload in workloads for name in workload.places("") if name}
+    for name in named:
+        if name not in known:
+            sentence = (
+                f"{shown(name)} under clusters is no workload here{did_you_mean(name, known)}: "
+                f"take one of {', '.join(sorted(known))}."
+            )
+            yield ("metrics", "unknown_workload", sentence)

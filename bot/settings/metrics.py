@@ -38,7 +38,12 @@ BUSINESS_METRICS = ("conversion_rate", "user_engagement", "revenue")
 
 _CALLERS = frozenset({"connection_failures", "circuit_breaker_trips"})
 _FUNCTIONS = frozenset({"cold_start_rate"})
-NOT_MEASURED: Mapping[str, frozenset[str]] = {"istio": _FUNCTIONS, "http": _FUNCTIONS | _CALLERS}
+NOT_MEASURED: Mapping[str, frozenset[str]] = {
+    "istio": _FUNCTIONS,
+    "linkerd": _FUNCTIONS | _CALLERS,
+    "http": _FUNCTIONS | _CALLERS,
+    "envoy": _FUNCTIONS,
+}
 """By template: the known metrics that it has no numbers for."""
 
 PERCENT_METRICS = frozenset(

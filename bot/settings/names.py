@@ -69,6 +69,15 @@ def _image(text: str) -> str:
     return text
 
 
+def _manifest_path(text: str) -> str:
+    if _fixed(text).count("{version}") != 1:
+        raise ScalarError(
+            f"{shown(text)} does not say where the version goes: write {{version}} in it once.",
+            code="bad_manifest",
+        )
+    return text
+
+
 def is_url(text: str) -> bool:
     """Tell whether a text is an http(s) address with a host."""
     return re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text, re.ASCII | re.IGNORECASE) is not None
@@ -81,6 +90,22 @@ def _url(text: str) -> str:
             "This is no web address: write it like https://host/path.", code="bad_url"
         )
     return text
+
+
+def _web_address(text: str) -> str:
+    if not is_url(_fixed(text)):
+        raise ScalarError(
+            f"{shown(text)} is no web address: write it like http://127.0.0.1:9901.", code="bad_url"
+        )
+    return text
+
+
+def _rule_name(value: Any) -> Any:
+    match value:
+        case Scalar(kind="number", text=text) if text.isascii() and text.isdigit():
+            return text  # a place in the list: there is nothing else it could mean
+        case _:
+            return read_text(value)
 
 
 def _secret(value: Any) -> Any:
@@ -128,6 +153,22 @@ Name = Annotated[str, _pattern(_LABEL, "bad_name", _NAME_SENTENCE)]
 ObjectName = Annotated[
     str, _pattern(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", "bad_name", _NAME_SENTENCE)
 ]
+ServerName = Annotated[
+    str,
+    _pattern(
+        rf"(?=.{{1,253}}$)(?:\*\.)?{_LABEL}(?:\.{_LABEL})*",
+        "bad_name",
+        "is no server name such as auth.example.com or *.example.com.",
+    ),
+]
+Resource = Annotated[
+    str,
+    _pattern(
+        rf"[A-Z][A-Za-z]{{1,62}}/(?=.{{1,240}}$){_LABEL}(?:\.{_LABEL})*",
+        "bad_name",
+        "is no object such as AuthorizationPolicy/auth-service.",
+    ),
+]
 LabelKey = Annotated[
     str,
     _pattern(
@@ -136,7 +177,35 @@ LabelKey = Annotated[
         "is no label key such as version or app.kubernetes.io/version.",
     ),
 ]
+RuleName = Annotated[
+    str,
+    _pattern(
+        rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*",
+        "bad_name",
+        "is neither the name of a rule nor its place, counted from 0.",
+    ),
+    BeforeValidator(_rule_name),
+]
+ClusterName = Annotated[
+    str,
+    _pattern(
+        r"(?!.*\$\{)[!-~]{1,500}",
+        "bad_name",
+        "is no name of a cluster: take visible ASCII without spaces.",
+    ),
+]
+"""Of a proxy's cluster, such as `httproute/orion/auth/rule/0`."""
+FilePath = Annotated[
+    str,
+    _pattern(
+        r"(?!.*\$\{)/[!-~ ]*[^/ ]",
+        "bad_path",
+        "is no path of a file from the root on, such as /etc/envoy/rds.json.",
+    ),
+]
+WebAddress = Annotated[str, scalar(_web_address)]
 Image = Annotated[str, scalar(_image)]
+ManifestPath = Annotated[str, scalar(_manifest_path)]
 Url = Annotated[str, scalar(_url)]
 SecretText = Annotated[Secret, BeforeValidator(_secret)]
 Repository = Annotated[

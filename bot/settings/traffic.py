@@ -3,10 +3,22 @@
 Pure. Each block says by its class variables what its router can; nothing else in the settings knows the kinds.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from bot.settings.block import Block, by_kind
-from bot.settings.names import LabelKey, ObjectName, Text
+from bot.settings.fields import choice, refuse_at, whole
+from bot.settings.names import (
+    ClusterName,
+    FilePath,
+    LabelKey,
+    ObjectName,
+    RuleName,
+    ServerName,
+    Text,
+    WebAddress,
+)
 from strategies.fitting import Weights
 
 
@@ -19,20 +31,34 @@ class TrafficBlock(Block):
     """Whether it can send requests to the canary by their headers, whatever the weight."""
     colours_only: ClassVar[bool] = False
     """Whether it can only go back and forth between two colours."""
+    pairs_only: ClassVar[bool] = False
+    """Whether its lanes have fixed roles."""
 
     def options(self) -> dict[str, Any]:
         """Return what its adapter is made with, besides the namespace and the names of the lanes."""
         return self.model_dump(exclude={"kind"})
 
+    def clusters(self, stable: str, canary: str) -> dict[str, str]:  # noqa: ARG002 - most have none
+        """Return by which name the router counts each of two workloads, where it is another one."""
+        return {}
+
 
 class IstioTraffic(TrafficBlock):
     """A VirtualService that splits between the lanes."""
 
-    headers: ClassVar[bool] = True
     kind: Literal["istio"] = "istio"
     virtual_service: ObjectName
     route: Text | None = None
-    """The name of the http route; None: the only one that splits."""
+    """The name of the http route; None: the only route that splits, unless one of connections is named."""
+    port: Annotated[int, whole(1, 65535)] | None = None
+    """Of a tls or tcp route; beside `route` both are split."""
+    sni: ServerName | None = None
+    """The server name of a tls route."""
+
+    @property
+    def headers(self) -> bool:  # type: ignore[override]
+        """Whether an http route is split: connections have no headers."""
+        return self.route is not None or (self.port is None and self.sni is None)
 
 
 class ServiceSelectorTraffic(TrafficBlock):
@@ -48,8 +74,96 @@ class ServiceSelectorTraffic(TrafficBlock):
     """The label that tells the colours apart."""
 
 
-Traffic = IstioTraffic | ServiceSelectorTraffic
+class GatewayApiTraffic(TrafficBlock):
+    """A route of the Gateway API whose rule splits between the Services of the lanes."""
+
+    headers: ClassVar[bool] = True
+    kind: Literal["gateway_api"] = "gateway_api"
+    route: ObjectName
+    rule: RuleName | None = None
+    """The name of a rule, or its place counted from 0; None: the only one that splits."""
+    route_kind: Annotated[
+        Literal["HTTPRoute", "GRPCRoute"], choice("HTTPRoute", "GRPCRoute", code="unknown_kind")
+    ] = "HTTPRoute"
+
+
+class LinkerdTraffic(TrafficBlock):
+    """What Linkerd's proxies split by: an HTTPRoute whose parent is a Service, or a TrafficSplit."""
+
+    kind: Literal["linkerd"] = "linkerd"
+    http_route: ObjectName | None = None
+    rule: RuleName | None = None
+    """Of the HTTPRoute; see `GatewayApiTraffic`."""
+    traffic_split: ObjectName | None = None
+
+    @property
+    def headers(self) -> bool:  # type: ignore[override]
+        """Whether it is an HTTPRoute: a TrafficSplit knows no headers."""
+        return self.http_route is not None
+
+    def options(self) -> dict[str, Any]:
+        """See `TrafficBlock.options`."""
+        return self.model_dump(exclude={"kind"}, exclude_none=True)
+
+    @model_validator(mode="after")
+    def _has_one_object(self) -> Self:
+        if self.http_route is None and self.traffic_split is None:
+            raise refuse_at(
+                (
+                    "http_route",
+                    "missing_key",
+                    "The key http_route or traffic_split is missing here: add one.",
+                )
+            )
+        if self.traffic_split is not None and (self.http_route or self.rule):
+            raise refuse_at(
+                (
+                    "traffic_split",
+                    "contradiction",
+                    "A split is made by an HTTPRoute or by a TrafficSplit, which has no rules: keep one of the two.",
+                )
+            )
+        return self
+
+
+class EnvoyTraffic(TrafficBlock):
+    """A file from which an Envoy takes its routes, one of which splits between two of its clusters."""
+
+    headers: ClassVar[bool] = True
+    pairs_only: ClassVar[bool] = True
+    kind: Literal["envoy"] = "envoy"
+    file: FilePath
+    virtual_host: Text | None = None
+    route: Text | None = None
+    """The name of the route; None: the only one that splits between the two clusters."""
+    stable: ClusterName
+    canary: ClusterName
+    admin: WebAddress | None = None
+    """Where the proxy says which routes it serves; None: the file alone counts."""
+
+    def clusters(self, stable: str, canary: str) -> dict[str, str]:
+        """See `TrafficBlock.clusters`."""
+        return {stable: self.stable, canary: self.canary}
+
+    @model_validator(mode="after")
+    def _has_two_clusters(self) -> Self:
+        if self.stable == self.canary:
+            sentence = "Stable and canary are the same cluster: name two different ones."
+            raise refuse_at(("canary", "same_workload", sentence))
+        return self
+
+
+Traffic = IstioTraffic | ServiceSelectorTraffic | GatewayApiTraffic | LinkerdTraffic | EnvoyTraffic
 
 TrafficField = Annotated[
-    Traffic, by_kind({"istio": IstioTraffic, "service_selector": ServiceSelectorTraffic})
+    Traffic,
+    by_kind(
+        {
+            "istio": IstioTraffic,
+            "service_selector": ServiceSelectorTraffic,
+            "gateway_api": GatewayApiTraffic,
+            "linkerd": LinkerdTraffic,
+            "envoy": EnvoyTraffic,
+        }
+    ),
 ]

@@ -68,6 +68,10 @@ def _body(value: Any) -> Any:
     return _json(value)
 
 
+Content = Annotated[Any, BeforeValidator(_body)]
+"""What a request carries: text as it is sent, or JSON."""
+
+
 def _schema(value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise wrong_shape(value, "a block of keys")
@@ -115,7 +119,7 @@ class SmokeBlock(Block):
 
     url: Annotated[str, scalar(_url)]
     method: Annotated[str, choice(*METHODS)] = "GET"
-    body: Annotated[Any, BeforeValidator(_body)] = None
+    body: Content = None
     expect: Annotated[int, whole(100, 599)] = 200
     requests: Annotated[int, whole(1, 10_000)] = 1
     max_errors: Annotated[float, number(0, 100)] = 0

@@ -13,13 +13,21 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from bot.settings.block import Block, by_kind
 from bot.settings.checks import Checks
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
-from bot.settings.fitting import Shape, shape_faults, traffic_faults, where_faults
+from bot.settings.fitting import (
+    Shape,
+    cluster_faults,
+    shape_faults,
+    traffic_faults,
+    where_faults,
+)
 from bot.settings.metrics import with_queries
 from bot.settings.names import (
     Approver,
     ChannelId,
+    ClusterName,
     MetricName,
     Name,
+    ObjectName,
     PersonOrGroup,
     RawText,
     Repository,
@@ -139,8 +147,18 @@ class TargetMetrics(Block):
 
     source: Name
     template: Annotated[
-        Literal["istio", "http"], choice("istio", "http", code="unknown_template")
+        Literal["istio", "linkerd", "http", "envoy"],
+        choice("istio", "linkerd", "http", "envoy", code="unknown_template"),
     ] = "istio"
+    clusters: dict[ObjectName, ClusterName] = Field(default={})
+    """By workload: the name of the cluster by which a proxy counts it, where that is another one."""
+
+    @model_validator(mode="after")
+    def _only_a_proxy_has_clusters(self) -> Self:
+        if self.clusters and self.template != "envoy":
+            sentence = "Only the template envoy tells workloads apart by clusters: take it, or remove clusters."
+            raise refuse_at(("clusters", "clusters_not_for_template", sentence))
+        return self
 
 
 _WHERE = ("cluster", "namespace", "workload", "traffic")
@@ -151,7 +169,8 @@ class PlaceBlock(Block):
     """One of several targets of a service in one environment."""
 
     name: Name
-    cluster: Name
+    cluster: Name | None = None
+    """None only where nothing runs in one."""
     namespace: Name
     workload: WorkloadField
     traffic: TrafficField | None = None
@@ -162,6 +181,10 @@ class PlaceBlock(Block):
     @model_validator(mode="after")
     def _has_a_fitting_router(self) -> Self:
         faults = list(traffic_faults(self.workload.lanes, self.traffic))
+        if self.cluster is None and self.workload.clustered:
+            faults.append(("cluster", "missing_key", "The key cluster is missing here: add it."))
+        if self.metrics is not None:
+            faults += cluster_faults(self.metrics.clusters, [self.workload])
         if faults:
             raise refuse_at(*faults)
         return self
@@ -214,9 +237,9 @@ class TargetBlock(Block):
 
     @property
     def weights(self) -> Weights:
-        """`switch`: the router knows 0 and 100 percent only."""
-        routers = [place.traffic for place in self.places if place.traffic is not None]
-        return "switch" if any(one.weights == "switch" for one in routers) else "any"
+        """`switch`: the router, or what is rolled out, knows 0 and 100 percent only."""
+        parts = [part for place in self.places for part in (place.workload, place.traffic)]
+        return "switch" if any(part and part.weights == "switch" for part in parts) else "any"
 
     @field_validator("checks", mode="before")
     @classmethod
@@ -238,8 +261,11 @@ class TargetBlock(Block):
             faults = list(traffic_faults(self.workload.lanes, self.traffic))
         if not faults:
             routers = tuple(place.traffic for place in self.places)
-            shape = Shape(self.lanes, self.weights, routers)
+            stops = all(place.workload.stops for place in self.places)
+            shape = Shape(self.lanes, self.weights, routers, stops)
             faults = list(shape_faults(shape, self.match, self.strategy))
+            runs = [place.workload for place in self.places if place.metrics is None]
+            faults += cluster_faults(self.metrics.clusters, runs)
         if faults:
             raise refuse_at(*faults)
         return self

@@ -11,9 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from pydantic import PlainValidator, model_validator
 
 from bot.settings.block import Block, read_by_kind
-from bot.settings.fields import refuse_at
-from bot.settings.names import Image, Name, ObjectName
-from strategies.fitting import Lanes
+from bot.settings.fields import Seconds, refuse_at, whole
+from bot.settings.names import Image, ManifestPath, Name, ObjectName, Resource, Text
+from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
+from bot.settings.scalars import shown
+from strategies.fitting import Lanes, Weights
 
 _B = TypeVar("_B", bound=Block)
 
@@ -23,6 +25,15 @@ class WorkloadBlock(Block):
 
     lanes: ClassVar[Lanes]
     """Two places with fixed roles, two that swap roles, or one place whose instances move."""
+    weights: ClassVar[Weights] = "any"
+    """`switch`: what is rolled out holds for all instances or for none."""
+
+    clustered: ClassVar[bool] = True
+    """Whether it runs in a Kubernetes cluster."""
+    stops: ClassVar[bool] = True
+    """Whether all of it can be stopped at once, which `recreate` does."""
+    locks: ClassVar[bool] = True
+    """Whether a write can be refused when somebody else was faster; without, one that is late may get through."""
 
     @property
     def repository(self) -> str | None:
@@ -115,7 +126,86 @@ class SingleDeployment(_Containers, OneBlock):
     kind: Literal["deployment"] = "deployment"
 
 
-Workload = DeploymentPair | DeploymentColours | SingleDeployment
+class StatefulSet(_Containers, OneBlock):
+    """One StatefulSet, moved by its partition."""
+
+    kind: Literal["statefulset"] = "statefulset"
+
+
+class DaemonSet(_Containers, OneBlock):
+    """One DaemonSet, a pod on each node."""
+
+    stops: ClassVar[bool] = False
+    kind: Literal["daemonset"] = "daemonset"
+
+
+class PolicyPair(PairBlock):
+    """A mesh policy in two versions, one for the pods of each of two Deployments."""
+
+    kind: Literal["policy"] = "policy"
+    manifest: ManifestPath
+    resource: Resource | None = None
+    """`KIND/NAME` of the object; None: what all the manifests name."""
+    stable: ObjectName = "stable"
+    canary: ObjectName = "canary"
+
+
+class WholePolicy(OneBlock):
+    """A mesh policy that holds for all instances at once."""
+
+    weights: ClassVar[Weights] = "switch"
+    kind: Literal["policy"] = "policy"
+    manifest: ManifestPath
+    resource: Resource | None = None
+    """See `PolicyPair`."""
+
+
+class HttpFleet(OneBlock):
+    """Nodes that are spoken to over HTTP. A version is just a name."""
+
+    clustered: ClassVar[bool] = False
+    stops: ClassVar[bool] = False
+    locks: ClassVar[bool] = False
+    kind: Literal["http_fleet"] = "http_fleet"
+    name: ObjectName = "fleet"
+    """What its metrics call the workload."""
+    instances: tuple[Instance, ...]
+    version: VersionBlock
+    health: HealthBlock
+    update: UpdateBlock
+    bearer_token_file: Text | None = None
+    ca_file: Text | None = None
+    timeout: Seconds = 5
+    at_once: Annotated[int, whole(1, 100)] = 10
+    quiet: Seconds = 15
+
+    def options(self) -> dict[str, Any]:
+        """See `WorkloadBlock.options`."""
+        return self.model_dump(by_alias=True, exclude={"kind", "name"})
+
+    @model_validator(mode="after")
+    def _has_instances_of_its_own(self) -> Self:
+        if not self.instances:
+            raise refuse_at(("instances", "no_instances", "A fleet needs instances: list them."))
+        for key in ("name", "url"):
+            values = [getattr(one, key) for one in self.instances]
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                sentence = f"Two instances have the {key} {shown(twice)}: each needs its own."
+                raise refuse_at(("instances", "duplicate_instance", sentence))
+        return self
+
+
+Workload = (
+    DeploymentPair
+    | DeploymentColours
+    | SingleDeployment
+    | StatefulSet
+    | DaemonSet
+    | HttpFleet
+    | PolicyPair
+    | WholePolicy
+)
 
 
 def _two(block: _B, one: str, other: str) -> _B:
@@ -133,7 +223,16 @@ def _two(block: _B, one: str, other: str) -> _B:
 def _read_workload(value: Any) -> Any:
     if isinstance(value, Workload):
         return value
-    return read_by_kind(value, {"deployment": _shape(value)})
+    return read_by_kind(
+        value,
+        {
+            "deployment": _shape(value),
+            "statefulset": StatefulSet,
+            "daemonset": DaemonSet,
+            "http_fleet": HttpFleet,
+            "policy": _policy_shape(value),
+        },
+    )
 
 
 def _shape(value: Any) -> type[Block]:
@@ -144,6 +243,11 @@ def _shape(value: Any) -> type[Block]:
     if keys & {"blue", "green"}:
         return DeploymentColours
     return SingleDeployment if "name" in keys else DeploymentPair
+
+
+def _policy_shape(value: Any) -> type[Block]:
+    """Return what the keys of a policy make of it: with a `name`, one for all the instances of that."""
+    return WholePolicy if isinstance(value, Mapping) and "name" in value else PolicyPair
 
 
 WorkloadField = Annotated[Workload, PlainValidator(_read_workload)]

@@ -16,12 +16,18 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.sandbox.kubelet import NO_NODE
 from bot.sandbox.orion import orion_objects
-from integrations.base import ConflictError, GoneError
+from integrations.base import ConflictError, Fleet, GoneError
 from integrations.kube import Cluster, path_to
+from integrations.routers.gateway_api import GatewayApiRouter
 from integrations.routers.istio import IstioRouter
+from integrations.routers.linkerd import LinkerdRouteRouter, TrafficSplitRouter
 from integrations.routers.service_selector import ServiceSelectorRouter
+from integrations.workloads.daemonset import DaemonSetFleet
 from integrations.workloads.deployment import DeploymentPair, SingleDeployment
+from integrations.workloads.statefulset import StatefulSetFleet
+from tests.contract.set_worlds import NODES, play_controller
 from tests.fakes.kubernetes import Clock, FakeCluster
 
 WORLDS = ["fake", pytest.param("cluster", marks=pytest.mark.cluster)]
@@ -30,14 +36,30 @@ REPOSITORY = "ghcr.io/orion/auth"
 VERSIONS = {
     "virtualservices": "networking.istio.io/v1",
     "destinationrules": "networking.istio.io/v1",
+    "authorizationpolicies": "security.istio.io/v1",
+    "envoyfilters": "networking.istio.io/v1alpha3",
+    "peerauthentications": "security.istio.io/v1",
+    "telemetries": "telemetry.istio.io/v1",
     "deployments": "apps/v1",
     "replicasets": "apps/v1",
+    "statefulsets": "apps/v1",
+    "daemonsets": "apps/v1",
+    "controllerrevisions": "apps/v1",
+    "httproutes": "gateway.networking.k8s.io/v1",
+    "grpcroutes": "gateway.networking.k8s.io/v1",
+    "trafficsplits": "split.smi-spec.io/v1alpha1",
+    "serviceprofiles": "linkerd.io/v1alpha2",
     "services": "v1",
     "horizontalpodautoscalers": "autoscaling/v2",
     "pods": "v1",
     "serviceaccounts": "v1",
 }
 _CRDS = Path(__file__).parents[2].parent / "shared" / "crds" / "istio" / "crd-all.gen.yaml"
+_OTHER_CRDS = {
+    "httproutes": "gateway-api/gateway.networking.k8s.io_httproutes.yaml",
+    "grpcroutes": "gateway-api/gateway.networking.k8s.io_grpcroutes.yaml",
+    "trafficsplits": "smi/trafficsplit-linkerd-smi.yaml",
+}
 _MERGE = "application/merge-patch+json"
 Objects = Callable[[str, str, str, int], list[dict[str, Any]]]
 """Service, namespace, image, replicas -> the objects of one service."""
@@ -79,6 +101,19 @@ class World:
         }
         return ServiceSelectorRouter(self.cluster, **options | changes)
 
+    def gateway(self, **changes: Any) -> GatewayApiRouter:
+        return GatewayApiRouter(self.cluster, **self._beside(route=SERVICE) | changes)
+
+    def linkerd(self, **changes: Any) -> LinkerdRouteRouter:
+        return LinkerdRouteRouter(self.cluster, **self._beside(http_route=SERVICE) | changes)
+
+    def traffic_split(self, **changes: Any) -> TrafficSplitRouter:
+        return TrafficSplitRouter(self.cluster, **self._beside(traffic_split=SERVICE) | changes)
+
+    def _beside(self, **options: Any) -> dict[str, Any]:
+        lanes = {lane: f"{SERVICE}-{lane}" for lane in ("stable", "canary")}
+        return {"namespace": self.namespace, **lanes, **options}
+
     def single(self, **changes: Any) -> SingleDeployment:
         options = {
             "namespace": self.namespace,
@@ -87,6 +122,20 @@ class World:
             "image": REPOSITORY,
         }
         return SingleDeployment(self.cluster, **options | changes)
+
+    def fleet(self, plural: str, **changes: Any) -> Fleet:
+        make = {
+            "deployments": SingleDeployment,
+            "statefulsets": StatefulSetFleet,
+            "daemonsets": DaemonSetFleet,
+        }[plural]
+        options = {
+            "namespace": self.namespace,
+            "name": SERVICE,
+            "container": SERVICE,
+            "image": REPOSITORY,
+        }
+        return make(self.cluster, **options | changes)
 
     def path(self, plural: str, name: str | None = None) -> str:
         return path_to(VERSIONS[plural], plural, self.namespace, name)
@@ -119,6 +168,10 @@ class World:
 
     async def roll_out(self, name: str, mishap: str = "") -> None:
         """Let the controllers finish what was asked of a Deployment; with a mishap its new pods suffer from it."""
+        raise NotImplementedError
+
+    async def play_set(self, plural: str, name: str) -> None:
+        """The same for a StatefulSet or a DaemonSet."""
         raise NotImplementedError
 
     async def settle_in(self, objects: list[dict[str, Any]]) -> None:
@@ -161,6 +214,9 @@ class FakeWorld(World):
             )
         self.clock.advance(60)
 
+    async def play_set(self, plural: str, name: str) -> None:
+        self.clock.advance(120)
+
 
 class RealWorld(World):
     """A real API server. Nobody runs the pods, so their status is written by hand."""
@@ -192,6 +248,9 @@ class RealWorld(World):
         await self._send(
             "PATCH", self.path("deployments", name) + "/status", {"status": status}, _MERGE
         )
+
+    async def play_set(self, plural: str, name: str) -> None:
+        await play_controller(self, plural, name)
 
     async def _ensure_set(self, deployment: dict[str, Any], digest: str) -> None:
         metadata, template = deployment["metadata"], deployment["spec"]["template"]
@@ -232,6 +291,11 @@ class RealWorld(World):
             ],
             "automountServiceAccountToken": False,
         }
+        home = await self.cluster.get(f"/api/v1/namespaces/{self.namespace}")
+        if home["metadata"].get("labels", {}).get("istio-injection") == "enabled":
+            # What Istio's webhook does where it runs.
+            proxy = {"name": "istio-proxy", "image": "istio/proxyv2", "restartPolicy": "Always"}
+            spec["initContainers"] = [proxy]
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -249,18 +313,28 @@ def pod_status(container: str, image: str, mishap: str) -> dict[str, Any]:
     if mishap == "unschedulable":
         return {
             "phase": "Pending",
-            "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}],
+            "conditions": [
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "Unschedulable",
+                    "message": NO_NODE,
+                }
+            ],
         }
-    reason = {"crash_loop": "CrashLoopBackOff", "image_pull": "ImagePullBackOff"}.get(mishap)
+    crashed = {"crash_loop": "Error", "out_of_memory": "OOMKilled"}.get(mishap)
+    reason = "ImagePullBackOff" if mishap == "image_pull" else "CrashLoopBackOff" if crashed else ""
     digest = "sha256:" + hashlib.sha256(image.encode()).hexdigest()
     state = {
         "name": container,
         "image": image,
         "imageID": "" if mishap == "image_pull" else f"{REPOSITORY}@{digest}",
         "ready": not mishap,
-        "restartCount": 4 if mishap == "crash_loop" else 0,
+        "restartCount": 4 if crashed else 0,
         "state": {"waiting": {"reason": reason}} if reason else {"running": {}},
     }
+    if crashed:
+        state["lastState"] = {"terminated": {"reason": crashed, "exitCode": 137}}
     ready = {"type": "Ready", "status": "False" if mishap else "True"}
     return {"phase": "Running", "conditions": [ready], "containerStatuses": [state]}
 
@@ -275,6 +349,9 @@ async def open_world(
         await world.settle_in(objects(SERVICE, world.namespace, f"{REPOSITORY}:v1.0.0", replicas))
         for deployment in await world.items("deployments"):
             await world.roll_out(deployment["metadata"]["name"])
+        for plural in ("statefulsets", "daemonsets"):
+            for body in await world.items(plural):
+                await world.play_set(plural, body["metadata"]["name"])
         yield world
 
 
@@ -282,6 +359,7 @@ async def open_world(
 async def _fake_world(folder: Path) -> AsyncIterator[World]:
     clock = Clock()
     fake = FakeCluster(clock=clock)
+    fake.set_nodes(NODES)
     await fake.start()
     cluster = await Cluster.connect(str(fake.kubeconfig(folder)), "sandbox")
     try:
@@ -300,6 +378,7 @@ async def _real_world() -> AsyncIterator[World]:
     world = RealWorld(cluster, f"sluice-contract-{secrets.token_hex(4)}")
     try:
         await _serve_istio(world)
+        await _serve_others(world)
         yield world
     finally:
         await world._send("DELETE", f"/api/v1/namespaces/{world.namespace}", {})
@@ -323,11 +402,28 @@ async def _serve_istio(world: World) -> None:
         await _wait_until_served(world)
 
 
-async def _wait_until_served(world: World) -> None:
-    for plural in ("virtualservices", "destinationrules"):
+async def _serve_others(world: World) -> None:
+    """Serve routes of the Gateway API and TrafficSplits too, where their definitions are at hand."""
+    for plural, file in _OTHER_CRDS.items():
+        path = _CRDS.parents[1] / file
+        try:
+            await world.cluster.get(f"/apis/{VERSIONS[plural]}/{plural}")
+        except GoneError:
+            if path.exists():
+                for crd in filter(None, yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)):
+                    await world._send(
+                        "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd
+                    )
+    await _wait_until_served(world, tuple(_OTHER_CRDS))
+
+
+async def _wait_until_served(world: World, others: tuple[str, ...] = ()) -> None:
+    for plural, version in VERSIONS.items():
+        if ".istio.io/" not in version and plural not in others:
+            continue
         for _ in range(200):
             try:
-                await world.cluster.get(f"/apis/networking.istio.io/v1/{plural}")
+                await world.cluster.get(f"/apis/{version}/{plural}")
                 break
             except GoneError:
                 # The server offers nothing to wait on; each question costs it a few milliseconds.

@@ -5,6 +5,7 @@ arrived, `log` what was applied.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ from bot.sandbox.refusals import status_body
 
 _CRDS = Path(__file__).parents[2].parent / "shared" / "crds" / "istio" / "crd-all.gen.yaml"
 has_schemas = _CRDS.exists()
+_OTHER_CRDS = {
+    f"{plural}.gateway.networking.k8s.io": f"gateway-api/gateway.networking.k8s.io_{plural}.yaml"
+    for plural in ("httproutes", "grpcroutes")
+} | {"trafficsplits.split.smi-spec.io": "smi/trafficsplit-linkerd-smi.yaml"}
 
 
 class Clock:
@@ -52,7 +57,23 @@ class Fault:
     retry_after: int | None = None
 
     def takes(self, call: Call) -> bool:
-        return self.times > 0 and self.method in {"", call.method} and self.path in call.path
+        return self.times > 0 and self.method in {"", _how(call)} and self.path in call.path
+
+
+def _how(call: Call) -> str:
+    """Return the method, or `TRY` for a write that is only tried: a dry run changes nothing."""
+    return "TRY" if call.query.get("dryRun") == "All" else call.method
+
+
+def right_for(call: Call) -> tuple[str, str]:
+    """Return the verb and the resource (`pods`, `pods/log`) that a request needs the right to."""
+    parts = call.path.strip("/").split("/")
+    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    if rest[:1] == ["namespaces"] and len(rest) > 2:
+        rest = rest[2:]
+    resource = "/".join(part for n, part in enumerate(rest) if n != 1)
+    verbs = {"GET": "get" if len(rest) > 1 else "list", "POST": "create"}
+    return verbs.get(call.method, call.method.lower()), resource
 
 
 class FakeCluster(SimulatedCluster):
@@ -68,9 +89,11 @@ class FakeCluster(SimulatedCluster):
         super().__init__(clock=clock or Clock(), pod_start=pod_start)
         self.requests: list[tuple[str, str]] = []
         self.stalled = False  # the controllers do nothing, as if their process were down
+        self.lagging: set[str] = set()  # kinds whose controllers alone do nothing
         self._faults: list[Fault] = []
         self._held: list[Call] = []
         self._validate = validate
+        self._forbidden: set[tuple[str, str]] = set()
 
     def fail(
         self,
@@ -96,6 +119,22 @@ class FakeCluster(SimulatedCluster):
     def hang(self, *, times: int = 1, method: str = "", path: str = "") -> None:
         """Never answer."""
         self._faults.append(Fault("hang", method, path, times))
+
+    def forbid(self, verb: str, resource: str) -> None:
+        """Take a right away; who asks what it may do is told so."""
+        self._forbidden.add((verb, resource))
+
+    def perform(self, call: Call) -> tuple[int, Any]:
+        verb, resource = right_for(call)
+        if (verb, resource) in self._forbidden:
+            text = f'{resource} is forbidden: User "system:serviceaccount:sluice:sluice" cannot {verb} {resource}'
+            return 403, status_body(403, text)
+        if call.path.endswith("/selfsubjectaccessreviews") and call.method == "POST":
+            body = json.loads(call.raw)
+            asked = body["spec"]["resourceAttributes"]
+            may = (asked["verb"], asked["resource"]) not in self._forbidden
+            return 201, body | {"status": {"allowed": may}}
+        return super().perform(call)
 
     def heal(self) -> None:
         """Forget all faults that are still queued."""
@@ -167,19 +206,21 @@ class FakeCluster(SimulatedCluster):
         """Delete an object as somebody else."""
         self._objects.delete(Key(plural, namespace, name))
 
-    def violations(self, kind: Kind, body: Mapping[str, Any]) -> str:
-        if not (self._validate and kind.group == "networking.istio.io"):
+    def violations(self, kind: Kind, body: Mapping[str, Any], *, strict: bool) -> str:
+        name = f"{kind.plural}.{kind.group}"
+        if not (self._validate and (kind.group.endswith(".istio.io") or name in _OTHER_CRDS)):
             return ""
-        first = next(iter(schema_of(kind.plural).iter_errors(dict(body))), None)
+        schema = schema_of(name, strict=strict)
+        first = next(iter(schema.iter_errors(dict(body))), None)
         return f"{'.'.join(map(str, first.absolute_path))}: {first.message}" if first else ""
 
     def _advance(self, plural: str, namespace: str, name: str = "") -> None:
-        if not self.stalled:
+        if not self.stalled and plural not in self.lagging:
             super()._advance(plural, namespace, name)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = await call_of(request)
-        self.requests.append((call.method, call.path))
+        self.requests.append((_how(call), call.path))
         fault = next((fault for fault in self._faults if fault.takes(call)), None)
         if fault is None:
             return answer(*self.perform(call))
@@ -206,13 +247,32 @@ class FakeCluster(SimulatedCluster):
 
 
 @cache
-def schema_of(plural: str) -> Draft202012Validator:
-    """Return the validator of an Istio kind's stored version; Kubernetes' own keywords mean nothing to it."""
-    documents = _CRDS.read_text().split("\n---\n")
-    text = next(t for t in documents if f"\n  name: {plural}.networking.istio.io\n" in f"\n{t}")
+def schema_of(name: str, *, strict: bool) -> Draft202012Validator:
+    """Return the validator of a kind's stored version; Kubernetes' own keywords mean nothing to it.
+
+    `strict`: it knows all fields there are, as with `fieldValidation=Strict`.
+    """
+    file = _CRDS.parents[1] / _OTHER_CRDS[name] if name in _OTHER_CRDS else _CRDS
+    documents = file.read_text().split("\n---\n")
+    text = next(t for t in documents if f"\n  name: {name}\n" in f"\n{t}")
     versions = yaml.load(text, Loader=yaml.CSafeLoader)["spec"]["versions"]
     stored = next(version for version in versions if version["storage"])
-    return Draft202012Validator(stored["schema"]["openAPIV3Schema"])
+    schema = stored["schema"]["openAPIV3Schema"]
+    return Draft202012Validator(_closed(schema, top=True) if strict else schema)
+
+
+def _closed(schema: Any, *, top: bool = False) -> Any:
+    """Return a schema in which every object has the fields that are named, and no others."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    named = isinstance(closed.get("properties"), dict) and closed.get("type") == "object"
+    # Of the envelope (apiVersion, kind, metadata) a definition says nothing; some fields may hold anything.
+    if named and not top and not closed.get("x-kubernetes-preserve-unknown-fields"):
+        closed["additionalProperties"] = False
+    return closed
 
 
 def frozen(body: Mapping[str, Any]) -> dict[str, Any]:

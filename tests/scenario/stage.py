@@ -17,7 +17,14 @@ from bot.app.running import Bot
 from bot.rollout.values import Phase, Rollout
 from bot.sandbox.chat import Message
 from bot.sandbox.cluster import orion
-from bot.sandbox.orion import colours, fleet
+from bot.sandbox.orion import (
+    colours,
+    fleet,
+    gateway_objects,
+    grpc_objects,
+    linkerd_objects,
+    traffic_split_objects,
+)
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.settings.environment import Settings, read_settings
@@ -79,12 +86,29 @@ WHERE = {
       workload: {kind: deployment, name: auth-service, container: auth-service, image: ghcr.io/orion/auth}""",
 }
 """The shapes of a target: a pair, two colours behind a Service or in a mesh, one Deployment."""
+OTHER_MESHES = {
+    "gateway": (gateway_objects, "httproutes", "kind: gateway_api, route: auth-service"),
+    "grpc": (
+        grpc_objects,
+        "grpcroutes",
+        "kind: gateway_api, route: auth-service, rule: 0, route_kind: GRPCRoute",
+    ),
+    "linkerd": (linkerd_objects, "httproutes", "kind: linkerd, http_route: auth-service"),
+    "smi": (traffic_split_objects, "trafficsplits", "kind: linkerd, traffic_split: auth-service"),
+}
+"""More shapes: a pair behind another mesh than Istio, with what is put, what splits, and how it is configured."""
+WHERE |= {
+    shape: WHERE["fixed"].partition("traffic:")[0] + f"traffic: {{{traffic}}}"
+    for shape, (_, _, traffic) in OTHER_MESHES.items()
+}
 PLACES = {
+    **dict.fromkeys(OTHER_MESHES, ("auth-service-stable", "auth-service-canary")),
     "fixed": ("auth-service-stable", "auth-service-canary"),
     "swap": ("auth-service-blue", "auth-service-green"),
     "mesh": ("auth-service-blue", "auth-service-green"),
     "one": ("", "auth-service"),
 }
+IMAGE = "ghcr.io/orion/auth"
 AUTH = {"service": "auth-service", "namespace": "orion", "repository": "ghcr.io/orion/auth"}
 
 DEFAULTS = {
@@ -189,6 +213,9 @@ class Stage:
                 colours(self.cluster, **AUTH, mesh=self.shape == "mesh")
             case "one":
                 fleet(self.cluster, **AUTH)
+            case shape if shape in OTHER_MESHES:
+                for body in OTHER_MESHES[shape][0]("auth-service", "orion", f"{IMAGE}:v1.0.0", 4):
+                    self.cluster.put(body)
         for place in PLACES[self.shape]:
             self.cluster.object("deployments", "orion", place)
 
@@ -282,11 +309,26 @@ class Stage:
 
     @property
     def weights(self) -> tuple[int, int]:
-        """What the VirtualService gives to stable and canary."""
+        """What the VirtualService, or what splits in its place, gives to stable and canary."""
+        if self.shape in OTHER_MESHES:
+            return self._weights_elsewhere()
         found = self.cluster.object("virtualservices", "orion", "auth-service")
         assert found is not None
         route = found["spec"]["http"][0]["route"]
         return route[0].get("weight", 0), route[1].get("weight", 0)
+
+    @property
+    def split_object(self) -> dict[str, Any]:
+        """On another mesh than Istio: the object that splits."""
+        found = self.cluster.object(OTHER_MESHES[self.shape][1], "orion", "auth-service")
+        assert found is not None
+        return found
+
+    def _weights_elsewhere(self) -> tuple[int, int]:
+        spec = self.split_object["spec"]
+        rules = [rule for rule in spec.get("rules", ()) if "sluice-" not in rule.get("name", "")]
+        parts = rules[0]["backendRefs"] if rules else spec["backends"]
+        return parts[0]["weight"], parts[1]["weight"]
 
     def deployment(self, lane: Lane) -> dict[str, Any]:
         place = PLACES[self.shape][0 if lane is Lane.STABLE else 1]

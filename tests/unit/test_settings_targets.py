@@ -6,11 +6,14 @@ from bot.settings import (
     ConfigError,
     DeploymentColours,
     DeploymentPair,
+    EnvoyTraffic,
     ServiceSelectorTraffic,
     SingleDeployment,
     read_config,
 )
 from bot.settings.checks import SETS
+from bot.settings.metrics import KNOWN_METRICS, NOT_MEASURED
+from integrations.metrics.templates import TEMPLATES, Lanes, render
 from strategies.plan import Check, Rule, SmokeTest, Yardstick
 
 PAIR = "{kind: deployment, stable: app-stable, canary: app-canary, container: app, image: r/app}"
@@ -20,7 +23,10 @@ ISTIO = "{kind: istio, virtual_service: app}"
 SELECTOR = "{kind: service_selector, service: app}"
 
 
-def written(*lines: str, workload: str = PAIR, traffic: str = ISTIO) -> str:
+METRICS = "metrics: {source: main}"
+
+
+def written(*lines: str, workload: str = PAIR, traffic: str = ISTIO, metrics: str = METRICS) -> str:
     """Return a file with one target; § in it marks where a mistake is told."""
     target = [f"workload: {workload}", *([f"traffic: {traffic}"] if traffic else []), *lines]
     return f"""\
@@ -32,7 +38,7 @@ services:
     testing:
       cluster: prod
       namespace: shop
-      metrics: {{source: main}}
+      {metrics}
       {chr(10).join(target).replace(chr(10), chr(10) + " " * 6)}
 """
 
@@ -79,6 +85,88 @@ def test_a_service_selector_has_a_label_and_perhaps_a_preview():
     assert target(workload=COLOURS, traffic=written_out).traffic == ServiceSelectorTraffic(
         service="app", preview="app-next", key="app.kubernetes.io/colour"
     )
+
+
+ENVOY = "{kind: envoy, file: /etc/envoy/rds.json, stable: app-1, canary: app-2}"
+
+
+def test_a_route_file_splits_between_two_clusters_that_the_numbers_are_of():
+    found = target("metrics: {source: main, template: envoy}", traffic=ENVOY, metrics="")
+
+    assert found.traffic == EnvoyTraffic(file="/etc/envoy/rds.json", stable="app-1", canary="app-2")
+    assert found.traffic.clusters("app-stable", "app-canary") == {
+        "app-stable": "app-1",
+        "app-canary": "app-2",
+    }
+    assert found.traffic.headers
+
+
+@pytest.mark.parametrize(
+    ("traffic", "code", "key"),
+    [
+        ("{kind: envoy, file: §rds.json, stable: a, canary: b}", "bad_path", "file"),
+        ("{kind: envoy, file: §/etc/, stable: a, canary: b}", "bad_path", "file"),
+        ('{kind: envoy, file: §"/etc/${X}", stable: a, canary: b}', "bad_path", "file"),
+        ("{kind: envoy, file: /f, stable: §a b, canary: b}", "bad_name", "stable"),
+        ("{kind: envoy, file: /f, stable: a, canary: §a}", "same_workload", "canary"),
+        ("{kind: envoy, file: /f, stable: a, canary: b, admin: §x}", "bad_url", "admin"),
+        ("{kind: envoy, stable: a, canary: b}", "missing_key", "file"),
+    ],
+)
+def test_a_route_file_needs_a_path_and_two_clusters(traffic, code, key):
+    assert mistake(traffic=traffic) == (code, key)
+
+
+def test_a_route_file_is_for_a_pair():
+    assert mistake(workload=COLOURS, traffic=ENVOY) == ("router_needs_pair", "traffic")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "code", "key"),
+    [
+        ("{source: main, template: istio, clusters: §{app-stable: a}}", "clusters_not_for_template", "clusters"),
+        ("§{source: main, template: envoy, clusters: {app-stabel: a}}", "unknown_workload", "metrics"),
+        ("{source: main, template: §conduit}", "unknown_template", "template"),
+    ],
+)  # fmt: skip
+def test_clusters_are_those_of_workloads_and_for_a_proxy(metrics, code, key):
+    assert mistake(f"metrics: {metrics}", metrics="") == (code, key)
+
+
+def test_clusters_may_bear_other_names_than_workloads():
+    names = "{app-stable: httproute/shop/app/rule/0, app-canary: 'a|b:1'}"
+    found = target(f"metrics: {{source: main, template: envoy, clusters: {names}}}", metrics="")
+
+    assert found.metrics.clusters == {
+        "app-stable": "httproute/shop/app/rule/0",
+        "app-canary": "a|b:1",
+    }
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_says_which_metrics_it_has_no_numbers_for(template):
+    lanes = Lanes("shop", "app-stable", "app-canary")
+
+    assert target(f"metrics: {{source: main, template: {template}}}", metrics="")
+    assert set(KNOWN_METRICS) - set(render(template, lanes, 60)) == NOT_MEASURED[template]
+
+
+@pytest.mark.parametrize(
+    ("keys", "headers"),
+    [
+        ("", True),
+        (", route: main", True),
+        (", port: 443", False),
+        (', sni: "*.example.com"', False),
+        (", route: main, port: 443, sni: auth.example.com", True),
+    ],
+)
+def test_connections_of_a_virtual_service_have_no_headers(keys, headers):
+    traffic = f"{{kind: istio, virtual_service: app{keys}}}"
+    assert target(traffic=traffic).traffic.headers is headers
+    if not headers:
+        rules = "match: [{header: x, equals: a}]"
+        assert mistake(rules, traffic=traffic) == ("no_header_routes", "match")
 
 
 @pytest.mark.parametrize(
