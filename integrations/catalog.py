@@ -31,6 +31,26 @@ def _service_selector(cluster: Any, options: Mapping[str, Any]) -> Router:
     return ServiceSelectorRouter(cluster, **options)
 
 
+def _gateway_api(cluster: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.gateway_api import GatewayApiRouter  # noqa: PLC0415
+
+    return GatewayApiRouter(cluster, **options)
+
+
+def _linkerd(cluster: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.linkerd import LinkerdRouteRouter, TrafficSplitRouter  # noqa: PLC0415
+
+    make = TrafficSplitRouter if "traffic_split" in options else LinkerdRouteRouter
+    return make(cluster, **options)
+
+
+def _envoy(_: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.envoy import EnvoyRouter  # noqa: PLC0415
+
+    # Its file is of no namespace.
+    return EnvoyRouter(**{key: value for key, value in options.items() if key != "namespace"})
+
+
 def _deployment(cluster: Any, options: Mapping[str, Any]) -> Workload:
     from integrations.workloads.deployment import DeploymentPair  # noqa: PLC0415
 
@@ -41,6 +61,37 @@ def _single_deployment(cluster: Any, options: Mapping[str, Any]) -> Fleet:
     from integrations.workloads.deployment import SingleDeployment  # noqa: PLC0415
 
     return SingleDeployment(cluster, **options)
+
+
+def _statefulset(cluster: Any, options: Mapping[str, Any]) -> Fleet:
+    from integrations.workloads.statefulset import StatefulSetFleet  # noqa: PLC0415
+
+    return StatefulSetFleet(cluster, **options)
+
+
+def _daemonset(cluster: Any, options: Mapping[str, Any]) -> Fleet:
+    from integrations.workloads.daemonset import DaemonSetFleet  # noqa: PLC0415
+
+    return DaemonSetFleet(cluster, **options)
+
+
+def _http_fleet(cluster: None, options: Mapping[str, Any]) -> Fleet:
+    from integrations.workloads.http_fleet import HttpFleet  # noqa: PLC0415
+
+    del cluster  # its nodes are in none
+    return HttpFleet(**options)
+
+
+def _policy(cluster: Any, options: Mapping[str, Any]) -> Workload:
+    from integrations.workloads.policy import PolicyPair  # noqa: PLC0415
+
+    return PolicyPair(cluster, **options)
+
+
+def _whole_policy(cluster: Any, options: Mapping[str, Any]) -> Fleet:
+    from integrations.workloads.policy import WholePolicy  # noqa: PLC0415
+
+    return WholePolicy(cluster, **options)
 
 
 def connect_prober() -> Prober:
@@ -65,9 +116,21 @@ def _webhook(options: Mapping[str, Any]) -> AlertSink:
 ROUTERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Router]] = {
     "istio": _istio,
     "service_selector": _service_selector,
+    "gateway_api": _gateway_api,
+    "linkerd": _linkerd,
+    "envoy": _envoy,
 }
-WORKLOADS: Mapping[str, Callable[[Any, Mapping[str, Any]], Workload]] = {"deployment": _deployment}
-FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {"deployment": _single_deployment}
+WORKLOADS: Mapping[str, Callable[[Any, Mapping[str, Any]], Workload]] = {
+    "deployment": _deployment,
+    "policy": _policy,
+}
+FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {
+    "deployment": _single_deployment,
+    "statefulset": _statefulset,
+    "daemonset": _daemonset,
+    "http_fleet": _http_fleet,
+    "policy": _whole_policy,
+}
 METRICS: Mapping[str, Callable[[Callable[[], datetime], Mapping[str, Any]], MetricSource]] = {
     "prometheus": _prometheus
 }

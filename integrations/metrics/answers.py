@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.base import Missing, Reading
-from integrations.metrics.templates import Lanes
+from integrations.metrics.templates import Question
 
 
 class QueryRefusedError(Exception):
@@ -61,16 +61,16 @@ Answer = Sequence[Sample] | Missing
 """Samples, or why there are none."""
 
 
-def per_lane(
-    answer: Answer, label: str, lanes: Lanes, *, empty: Missing = Missing.NO_DATA
-) -> Reading:
-    """Return both lanes' numbers; `label` tells which workload a sample is of. `empty` is said of an absent lane."""
+def per_lane(answer: Answer, question: Question) -> Reading:
+    """Return both lanes' numbers; the question knows which label tells the lane, and what it means to be absent."""
+    lanes = question.lanes
     if isinstance(answer, Missing):
         return Reading(answer if lanes.stable else Missing.NOT_AVAILABLE, answer)
-    values = {sample.labels.get(label): finite(sample.value) for sample in answer}
-    canary = values.get(lanes.canary, empty)
+    values = {sample.labels.get(question.label): finite(sample.value) for sample in answer}
+    canary = values.get(lanes.canary, question.absent)
     return Reading(
-        values.get(lanes.stable, empty) if lanes.stable else Missing.NOT_AVAILABLE, canary
+        values.get(lanes.stable, question.absent) if lanes.stable else Missing.NOT_AVAILABLE,
+        canary,
     )
 
 

@@ -8,11 +8,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from integrations.base import Lane, Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
-from integrations.metrics.templates import CONTAINER, METRICS, Lanes, Question, render
+from integrations.metrics.templates import METRICS, Clusters, Lanes, Question, render
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,8 @@ class PrometheusSource:
     """The `MetricSource` of one target. Raises `RefusedError` for a bad url, a bad name or an unknown template.
 
     Without `stable` one workload holds all instances: its numbers are the canary's, and stable has none. Where lanes
-    swap roles, one source is made for each way round.
+    swap roles, one source is made for each way round. `clusters` maps the name of a workload to that of the cluster by
+    which a proxy counts what it answered; a workload that it leaves out has a cluster of its own name.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class PrometheusSource:
         namespace: str,
         stable: str = "",
         canary: str,
+        clusters: Mapping[str, str] | None = None,
         clock: Callable[[], datetime],
         bearer_token: str = "",
         bearer_token_file: str | None = None,
@@ -49,10 +52,12 @@ class PrometheusSource:
         timeout: float = 5.0,
     ) -> None:
         self._lanes = Lanes(namespace, stable, canary)
-        self._template = template
-        render(
-            template, self._lanes, window=60
-        )  # so that an unknown template stops the start, not the first look
+        told = clusters or {}
+        counted = (told.get(stable, stable), told.get(canary, canary))
+        self._render = partial(
+            render, template, self._lanes, clusters=Clusters(namespace, *counted)
+        )
+        self._render(window=60)  # so that an unknown template stops the start, not the first look
         self._clock = clock
         self._connection = Connection(
             url,
@@ -76,7 +81,7 @@ class PrometheusSource:
         look = _Look(self._connection, self._lanes)
         known = {"namespace": self._lanes.namespace, **variables, "window": f"{window}s"}
         builtin, own = await asyncio.gather(
-            look.builtin(self._template, window, without=frozenset(custom)),
+            look.builtin(self._render(window=window), window, without=frozenset(custom)),
             asyncio.gather(*(look.custom(name, query, known) for name, query in custom.items())),
         )
         readings = {**builtin, **dict(zip(custom, own, strict=True))}
@@ -114,10 +119,9 @@ class _Look:
         return self._failures[0] if self._failures and not self._reached else ""
 
     async def builtin(
-        self, template: str, window: int, *, without: frozenset[str]
+        self, rendered: Mapping[str, Question], window: int, *, without: frozenset[str]
     ) -> dict[str, Reading]:
         """Return the built-in metrics but those that a custom query replaces."""
-        rendered = render(template, self._lanes, window)
         asked = {name: q for name, q in rendered.items() if name in METRICS and name not in without}
         ages = {q.age: rendered[q.age] for q in asked.values() if q.age}
         told = await self._readings(asked | ages)
@@ -134,12 +138,7 @@ class _Look:
             *(self._ask(name, question.text) for name, question in questions.items())
         )
         return {
-            name: per_lane(
-                answer,
-                question.label,
-                self._lanes,
-                empty=Missing.NOT_AVAILABLE if name in CONTAINER else Missing.NO_DATA,
-            )
+            name: per_lane(answer, question)
             for (name, question), answer in zip(questions.items(), answers, strict=True)
         }
 

@@ -3,7 +3,44 @@
 `auth` has both lanes busy, `quiet` a canary without requests; the other services have one peculiarity each.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from bot.sandbox.prometheus import SimulatedPrometheus
+from bot.sandbox.traffic import SimulatedTraffic
+from integrations.base import Snapshot
+from integrations.metrics.connection import Connection
+from integrations.metrics.prometheus import PrometheusSource
 from tests.fakes.exporter import Exporter
+from tests.fakes.prometheus_server import PrometheusServer
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+WINDOW = 5  # scraped every second: after six scrapes it is full
+
+
+def source_of(
+    url: str, service: str = "auth", template: str = "istio", namespace: str = "orion"
+) -> PrometheusSource:
+    return PrometheusSource(
+        url,
+        template=template,
+        namespace=namespace,
+        stable=f"{service}-stable",
+        canary=f"{service}-canary",
+        clock=lambda: NOW,
+    )
+
+
+async def look(url: str, service: str = "auth", template: str = "istio", **custom: str) -> Snapshot:
+    source = source_of(url, service, template)
+    try:
+        return await source.look(
+            window=WINDOW, custom=custom, variables={"service": service, "version": "v1.42"}
+        )
+    finally:
+        await source.close()
 
 
 def pod_load(exporter: Exporter) -> None:
@@ -23,6 +60,7 @@ def pod_load(exporter: Exporter) -> None:
         limits_memory=1,
     )
     exporter.pod("quiet-stable", cpu=0.3, memory=gigabyte)
+    exporter.pod("gate-canary", 0.5, gigabyte / 2, limits_cpu=1, limits_memory=gigabyte)
 
 
 def one_scrape(exporter: Exporter) -> None:
@@ -33,6 +71,7 @@ def one_scrape(exporter: Exporter) -> None:
     exporter.announce("still-canary")
     exporter.serve("still-stable", ok=1)
     meetings(exporter)
+    proxied(exporter)
     exporter.serve("rpc-stable", ok=10, grpc="14")
     exporter.serve("rpc-canary", ok=5, errors=5, grpc="14")
 
@@ -48,6 +87,32 @@ def meetings(exporter: Exporter) -> None:
     exporter.meet("unknown", "elsewhere", "UO", 70)
     exporter.serve("dead-stable", ok=2)
     exporter.meet("unknown", "dead-canary", "UH", 5)
+
+
+GATE = {
+    "gate-stable": "httproute/orion/gate:80/rule/0",
+    "gate-canary": "httproute/orion/gate:80/rule/1",
+}
+"""Two workloads whose clusters bear other names; in statistics a colon is an underscore."""
+
+
+def proxied(exporter: Exporter) -> None:
+    """What a proxy counts in one second besides answers: of `auth` all, of `gate` connections, of `rpc` nothing."""
+    exporter.fail(
+        "auth-stable", upstream_cx_connect_fail=0, upstream_cx_none_healthy=0,
+        upstream_rq_pending_overflow=0,
+    )  # fmt: skip
+    exporter.fail(
+        "auth-canary", upstream_cx_connect_fail=3, upstream_cx_none_healthy=2,
+        upstream_rq_pending_overflow=2, outlier_detection_ejections_enforced_total=1,
+    )  # fmt: skip
+    for cluster, errors in zip(GATE.values(), (0, 5), strict=True):
+        shown = cluster.replace(":", "_")
+        exporter.serve(shown, ok=20 - errors, errors=errors, ms=40 + errors)
+        exporter.fail(shown, upstream_cx_connect_fail=errors)
+    # Nobody of theirs is reached, so nothing is answered by a host, and nothing was sent to one.
+    exporter.fail("lost-canary", upstream_cx_connect_fail=4, upstream_rq_total=0)
+    exporter.fail("lost-stable", upstream_cx_connect_fail=0, upstream_rq_total=5)
 
 
 class Objects(dict):
@@ -71,3 +136,55 @@ def virtual_service(canary: int) -> dict:
         for subset, weight in parts
     ]
     return {"spec": {"http": [{"route": route}]}}
+
+
+@asynccontextmanager
+async def scraped() -> AsyncIterator[str]:
+    """The URL of a real Prometheus that has scraped for a while."""
+    exporter, server = Exporter(), PrometheusServer()
+    pod_load(exporter)
+    exporter.on_scrape = lambda: one_scrape(exporter)
+    exporter.serve("old-stable", ok=1)
+    exporter.serve("old-canary", ok=1)
+    exporter.freeze("old-canary", seconds=130)
+    try:
+        url = await server.start(await exporter.start())
+        await until(
+            url,
+            'count_over_time(istio_requests_total{destination_workload="auth-canary"}[1m]) >= 6',
+        )
+        yield url
+    finally:
+        await server.stop()
+        await exporter.stop()
+
+
+async def until(url: str, query: str) -> None:
+    connection = Connection(url)
+    async with asyncio.timeout(30):
+        while not await connection.ask(query):  # noqa: ASYNC110 - another process, which tells nobody
+            await asyncio.sleep(0.1)
+    connection.close()
+
+
+@asynccontextmanager
+async def simulated_minute() -> AsyncIterator[str]:
+    """The URLs of the sandbox's Prometheus after a minute of traffic for `auth`, and none for `quiet`'s canary."""
+    servers, time = [], [NOW]
+    objects = Objects({("virtualservices", "auth"): virtual_service(canary=50)})
+    for service in ("auth", "quiet"):
+        objects["deployments", f"{service}-stable"] = deployment("auth:v1", 2)
+        objects["deployments", f"{service}-canary"] = deployment("auth:v2", 2)
+    traffic = {}
+    for service in ("auth", "quiet"):
+        traffic[service] = SimulatedTraffic(
+            objects, lambda: time[0], service=service, namespace="orion", rps=40
+        )
+        traffic[service].set_errors("v2", 10)
+        traffic[service].set_latency("v2", 400)
+        servers.append(SimulatedPrometheus(traffic[service], lambda: time[0]))
+    time[0] += timedelta(minutes=1)
+    urls = [await server.start() for server in servers]
+    yield " ".join(urls)
+    for server in servers:
+        await server.stop()

@@ -1,57 +1,27 @@
 """One suite for the simulated and the real Prometheus: the sandbox shows what production would show."""
 
-import asyncio
 import math
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.prometheus import SimulatedPrometheus
-from bot.sandbox.traffic import SimulatedTraffic
-from integrations.base import Missing, Reading, Snapshot
+from integrations.base import Missing, Reading
 from integrations.metrics.connection import Connection
 from integrations.metrics.prometheus import PrometheusSource
 from integrations.metrics.quoting import quote
-from integrations.metrics.templates import CONTAINER, FUNCTIONS, METRICS
+from integrations.metrics.templates import CALLERS, CONTAINER, FUNCTIONS, METRICS, TEMPLATES
 from tests.contract.metric_worlds import (
-    Objects,
-    deployment,
-    one_scrape,
-    pod_load,
-    virtual_service,
+    GATE,
+    NOW,
+    WINDOW,
+    look,
+    scraped,
+    simulated_minute,
 )
-from tests.fakes.exporter import Exporter
-from tests.fakes.prometheus_server import ABSENT, BINARY, PrometheusServer
+from tests.fakes.prometheus_server import ABSENT, BINARY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-WINDOW = 5  # scraped every second: after six scrapes it is full
-
-
-def source_of(
-    url: str, service: str = "auth", template: str = "istio", namespace: str = "orion"
-) -> PrometheusSource:
-    return PrometheusSource(
-        url,
-        template=template,
-        namespace=namespace,
-        stable=f"{service}-stable",
-        canary=f"{service}-canary",
-        clock=lambda: NOW,
-    )
-
-
-async def look(url: str, service: str = "auth", template: str = "istio", **custom: str) -> Snapshot:
-    source = source_of(url, service, template)
-    try:
-        return await source.look(
-            window=WINDOW, custom=custom, variables={"service": service, "version": "v1.42"}
-        )
-    finally:
-        await source.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -59,53 +29,15 @@ async def real() -> AsyncIterator[str]:
     """The URL of a Prometheus that has scraped for a while."""
     if not BINARY.exists():
         pytest.skip(ABSENT)
-    exporter, server = Exporter(), PrometheusServer()
-    pod_load(exporter)
-    exporter.on_scrape = lambda: one_scrape(exporter)
-    exporter.serve("old-stable", ok=1)
-    exporter.serve("old-canary", ok=1)
-    exporter.freeze("old-canary", seconds=130)
-    try:
-        url = await server.start(await exporter.start())
-        await until(
-            url,
-            'count_over_time(istio_requests_total{destination_workload="auth-canary"}[1m]) >= 6',
-        )
+    async with scraped() as url:
         yield url
-    finally:
-        await server.stop()
-        await exporter.stop()
-
-
-async def until(url: str, query: str) -> None:
-    connection = Connection(url)
-    async with asyncio.timeout(30):
-        while not await connection.ask(query):  # noqa: ASYNC110 - another process, which tells nobody
-            await asyncio.sleep(0.1)
-    connection.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def simulated() -> AsyncIterator[str]:
-    """The URL of the sandbox's Prometheus after a minute of traffic for `auth`, and none for `quiet`'s canary."""
-    servers, time = [], [NOW]
-    objects = Objects({("virtualservices", "auth"): virtual_service(canary=50)})
-    for service in ("auth", "quiet"):
-        objects["deployments", f"{service}-stable"] = deployment("auth:v1", 2)
-        objects["deployments", f"{service}-canary"] = deployment("auth:v2", 2)
-    traffic = {}
-    for service in ("auth", "quiet"):
-        traffic[service] = SimulatedTraffic(
-            objects, lambda: time[0], service=service, namespace="orion", rps=40
-        )
-        traffic[service].set_errors("v2", 10)
-        traffic[service].set_latency("v2", 400)
-        servers.append(SimulatedPrometheus(traffic[service], lambda: time[0]))
-    time[0] += timedelta(minutes=1)
-    urls = [await server.start() for server in servers]
-    yield " ".join(urls)
-    for server in servers:
-        await server.stop()
+    """The URLs of the sandbox's Prometheus for `auth` and for `quiet`."""
+    async with simulated_minute() as urls:
+        yield urls
 
 
 @pytest.fixture(params=["simulated", "real"])
@@ -160,7 +92,7 @@ async def test_latencies_are_in_milliseconds_and_in_order(auth):
 
 
 async def test_an_average_is_of_all_requests(real):
-    for template in ("istio", "http"):
+    for template in TEMPLATES:
         average = (await look(real, template=template)).readings["latency_avg"]
 
         assert (average.stable, average.canary) == (pytest.approx(40), pytest.approx(400))
@@ -195,7 +127,7 @@ async def test_no_trip_yet_is_zero_and_without_callers_there_is_no_number(real):
     )
 
 
-@pytest.mark.parametrize("template", ["istio", "http"])
+@pytest.mark.parametrize("template", TEMPLATES)
 async def test_one_workload_alone_is_read_as_the_canary(real, template):
     source = PrometheusSource(
         real, template=template, namespace="orion", canary="auth-canary", clock=lambda: NOW
@@ -233,46 +165,111 @@ async def test_a_query_that_does_not_parse_is_not_available_and_hurts_nobody(aut
     assert snapshot.problem == ""
 
 
-async def test_an_unknown_service_has_no_data(real):
-    readings = (await look(real, "nobody")).readings
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_an_unknown_service_has_no_data(real, template):
+    readings = (await look(real, "nobody", template)).readings
 
     assert readings["error_rate"] == Reading(Missing.NO_DATA, Missing.NO_DATA)
     assert readings["cpu"] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
 
 
-async def test_both_templates_read_the_same(real):
-    istio, http = (await look(real)).readings, (await look(real, template="http")).readings
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_all_templates_read_the_same(real, template):
+    istio, other = (await look(real)).readings, (await look(real, template=template)).readings
 
     for metric in ("error_rate", "success_rate", "latency_p50", "latency_p95", "latency_p99"):
-        assert http[metric].stable == pytest.approx(istio[metric].stable, rel=0.05)
-        assert http[metric].canary == pytest.approx(istio[metric].canary, rel=0.05)
+        assert other[metric].stable == pytest.approx(istio[metric].stable, rel=0.05)
+        assert other[metric].canary == pytest.approx(istio[metric].canary, rel=0.05)
+    for metric in ("requests", "rps"):
+        assert other[metric].canary == pytest.approx(istio[metric].canary, rel=0.3)
+    assert other["memory"] == istio["memory"]
 
 
-async def test_no_error_yet_is_zero_and_not_missing(real):
-    readings = (await look(real)).readings
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_what_a_template_lacks_is_not_available_and_the_rest_has_numbers(real, template):
+    absent = {"istio": FUNCTIONS, "envoy": FUNCTIONS}.get(template, FUNCTIONS + CALLERS)
+    readings = (await look(real, template=template)).readings
+
+    nothing = Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+    assert {name for name, reading in readings.items() if reading == nothing} == set(absent)
+    numbers = [r for name, r in readings.items() if name not in absent]
+    assert all(isinstance(r.stable, float) and isinstance(r.canary, float) for r in numbers)
+
+
+async def test_a_proxy_tells_what_reached_no_host_as_a_share_of_what_was_sent(real):
+    failures = (await look(real, template="envoy")).readings["connection_failures"]
+    lost = (await look(real, "lost", template="envoy")).readings
+
+    assert failures.canary == pytest.approx(100 * 5 / (20 + 5), abs=0.5)
+    assert failures.stable == 0
+    assert lost["connection_failures"] == Reading(0, 100)
+    assert lost["error_rate"].canary is Missing.NO_DATA
+
+
+async def test_a_proxy_tells_what_its_breakers_refused_and_whom_it_ejected_per_minute(real):
+    trips = (await look(real, template="envoy")).readings["circuit_breaker_trips"]
+
+    assert trips.canary == pytest.approx(60 * (2 + 1), rel=0.1)
+    assert trips.stable == 0
+
+
+async def test_a_counter_that_a_proxy_does_not_export_is_not_available_and_not_zero(real):
+    readings = (await look(real, "rpc", template="envoy")).readings
+
+    assert readings["rps"].canary == pytest.approx(10, rel=0.2)
+    for metric in CALLERS:
+        assert readings[metric] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+
+
+async def test_clusters_may_bear_other_names_than_workloads(real):
+    source = PrometheusSource(
+        real,
+        template="envoy",
+        namespace="orion",
+        stable="gate-stable",
+        canary="gate-canary",
+        clusters=GATE,
+        clock=lambda: NOW,
+    )
+    readings = (await source.look(window=WINDOW, custom={}, variables={})).readings
+    await source.close()
+
+    assert readings["error_rate"].stable == 0
+    assert readings["error_rate"].canary == pytest.approx(25, abs=0.5)
+    assert readings["latency_avg"] == Reading(pytest.approx(40), pytest.approx(45))
+    assert readings["connection_failures"].canary == pytest.approx(20, abs=0.5)
+    assert readings["memory"].canary == pytest.approx(50)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_no_error_yet_is_zero_and_not_missing(real, template):
+    readings = (await look(real, template=template)).readings
 
     assert readings["error_rate"].stable == 0
     assert readings["success_rate"].stable == 100
 
 
-async def test_series_that_stand_still_have_no_rates(real):
-    readings = (await look(real, "still")).readings
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_series_that_stand_still_have_no_rates(real, template):
+    readings = (await look(real, "still", template)).readings
 
     assert readings["rps"].canary == readings["requests"].canary == 0
     assert readings["error_rate"].canary is Missing.NO_DATA
     assert readings["latency_p95"].canary is Missing.NO_DATA
 
 
-async def test_a_grpc_failure_is_an_error_though_its_http_code_is_200(real):
-    readings = (await look(real, "rpc")).readings
+@pytest.mark.parametrize("template", ["istio", "linkerd"])
+async def test_a_grpc_failure_is_an_error_though_its_http_code_is_200(real, template):
+    readings = (await look(real, "rpc", template)).readings
 
     assert readings["error_rate"].canary == pytest.approx(50, abs=1)
     assert readings["success_rate"].canary == pytest.approx(50, abs=1)
     assert readings["error_rate"].stable == 0
 
 
-async def test_old_samples_are_stale(real):
-    readings = (await look(real, "old")).readings
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_old_samples_are_stale(real, template):
+    readings = (await look(real, "old", template)).readings
 
     assert readings["error_rate"].canary is Missing.STALE
     assert readings["requests"].canary is Missing.STALE

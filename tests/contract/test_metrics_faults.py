@@ -11,7 +11,7 @@ import pytest
 
 from integrations.base import Missing, Reading, RefusedError
 from integrations.metrics.prometheus import PrometheusSource, stale_after
-from integrations.metrics.templates import METRICS
+from integrations.metrics.templates import METRICS, TEMPLATES
 from tests.fakes.prometheus import FakePrometheus
 
 DOWN = Reading(Missing.DOWN, Missing.DOWN)
@@ -117,6 +117,27 @@ async def test_a_remark_on_style_is_no_warning(fake):
     fake.warnings = ["PromQL info: metric might not be a counter"]
 
     assert (await look(fake.url)).problem == ""
+
+
+LABELS = {
+    "istio": "destination_workload",
+    "linkerd": "deployment",
+    "http": "job",
+    "envoy": "envoy_cluster_name",
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+async def test_whatever_a_template_asks_nothing_is_made_up_when_nothing_comes(fake, template):
+    fake.vector(({LABELS[template]: "auth-canary"}, "3"))
+    told = await look(fake.url, template=template)
+    fake.fault = "empty"
+    nothing = await look(fake.url, template=template)
+
+    assert told.readings["error_rate"] == Reading(Missing.NO_DATA, 3)
+    assert all(isinstance(r.canary, Missing) for r in nothing.readings.values())
+    assert nothing.readings["error_rate"] == Reading(Missing.NO_DATA, Missing.NO_DATA)
+    assert nothing.problem == ""
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
@@ -275,7 +296,12 @@ async def test_a_bad_variable_is_found_before_anything_is_asked(fake):
 
 @pytest.mark.parametrize(
     ("options", "code"),
-    [({"template": "linkerdd"}, "unknown_template"), ({"stable": "Auth"}, "bad_name")],
+    [
+        ({"template": "linkerdd"}, "unknown_template"),
+        ({"stable": "Auth"}, "bad_name"),
+        ({"template": "envoy", "clusters": {"auth-stable": "a b"}}, "bad_name"),
+        ({"clusters": {"auth-stable": "x", "auth-canary": "x"}}, "lanes_not_distinct"),
+    ],
 )
 def test_a_source_that_could_never_work_is_refused_at_once(options, code):
     with pytest.raises(RefusedError) as error:
@@ -303,10 +329,11 @@ async def test_one_workload_alone_has_nobody_beside_it_whatever_fails(fake):
 @pytest.mark.parametrize(
     "metric", ["connection_failures", "circuit_breaker_trips", "cold_start_rate"]
 )
-async def test_what_the_http_template_does_not_have_is_not_available(fake, metric):
-    fake.vector(({"job": "auth-canary"}, "3"))
+@pytest.mark.parametrize(("template", "label"), [("http", "job"), ("linkerd", "deployment")])
+async def test_what_a_template_does_not_have_is_not_available(fake, template, label, metric):
+    fake.vector(({label: "auth-canary"}, "3"))
 
-    snapshot = await look(fake.url, template="http")
+    snapshot = await look(fake.url, template=template)
 
     assert snapshot.readings["rps"].canary == 3
     assert snapshot.readings[metric] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)

@@ -32,6 +32,7 @@ class Envoy:
         self._clusters = clusters
         self._folder = Path(tempfile.mkdtemp(prefix="envoy-"))
         self._versions = count(1)
+        self.admin_url = ""
         self._process: asyncio.subprocess.Process | None = None
         self._admin: aiohttp.ClientSession | None = None
 
@@ -48,9 +49,15 @@ class Envoy:
                 stderr=log,
             )
         admin = await self._until(self._admin_address, "admin address")
-        self._admin = aiohttp.ClientSession(f"http://{admin}")
+        self.admin_url = f"http://{admin}"
+        self._admin = aiohttp.ClientSession(self.admin_url)
         self.url = await self._until(self._listening, "listener")
         return self.url
+
+    @property
+    def route_file(self) -> Path:
+        """The file that it takes its routes from, for those who write it themselves."""
+        return self._folder / "rds" / "current.json"
 
     async def stop(self) -> None:
         if self._admin is not None:
@@ -141,6 +148,7 @@ class Envoy:
         return {
             "node": {"id": "front", "cluster": "front"},
             "admin": {"address": _address(0)},
+            "stats_flush_interval": "0.5s",
             "static_resources": {
                 "listeners": [listener],
                 "clusters": [self._cluster(name) for name in self._clusters],

@@ -1,7 +1,7 @@
 """A scrape target that stands for the sidecars, the web framework, cAdvisor and kube-state-metrics of a few workloads.
 
 Requests are added by `serve`; `on_scrape` may call it, so that every scrape adds the same and rates come out exact.
-Series bear the names of Istio and those of the `http` template alike.
+Series bear the names of Istio, Linkerd, Envoy and those of the `http` template alike.
 """
 
 import time
@@ -31,6 +31,7 @@ class Exporter:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._histogram: dict[tuple[str, str], Counter[float]] = {}
         self._met: Counter[tuple[str, str, str]] = Counter()
+        self._failed: dict[str, Counter[str]] = {}
         self._pods: list[Pod] = []
         self._frozen: dict[str, int] = {}
         self._started = time.monotonic()
@@ -70,6 +71,10 @@ class Exporter:
         """Add requests of which callers tell something; the workload is `unknown` when none was chosen."""
         self._met[workload, service, flags] += count
 
+    def fail(self, cluster: str, **counters: int) -> None:
+        """Add to what Envoy counts of requests that reached no host: `upstream_cx_connect_fail=2` and the like."""
+        self._failed.setdefault(cluster, Counter()).update(counters)
+
     def announce(self, workload: str, *, namespace: str = "orion") -> None:
         """Show the workload's series at zero."""
         self._counts[namespace, workload, "200", ""] += 0
@@ -99,6 +104,8 @@ class Exporter:
         lines = [
             *self._request_lines(),
             *self._met_lines(),
+            *self._linkerd_lines(),
+            *self._envoy_lines(),
             *self._bucket_lines(),
             *self._pod_lines(),
         ]
@@ -133,6 +140,42 @@ class Exporter:
                 f'destination_service_name="{service}",destination_service_namespace="orion",'
                 f'response_code="503",response_flags="{flags}"}} {count}'
             )
+
+    def _linkerd_lines(self):
+        """What Linkerd's proxies say of the same requests, of their probes, and of what they sent themselves."""
+        for (namespace, workload, code, grpc), count in self._counts.items():
+            bad = code[0] == "5" or (grpc not in ("", "0"))
+            place = f'namespace="{namespace}",deployment="{workload}"'
+            told = (
+                f'{place},status_code="{code}",classification="{"failure" if bad else "success"}"'
+            )
+            stamp = self._stamp(workload)
+            yield f'response_total{{direction="inbound",target_port="8080",{told}}} {count}{stamp}'
+            yield f'response_total{{direction="outbound",{told}}} {9 * count}{stamp}'
+            for other in ('target_port="8080",route_name="probe"', 'target_port="4191"'):
+                yield f'response_total{{direction="inbound",{other},{told}}} {7 * count}{stamp}'
+        for (namespace, workload), times in self._histogram.items():
+            place = f'direction="inbound",namespace="{namespace}",deployment="{workload}"'
+            yield from _histogram("response_latency_ms", place, times, self._stamp(workload))
+
+    def _envoy_lines(self):
+        """What one Envoy in front of `orion` says of the same requests; a class of answers is shown once it was met."""
+        completed: Counter[str] = Counter()
+        for (namespace, workload, code, _), count in self._counts.items():
+            if namespace == "orion":
+                completed[workload] += count
+                if count:
+                    place = f'envoy_cluster_name="{workload}",envoy_response_code_class="{code[0]}"'
+                    yield f"envoy_cluster_upstream_rq_xx{{{place}}} {count}{self._stamp(workload)}"
+        for workload, count in completed.items():
+            place, stamp = f'envoy_cluster_name="{workload}"', self._stamp(workload)
+            yield f"envoy_cluster_upstream_rq_completed{{{place}}} {count}{stamp}"
+            yield f"envoy_cluster_upstream_rq_total{{{place}}} {count}{stamp}"
+            times = self._histogram["orion", workload]
+            yield from _histogram("envoy_cluster_upstream_rq_time", place, times, stamp)
+        for cluster, counters in self._failed.items():
+            for name, count in counters.items():
+                yield f'envoy_cluster_{name}{{envoy_cluster_name="{cluster}"}} {count}'
 
     def _bucket_lines(self):
         for (namespace, workload), times in self._histogram.items():
@@ -169,3 +212,12 @@ class Exporter:
             for kind, resource, amount in pod.grants:
                 labels = f'{where},container="app",resource="{resource}"'
                 yield f"kube_pod_container_resource_{kind}{{{labels}}} {amount}"
+
+
+def _histogram(name: str, place: str, times: Counter[float], stamp: str):
+    yield f"{name}_sum{{{place}}} {sum(ms * n for ms, n in times.items())}{stamp}"
+    yield f"{name}_count{{{place}}} {sum(times.values())}{stamp}"
+    for edge in (*BUCKETS_MS, float("inf")):
+        le = "+Inf" if edge == float("inf") else str(edge)
+        count = sum(n for ms, n in times.items() if ms <= edge)
+        yield f'{name}_bucket{{{place},le="{le}"}} {count}{stamp}'

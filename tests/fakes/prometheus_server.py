@@ -17,6 +17,7 @@ global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: exporter
     honor_labels: true
+    metrics_path: {path}
     static_configs: [{{targets: ["{target}"]}}]
 """
 
@@ -29,10 +30,10 @@ class PrometheusServer:
         self._folder = Path()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, exporter_url: str) -> str:
+    async def start(self, exporter_url: str, path: str = "/metrics") -> str:
         self._folder = Path(tempfile.mkdtemp(prefix="prometheus-"))
         target = exporter_url.removeprefix("http://")
-        (self._folder / "prometheus.yml").write_text(_CONFIG.format(target=target))
+        (self._folder / "prometheus.yml").write_text(_CONFIG.format(target=target, path=path))
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
         with (self._folder / "log").open("wb") as log:

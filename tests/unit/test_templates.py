@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from integrations.base import Lane, RefusedError
 from integrations.metrics.quoting import escape, quote, re2_quote
-from integrations.metrics.templates import CALLERS, FUNCTIONS, METRICS, TEMPLATES, Lanes, render
+from integrations.metrics.templates import (
+    CALLERS,
+    FUNCTIONS,
+    METRICS,
+    TEMPLATES,
+    Clusters,
+    Lanes,
+    render,
+)
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
 LANES = Lanes("orion", "auth-service-stable", "auth-service-canary")
@@ -51,7 +59,13 @@ def test_every_metric_has_a_query_with_balanced_brackets(template):
 
 
 @pytest.mark.parametrize(
-    ("template", "absent"), [("istio", FUNCTIONS), ("http", FUNCTIONS + CALLERS)]
+    ("template", "absent"),
+    [
+        ("istio", FUNCTIONS),
+        ("linkerd", FUNCTIONS + CALLERS),
+        ("http", FUNCTIONS + CALLERS),
+        ("envoy", FUNCTIONS),
+    ],
 )
 def test_all_metrics_are_rendered_that_the_template_has(template, absent):
     assert set(METRICS) - set(render(template, LANES, 300)) == set(absent)
@@ -108,6 +122,18 @@ def test_both_lanes_are_in_one_query_and_told_apart_by_name(template):
         ("http", "latency_avg", "1000 * sum by (job) (rate(http_request_duration_seconds_sum{"),
         ("istio", "connection_failures", 'reporter="source"'),
         ("istio", "circuit_breaker_trips", 'response_flags=~"(.*,)?(UO)(,.*)?"'),
+        (
+            "linkerd",
+            "error_rate",
+            'deployment=~"auth-service-stable|auth-service-canary",classification="failure"',
+        ),
+        ("linkerd", "rps", 'direction="inbound",namespace="orion"'),
+        ("linkerd", "requests", 'route_name!="probe",target_port!="4191"'),
+        ("linkerd", "latency_p95", "histogram_quantile(0.95, sum by (deployment, le) (rate(resp"),
+        ("envoy", "error_rate", 'envoy_response_code_class="5"'),
+        ("envoy", "latency_p95", "envoy_cluster_upstream_rq_time_bucket"),
+        ("envoy", "connection_failures", "envoy_cluster_upstream_cx_connect_fail"),
+        ("envoy", "circuit_breaker_trips", "envoy_cluster_outlier_detection_ejections_enforced"),
         ("istio", "memory", "kube_pod_container_resource_limits"),
         ("istio", "cpu", "kube_pod_container_resource_requests"),
     ],
@@ -146,6 +172,23 @@ def test_what_is_no_kubernetes_name_is_refused(key, name):
     assert key in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["", " ", "a b", "a\n", "ä", "a" * 501])
+def test_what_is_no_name_of_a_cluster_is_refused(name):
+    with pytest.raises(RefusedError) as error:
+        Clusters("orion", "a", name)
+    assert error.value.code == "bad_name"
+
+
+@given(st.text("ab.|:/\"\\'`{}()*+?$^[]-", min_size=1), st.text("xy", min_size=1))
+def test_no_name_of_a_cluster_leaves_its_string_or_matches_another(stable, canary):
+    questions = render("envoy", LANES, 60, Clusters("orion", stable, canary))
+    (regex,) = set(strings(questions["rps"].text))
+
+    for name in (stable, canary):
+        assert re.fullmatch(regex, name.replace(":", "_"))
+    assert not re.fullmatch(regex, f"{stable}x{canary}z")
+
+
 @pytest.mark.parametrize(("namespace", "canary"), [("", "auth"), ("orion", "")])
 def test_only_stable_may_have_no_name(namespace, canary):
     with pytest.raises(RefusedError):
@@ -159,7 +202,7 @@ def test_two_lanes_of_one_name_are_refused():
 
 
 def test_an_unknown_template_is_refused_by_a_sentence_that_names_the_known_ones():
-    with pytest.raises(RefusedError, match="istio, http") as error:
+    with pytest.raises(RefusedError, match="istio, linkerd, http, envoy") as error:
         render("isito", LANES, 60)
     assert error.value.code == "unknown_template"
 

@@ -1,0 +1,83 @@
+"""PromQL for the built-in metrics: what `template: istio` and its like stand for in `sluice.yaml`.
+
+Pure. Nothing is ever pasted into a query: names are checked, strings are quoted, regexes are built here, and one
+query answers for both lanes. The workload's name tells the lanes apart, never a version label: a version that is tried
+again after a rollback, or the same version in both lanes, would otherwise be mixed up.
+"""
+
+from collections.abc import Callable, Mapping
+
+from integrations.base import RefusedError
+from integrations.metrics.templates.containers import containers
+from integrations.metrics.templates.envoy import envoy_callers, envoy_requests
+from integrations.metrics.templates.http import http_requests
+from integrations.metrics.templates.istio import istio_callers, istio_requests
+from integrations.metrics.templates.lanes import Clusters, Lanes
+from integrations.metrics.templates.linkerd import linkerd_requests
+from integrations.metrics.templates.promql import CALLERS_FRESHNESS, FRESHNESS, Question
+
+__all__ = [
+    "CALLERS",
+    "CALLERS_FRESHNESS",
+    "CONTAINER",
+    "FRESHNESS",
+    "FUNCTIONS",
+    "METRICS",
+    "TEMPLATES",
+    "TRAFFIC",
+    "Clusters",
+    "Lanes",
+    "Question",
+    "render",
+]
+
+TRAFFIC = (
+    "requests",
+    "rps",
+    "error_rate",
+    "success_rate",
+    "latency_avg",
+    "latency_p50",
+    "latency_p95",
+    "latency_p99",
+)
+CALLERS = ("connection_failures", "circuit_breaker_trips")
+"""Only a proxy knows these: what callers met that never became an answer."""
+CONTAINER = ("cpu", "memory")
+FUNCTIONS = ("cold_start_rate",)
+"""Only targets without instances have these; no template here asks for them."""
+METRICS = TRAFFIC + CALLERS + CONTAINER + FUNCTIONS
+
+_Questions = Callable[[Lanes, int], dict[str, Question]]
+
+_TEMPLATES: Mapping[str, tuple[_Questions, ...]] = {
+    "istio": (istio_requests, istio_callers),
+    "linkerd": (linkerd_requests,),
+    "http": (http_requests,),
+    "envoy": (envoy_requests, envoy_callers),
+}
+
+TEMPLATES = tuple(_TEMPLATES)
+
+
+def render(
+    template: str, lanes: Lanes, window: int, clusters: Lanes | None = None
+) -> dict[str, Question]:
+    """Return the query of every built-in metric that the template has, and of their ages, over `window` seconds.
+
+    `clusters` are the lanes as a proxy calls them; without them it calls each by its workload's name. Raises
+    `RefusedError` (`unknown_template`).
+    """
+    parts = _TEMPLATES.get(template)
+    if parts is None:
+        raise RefusedError(
+            f"There is no metrics template {template!r}; use one of {', '.join(TEMPLATES)}.",
+            code="unknown_template",
+        )
+    if window < 1:
+        raise ValueError(f"a window has at least one second, not {window}")
+    told = clusters if clusters is not None and template == "envoy" else lanes
+    questions: dict[str, Question] = {}
+    for part in parts:
+        questions |= part(told, window)
+    return questions | containers(lanes, window)
