@@ -40,6 +40,14 @@ def _looks(soak: int) -> int:
     return max(min(10, soak), soak // _LOOK)
 
 
+def late_writes() -> str:
+    """Return what is uncertain about going back where no write can be held against what was there before it."""
+    return (
+        "These instances take no write with a precondition: after going back they are read for a quiet period, "
+        "and told again where an update came late."
+    )
+
+
 def jumps(request: Request) -> Iterator[str]:
     """Yield the steps that raise the traffic by too much at once."""
     for before, after in pairwise((0.0, *request.steps)):

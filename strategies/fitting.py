@@ -21,8 +21,8 @@ def is_weight(percent: float) -> bool:
 
 def misfit(strategy: str, lanes: Lanes, weights: Weights) -> str:
     """Return the code of why a target cannot do a strategy; empty when it can."""
-    if lanes == "one":
-        return "needs_two_lanes" if strategy in _TWO_LANES else ""
+    if lanes == "one" and strategy in _TWO_LANES:
+        return "needs_two_lanes"
     return "weights_unreachable" if weights == "switch" and strategy in _GRADUAL else ""
 
 
@@ -30,9 +30,9 @@ def nearest(strategy: str, lanes: Lanes, weights: Weights) -> str:
     """Return the strategy itself, or the one closest to it that the target can do."""
     match misfit(strategy, lanes, weights):
         case "needs_two_lanes":
-            return _INSTEAD_ON_ONE[strategy]
+            return "direct" if weights == "switch" else _INSTEAD_ON_ONE[strategy]
         case "weights_unreachable":
-            return "blue-green"
+            return "direct" if lanes == "one" else "blue-green"
         case _:
             return strategy
 
@@ -44,8 +44,15 @@ def refuse_misfit(strategy: str, lanes: Lanes, weights: Weights) -> None:
         case "needs_two_lanes":
             raise PlanError(
                 f"{strategy} needs two places to run in, and this target has one whose instances move. "
-                f"Take {instead} or direct, or configure a pair of Deployments.",
+                f"Take {' or '.join(dict.fromkeys((instead, 'direct')))}, or configure a pair of Deployments.",
                 code="needs_two_lanes",
+                key="strategy",
+            )
+        case "weights_unreachable" if lanes == "one":
+            raise PlanError(
+                f"{strategy} moves a few instances at a time, and what is rolled out here holds for all of them at "
+                f"once. Take {instead}.",
+                code="weights_unreachable",
                 key="strategy",
             )
         case "weights_unreachable":

@@ -25,6 +25,7 @@ _REASONS = {
     "CreateContainerConfigError": "container_config",
     "CreateContainerError": "container_config",
     "RunContainerError": "container_config",
+    "OOMKilled": "out_of_memory",  # why it ended, not why it waits
 }
 _CRASHES = 3  # restarts after which a container between two crashes no longer counts as running
 
@@ -105,8 +106,8 @@ def _container_problem(container: Body) -> str:
     named = _REASONS.get(str(waiting.get("reason", "")), "")
     crashing = container.get("restartCount", 0) >= _CRASHES and not container.get("ready")
     named = named or ("crash_loop" if crashing else "")
-    killed = _end(container).get("reason") == "OOMKilled"
-    return "out_of_memory" if named == "crash_loop" and killed else named
+    killed = named == "crash_loop" and _end(container).get("reason") == "OOMKilled"
+    return _REASONS["OOMKilled"] if killed else named
 
 
 def _end(container: Body) -> Body:

@@ -63,8 +63,8 @@ MISTAKES = [
     ("above: 5, then: rollback", "above: 5, then: §abort", "unknown_word", "then"),
     ("template: istio", "template: §linkrd", "unknown_template", "template"),
     ("[rollout.rolled_back]", "[§rollout.roled_back]", "unknown_event", "events"),
-    ("kind: istio", "kind: §linkerd", "unknown_kind", "kind"),
-    ("kind: deployment", "kind: §statefulset", "unknown_kind", "kind"),
+    ("kind: istio", "kind: §traefik", "unknown_kind", "kind"),
+    ("kind: deployment", "kind: §cronjob", "unknown_kind", "kind"),
     ("kind: prometheus", "kind: §cloudwatch", "unknown_kind", "kind"),
     ("kind: webhook", "kind: §5", "unquoted_value", "kind"),
     # checks

@@ -1,0 +1,117 @@
+"""The `Fleet` of a policy that holds for all instances at once: one object, whose spec is the manifest's.
+
+There is nothing to move a few at a time: the object says one thing or another. So it takes all or nothing, and it is
+never taken away to make room: without an AuthorizationPolicy everything would be open meanwhile.
+"""
+
+from collections.abc import Sequence
+
+from integrations.base import ConflictError, Finding, FleetState, RefusedError
+from integrations.kube import Cluster
+from integrations.kube.fence import fence_of, mark_of
+from integrations.kube.reading import last_editor
+from integrations.workloads.policy.manifests import (
+    NONE,
+    Content,
+    image_of,
+    version_in,
+)
+from integrations.workloads.policy.naming import Source, refuse_changed
+from integrations.workloads.policy.obstacles import obstacles
+from integrations.workloads.policy.slots import SpecSlot
+from integrations.workloads.policy.writing import Found, Place, body_at, put
+
+_LANE = "all"
+
+
+class WholePolicy:
+    """One policy, one object."""
+
+    def __init__(
+        self, cluster: Cluster, *, namespace: str, name: str, manifest: str, resource: str | None
+    ) -> None:
+        """`resource` is `KIND/NAME`, None: what the manifests name. `name` is whose numbers are watched."""
+        del name
+        self._cluster = cluster
+        self._namespace = namespace
+        self._source = Source(manifest, resource, namespace)
+        self._last: Found | None = None
+        self._gone = ""
+
+    async def read(self) -> FleetState:
+        """Return the policy as one instance of what it says."""
+        found = await self._look()
+        body = found.body or {}
+        return FleetState(
+            image=found.image,
+            total=1,
+            moved=1,
+            pending=0,
+            old=0,
+            ready=1,
+            settled=True,
+            token=found.token,
+            # Where there is no object, nothing carries the fence of the write that asked for just that.
+            fence=fence_of(body) if found.body else self._gone,
+            mark=mark_of(body),
+            changed_by=last_editor(body),
+        )
+
+    async def inspect(self) -> Sequence[Finding]:
+        """Say who else writes the object, and what would keep it from being put back."""
+        try:
+            return await obstacles(self._cluster, [await self._look()])
+        except RefusedError as error:
+            return [Finding(error.code, str(error))]
+
+    async def tail(self) -> str:
+        """Return nothing: a policy runs in no container."""
+        return ""
+
+    async def write(
+        self,
+        *,
+        image: str,
+        count: int | None = None,
+        replicas: int | None = None,
+        token: str,
+        fence: str,
+    ) -> None:
+        """Let the policy say what `image` stands for, and write the fence, only if `token` still holds.
+
+        Raises `RefusedError` (`policy_not_split`) for a part of the instances or for none.
+        """
+        if count is not None or replicas == 0:
+            raise RefusedError(
+                f"{self._source.policy} holds for all instances at once: it cannot be given to some of them, nor be "
+                "stopped before the next one starts. Roll it out with strategy=direct.",
+                code="policy_not_split",
+            )
+        found = self._last
+        if found is None or found.token != token:
+            found = await self._look()
+        if found.token != token:
+            raise ConflictError(f"{found.place} changed since it was read.")
+        self._last = None
+        await put(self._cluster, found, image, self._content(found, image), fence)
+        self._gone = fence if image == NONE else ""
+
+    def image_for(self, version: str) -> str:
+        """Return what stands for a version: its name and what its manifest says. Raises `RefusedError`."""
+        return image_of(version, self._source.manifest(version).spec)
+
+    def _content(self, found: Found, image: str) -> Content | None:
+        if image == NONE:
+            return None
+        known = found.known.get(image)
+        if known is not None:
+            return known
+        content = self._source.manifest(version_in(image)).spec
+        refuse_changed(image, content)
+        return content
+
+    async def _look(self) -> Found:
+        policy = self._source.policy
+        place = Place(policy.kind, self._namespace, policy.name, _LANE)
+        self._last = Found(place, SpecSlot(), await body_at(self._cluster, place))
+        return self._last

@@ -1,0 +1,184 @@
+"""One policy on one object, read and written: what is there, what shall be there, and the dry run in between.
+
+A write is tried on the server first, with unknown fields refused: what a schema or a webhook has against a policy is
+said before anything is changed. The object's own resourceVersion is the precondition of everything.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from integrations.base import GoneError, RefusedError
+from integrations.kube import Cluster, path_to
+from integrations.kube.fence import fence_of, fence_ops, lock_op, refuse_newer
+from integrations.workloads.policy.keeping import Note, kept_with, note_on, note_ops, notes_of
+from integrations.workloads.policy.kinds import PolicyKind
+from integrations.workloads.policy.manifests import NONE, Content, digest_of
+from integrations.workloads.policy.slots import Body, Slot, SpecSlot
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one object is, and which lane's notes on it are meant."""
+
+    kind: PolicyKind
+    namespace: str
+    name: str
+    lane: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name} {self.name} in namespace {self.namespace}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look at a place showed."""
+
+    place: Place
+    slot: Slot
+    body: Body | None
+    """None where there is no such object."""
+    selector: Mapping[str, Any] | None = None
+    """What a new object selects pods by; None where the policy says that itself."""
+
+    @property
+    def token(self) -> str:
+        """The resourceVersion; `""` where there is no object."""
+        return str(self.body["metadata"].get("resourceVersion", "")) if self.body else ""
+
+    @property
+    def note(self) -> Note:
+        """What is noted on the object."""
+        return note_on(self.body or {}, self.place.lane)
+
+    @property
+    def content(self) -> Content | None:
+        """What the policy says; None where there is none."""
+        return self.slot.content(self.body) if self.body is not None else None
+
+    @property
+    def image(self) -> str:
+        """Which policy that is."""
+        return self.note.image_of(self.content)
+
+    @property
+    def known(self) -> dict[str, Content]:
+        """Return every policy that the object can tell, by its image."""
+        here = {} if self.content is None else {self.image: self.content}
+        return {**(self.note.kept or {}), **here}
+
+
+async def together(asked: Iterable[Awaitable[T]]) -> list[T]:
+    """Return all answers; the first failure is raised when all have been heard: none is left on its way."""
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
+
+
+async def body_at(cluster: Cluster, place: Place) -> Body | None:
+    """Return the object of a place; None when it is not there."""
+    try:
+        return await cluster.get(await path_of(cluster, place))
+    except GoneError:
+        return None
+
+
+async def put(
+    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
+) -> None:
+    """Let a place say `content`, known as `image`, and carry the fence. Raises as `Workload.write`.
+
+    What is there already is not written again, only the fence: the token must change, whatever lands late.
+    """
+    if found.body is not None:
+        refuse_newer(fence_of(found.body), fence, str(found.place))
+    if image == found.image:
+        await _fence(cluster, found, fence)
+    elif content is None and isinstance(found.slot, SpecSlot):
+        with suppress(GoneError):  # somebody was faster
+            await cluster.delete(await path_of(cluster, found.place), token=found.token)
+    elif found.body is None:
+        await _create(cluster, found, image, content, fence)
+    else:
+        await _change(cluster, found, image, content, fence)
+
+
+async def _fence(cluster: Cluster, found: Found, fence: str) -> None:
+    if found.body is None:
+        return
+    ops = [lock_op(found.token), *fence_ops(annotated=_annotated(found.body), fence=fence)]
+    await cluster.patch(await path_of(cluster, found.place), ops)
+
+
+async def _create(
+    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
+) -> None:
+    place = found.place
+    path = await path_of(cluster, place, listed=True)
+    selector = {} if found.selector is None else {place.kind.selector: found.selector}
+    body: dict[str, Any] = {
+        "apiVersion": await _version(cluster, place.kind),
+        "kind": place.kind.name,
+        "metadata": {"name": place.name, "namespace": place.namespace},
+        "spec": {**selector, **(content or {})},
+    }
+    try:
+        tried = await cluster.create(path, body, dry_run=True)
+    except RefusedError as error:
+        raise _rejected(place, image, error) from error
+    notes = notes_of(place.lane, image, _digest(found.slot, tried), {})
+    (fenced,) = fence_ops(annotated=False, fence=fence)
+    body["metadata"]["annotations"] = {**fenced["value"], **notes}
+    await cluster.create(path, body)
+
+
+async def _change(
+    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
+) -> None:
+    assert found.body is not None
+    path = await path_of(cluster, found.place)
+    kept = kept_with(found.note, found.content, image)
+    ops = [lock_op(found.token), *found.slot.ops(found.body, content)]
+    try:
+        tried = await cluster.patch(path, ops, dry_run=True)
+    except GoneError:
+        raise
+    except RefusedError as error:
+        raise _rejected(found.place, image, error) from error
+    notes = notes_of(found.place.lane, image, _digest(found.slot, tried), kept)
+    fenced = fence_ops(annotated=_annotated(found.body), fence=fence)
+    await cluster.patch(path, [*ops, *fenced, *note_ops(notes)])
+
+
+def _digest(slot: Slot, body: Body) -> str:
+    content = slot.content(body)
+    return "" if content is None else digest_of(content)
+
+
+def _rejected(place: Place, image: str, error: RefusedError) -> RefusedError:
+    if error.code != "rejected":
+        return error
+    return RefusedError(
+        f"The cluster does not take {'nothing' if image == NONE else image.partition('@')[0]} as {place}. {error}",
+        code="policy_rejected",
+    )
+
+
+def _annotated(body: Body) -> bool:
+    return bool(body["metadata"].get("annotations"))
+
+
+async def _version(cluster: Cluster, kind: PolicyKind) -> str:
+    return await cluster.version_of(kind.group, kind.versions)
+
+
+async def path_of(cluster: Cluster, place: Place, *, listed: bool = False) -> str:
+    """Return the path of a place's object, or of the list that it is in. Raises `RefusedError` (`api_missing`)."""
+    version = await _version(cluster, place.kind)
+    return path_to(version, place.kind.plural, place.namespace, None if listed else place.name)
