@@ -57,6 +57,7 @@ class Reconciler:
         self._touched = touched
         self._timers: Timers | None = None
         self._afresh: Callable[[Rollout], Awaitable[Afresh]] | None = None
+        self._after: Callable[[Rollout], None] = lambda _: None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """Turns that were interrupted and may need a moment to end."""
@@ -72,6 +73,10 @@ class Reconciler:
     def consult(self, afresh: Callable[[Rollout], Awaitable[Afresh]]) -> None:
         """Set who says what a scheduled rollout would be if it were asked for now."""
         self._afresh = afresh
+
+    def afterwards(self, after: Callable[[Rollout], None]) -> None:
+        """Set who is told of a row once what it wants was written, or there was nothing to write. Must not wait."""
+        self._after = after
 
     def ring(self, rollout: str) -> None:
         """Take a turn because a timer is due, unless one is being taken."""
@@ -189,6 +194,8 @@ class Reconciler:
             if blind and r.phase is not Phase.ROLLING_BACK:
                 break
             wrote, troubles = await self._apply(r, seen)
+            if wrote or not changed:
+                self._after(r)
             if blind and not wrote:
                 # Going home goes as far as can be seen: the weights are written even where the pods cannot be read.
                 break

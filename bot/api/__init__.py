@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,6 @@ _ACTIONS = ("promote", "pause", "resume", "rollback", "approve", "extend")
 _ACTION_KEYS = {"winningVersion", "reason", "gate", "by"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Preflight = Callable[[Deploy], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,6 @@ class Doors:
     now: Callable[[], datetime]
     root_token: str
     """`SLUICE_API_TOKEN`, `""` when there is none."""
-    preflight: Preflight
-    """What would stand in the way of a deployment, as sentences; never raises."""
     ready: Callable[[], Awaitable[dict[str, str]]]
     """Name -> `ok` or why not, for everything that has to be there."""
 
@@ -189,8 +186,7 @@ class _Routes:
         plan: dict[str, Any] = answered(answer)["plan"]
         if answer.due is not None:
             plan["due"] = answer.due.isoformat()
-        warnings = [*plan.get("warnings", ()), *await self._doors.preflight(command)]
-        return {**plan, "warnings": warnings} if warnings else plan
+        return plan
 
     async def _receipt(self, key: str, actor: Actor, body: Any) -> Receipt | None:
         if not key:

@@ -79,10 +79,14 @@ class Targets:
     async def _connect(
         self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str
     ) -> Target:
-        cluster = await self._cluster(where.cluster)
         stable, canary = where.workload.places(live)
         places = {"stable": stable, "canary": canary}
-        runs = {"namespace": where.namespace, **where.workload.options()}
+        if where.cluster is not None and where.workload.clustered:
+            cluster = await self._cluster(where.cluster)
+            runs = {"namespace": where.namespace, **where.workload.options()}
+        else:
+            cluster = None
+            runs = {"service": at.service, "clock": self._now, **where.workload.options()}
         parts: dict[str, Any] = {"prober": self._probes()}
         if block.lanes == "one":
             parts["fleet"] = catalog.connect(catalog.FLEETS, where.workload.kind, cluster, runs)
@@ -140,9 +144,10 @@ class Targets:
     async def close(self) -> None:
         """Close every connection."""
         for target in self._targets.values():
-            closing = getattr(target.metrics, "close", None)
-            if closing is not None:
-                await closing()
+            for part in (target.metrics, target.fleet):
+                closing = getattr(part, "close", None)
+                if closing is not None:
+                    await closing()
         closing = getattr(self._prober, "close", None)
         if closing is not None:
             await closing()

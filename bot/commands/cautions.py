@@ -16,7 +16,7 @@ from integrations.base import version_of
 from strategies.plan import Batch, Compare, Plan, Replace, SetWeight, Soak, Step, Switch
 
 PATIENCE = 1.5
-"""Seconds that a question to metrics or cluster may take: the commit behind it has to fit into Slack's three as well."""
+"""Seconds that metrics or the cluster may be asked: the commit behind that has to fit into Slack's three as well."""
 
 _STAGING = ("staging", "stage")
 _LOOKED_AT = 200

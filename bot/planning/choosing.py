@@ -36,6 +36,9 @@ def default_strategy(
         return target.strategy, ()
     usual = environment.strategy or _BY_ENVIRONMENT.get(name, "canary")
     taken = nearest(usual, target.lanes, target.weights)
+    if taken == "recreate" and not all(place.workload.stops for place in target.places):
+        text = f"{name} usually means recreate, but this target cannot be stopped: direct is taken."
+        return "direct", (text,)
     if taken == usual:
         return taken, ()
     what = "one place only" if target.lanes == "one" else "a router that knows all or nothing"

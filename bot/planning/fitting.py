@@ -47,7 +47,7 @@ _AUDIENCE_KEYS = {"x-user-tier": "user-tier", "x-region": "region"}
 def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None:
     """Refuse a cluster, a namespace or a mesh that the target does not have."""
     for key, given, configured in (
-        ("cluster", wish.cluster, [place.cluster for place in target.places]),
+        ("cluster", wish.cluster, [place.cluster for place in target.places if place.cluster]),
         ("namespace", wish.namespace, [place.namespace for place in target.places]),
         ("mesh", wish.mesh, [place.traffic.kind for place in target.places if place.traffic]),
     ):
@@ -69,6 +69,16 @@ def must_be_one_target(strategy: str, target: TargetBlock, wish: Wish) -> None:
             f"ab-test compares two variants in one place, and this service has {len(target.places)} targets. "
             "Take canary.",
             code="one_target_only",
+            key=_typed(wish, "strategy", "strategy"),
+        )
+
+
+def must_be_stoppable(strategy: str, target: TargetBlock, wish: Wish) -> None:
+    """Refuse to stop what cannot be stopped: a pod on each node, a node that only takes versions."""
+    if strategy == "recreate" and not all(place.workload.stops for place in target.places):
+        raise PlanError(
+            "recreate stops all instances first, and those of this target cannot be stopped. Take rolling or direct.",
+            code="not_scalable",
             key=_typed(wish, "strategy", "strategy"),
         )
 

@@ -11,6 +11,7 @@ from bot.planning.fitting import (
     must_be_its_image,
     must_be_its_options,
     must_be_one_target,
+    must_be_stoppable,
     must_be_this_target,
 )
 from bot.planning.merging import merged
@@ -19,6 +20,7 @@ from bot.planning.weakening import weakened
 from bot.planning.wording import wish_of
 from bot.settings.values import Config
 from strategies import compile_plan
+from strategies.cautions import late_writes
 from strategies.fitting import Lanes
 from strategies.plan import Approve, Batch, Plan, Prepare, Promote, Step, Switch
 from strategies.request import PlanError, Request
@@ -84,6 +86,7 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
         must_be_its_image(deploy.version, target.repository)
     strategy, cautions = chosen(wish, target, environment, deploy.environment)
     must_be_one_target(strategy, target, wish)
+    must_be_stoppable(strategy, target, wish)
     must_be_its_options(wish, strategy, target)
     request, more = merged(deploy, wish, strategy, config)
     _check(request, wish)
@@ -92,4 +95,5 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
         unasked, _ = merged(deploy, Wish(), strategy, config)
         usual, _ = default_strategy(target, environment, deploy.environment)
         request = replace(request, weakened=tuple(weakened(request, unasked, usual)))
-    return request, (*wish.warnings, *cautions, *more)
+    late = () if all(place.workload.locks for place in target.places) else (late_writes(),)
+    return request, (*wish.warnings, *cautions, *more, *late)

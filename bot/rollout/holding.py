@@ -7,8 +7,8 @@ from bot.rollout.turning import hold
 from bot.rollout.values import Rollout
 from bot.rollout.wanted import PutWeight
 
-PASSING = {"unschedulable", "quota"}
-"""What a cluster may still mend by itself (a new node, a pod that leaves): only the deadline ends the hope."""
+PASSING = {"unschedulable", "quota", "unreachable"}
+"""What may mend by itself (a new node, a pod that leaves, an instance that restarts): the deadline ends the hope."""
 
 
 def drifted(r: Rollout, seen: Seen) -> Rollout:

@@ -13,6 +13,7 @@ from integrations.base import Lane, version_of
 from integrations.metrics.templates import Lanes
 
 _PAIR = ("stable", "canary")
+_OWNERS = ("deployments", "statefulsets", "daemonsets")
 _ROUTES = {
     "virtualservices": ("http", "tls", "tcp"),
     "httproutes": ("rules",),
@@ -108,8 +109,9 @@ class Ways:
             self._before[lane] = self._template[lane]
         self._template[lane] = version
         status, ready = deployment.get("status", {}), _ready(deployment)
-        total = int(status.get("replicas", ready))
-        old = total - int(status.get("updatedReplicas", total))
+        total = int(status.get("replicas", status.get("currentNumberScheduled", ready)))
+        updated = status.get("updatedReplicas", status.get("updatedNumberScheduled", total))
+        old = total - int(updated)
         stayed = min(old, ready) if lane in self._before else 0
         crew = {version: ready - stayed}
         if stayed:
@@ -118,7 +120,8 @@ class Ways:
 
     def _deployment(self, lane: Lane) -> Mapping[str, Any]:
         name = self._lanes.workload(lane)
-        return self._cluster.object("deployments", self._lanes.namespace, name) or {}
+        found = (self._cluster.object(plural, self._lanes.namespace, name) for plural in _OWNERS)
+        return next((body for body in found if body is not None), {})
 
 
 def canary_share(virtual_service: Mapping[str, Any], places: Sequence[str] = _PAIR) -> float:
@@ -154,7 +157,8 @@ def _place(part: Mapping[str, Any], places: Sequence[str]) -> str | None:
 
 
 def _ready(deployment: Mapping[str, Any]) -> int:
-    return int(deployment.get("status", {}).get("readyReplicas") or 0)
+    status = deployment.get("status", {})
+    return int(status.get("readyReplicas") or status.get("numberReady") or 0)
 
 
 def _labels(deployment: Mapping[str, Any]) -> Mapping[str, str]:

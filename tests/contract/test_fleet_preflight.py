@@ -93,11 +93,14 @@ async def test_an_autoscaler_of_this_deployment_is_a_remark(world, kind, name, n
     assert await codes(world) == noticed
 
 
-async def test_autoscalers_that_may_not_be_listed_stop_nothing(fake):
+async def test_autoscalers_that_may_not_be_listed_are_a_remark(fake):
     await fake.apply("horizontalpodautoscalers", autoscaler("Deployment", SERVICE))
-    fake.fake.fail(403, method="GET", path="horizontalpodautoscalers")
+    fake.fake.forbid("list", "horizontalpodautoscalers")
 
-    assert await codes(fake) == []
+    (finding,) = await fake.single().inspect()
+
+    assert (finding.code, finding.fatal) == ("rivals_not_checked", False)
+    assert "HorizontalPodAutoscaler" in finding.sentence
 
 
 async def test_a_missing_deployment_is_a_finding(world):

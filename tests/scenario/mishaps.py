@@ -56,7 +56,7 @@ class DoomedCluster(FakeCluster):
     committed: Callable[[], tuple[int, Any]]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        if request.method == "PATCH":
+        if request.method == "PATCH" and "dryRun" not in request.query:
             self._expect_commit(await request.read())
         mode = self.points.reach(f"cluster {request.method} {request.path}")
         if mode == "before":

@@ -9,11 +9,11 @@ from bot.rollout.values import Phase
 from tests.scenario.stage import Stage
 
 MANIFEST = Path(__file__).parents[2] / "deploy" / "kubernetes.yaml"
-DISCOVERY = "/apis/networking.istio.io"
-"""Open to every account that a cluster knows."""
+OPEN = re.compile(r"/apis(/[^/]+)?|/apis/authorization\.k8s\.io/v1/selfsubjectaccessreviews")
+"""Open to every account that a cluster knows: discovery, and the question what one may do."""
 
 _PATH = re.compile(
-    r"/(?:api|apis/(?P<group>[^/]+))/[^/]+/namespaces/orion/(?P<plural>\w+)(?:/(?P<name>[^/]+))?"
+    r"/(?:api|apis/(?P<group>[^/]+))/[^/]+/namespaces/orion/(?P<plural>\w+)(?:/(?P<name>[^/]+))?(?P<sub>/log)?"
 )
 
 Right = tuple[str, str, str, str]
@@ -36,8 +36,8 @@ def right_for(method: str, path: str) -> Right:
     found = _PATH.fullmatch(path)
     assert found is not None, f"{path} needs a right outside of the namespace"
     name = found["name"] or ""
-    verb = {"GET": "get" if name else "list", "PATCH": "patch"}[method]
-    return found["group"] or "", found["plural"], verb, name
+    verb = {"GET": "get" if name else "list", "PATCH": "patch", "TRY": "patch"}[method]
+    return found["group"] or "", found["plural"] + (found["sub"] or ""), verb, name
 
 
 def allowed(right: Right, rights: set[Right]) -> bool:
@@ -53,7 +53,12 @@ async def test_a_walk_to_the_end_needs_exactly_the_rights_of_the_role(tmp_path):
         await stage.press("Promote to stable")
         await stage.wait(60)
         assert (await stage.row()).phase is Phase.SUCCEEDED
-        needed = {right_for(m, p) for m, p in stage.cluster.requests if p != DISCOVERY}
+        stage.cluster.break_image("ghcr.io/orion/auth:v3.0.0", "crash_loop")
+        await stage.say("/deploy auth-service v3.0.0 to production")
+        await stage.wait(60)
+        assert (await stage.row()).phase is Phase.ROLLED_BACK
+        asked = [(m, p) for m, p in stage.cluster.requests if not OPEN.fullmatch(p)]
+        needed = {right_for(method, path) for method, path in asked}
     rights = granted()
     assert {right for right in needed if not allowed(right, rights)} == set()
     used = {

@@ -5,6 +5,7 @@ sent to. So a switch turns it too: before the live Service on the way forward, s
 cannot be turned, and after it on the way back, so that it never holds up the traffic.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,16 @@ from integrations.base import (
     TryAgainError,
 )
 from integrations.kube import Cluster, path_to
-from integrations.kube.fence import fence_of, fence_ops, lock_op, mark_of, refuse_newer
+from integrations.kube.fence import (
+    fence_after,
+    fence_of,
+    fence_ops,
+    lock_op,
+    mark_of,
+    refuse_newer,
+)
 from integrations.kube.reading import last_editor
+from integrations.kube.way_back import Restore, way_back
 from integrations.routers.service_selector.lanes import (
     LaneBook,
     LaneValues,
@@ -95,9 +104,30 @@ class ServiceSelectorRouter:
             values = await self._lanes.values()
             preview = await self._preview_service()
             preflight = Preflight(self._cluster, self._namespace, self._key, values)
-            return await preflight.findings(sight.body, preview, canary_pods=canary_pods)
+            proven = asyncio.gather(
+                self._way_back(sight.body, preview, begun=canary_pods),
+                preflight.findings(sight.body, preview, canary_pods=canary_pods),
+            )
+            return [finding for part in await proven for finding in part]
         except RefusedError as error:
             return [Finding(error.code, str(error))]
+
+    async def _way_back(
+        self, live: Mapping[str, Any], preview: Mapping[str, Any] | None, *, begun: bool
+    ) -> list[Finding]:
+        if begun:
+            return []
+        services = [live] if preview is None else [live, preview]
+        restores = [
+            Restore(self._path(str(body["metadata"]["name"])), body, self._as_it_is)
+            for body in services
+        ]
+        return await way_back(self._cluster, restores)
+
+    def _as_it_is(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what going back would write now: the selector as it is, and a fence."""
+        value = selector_of(body).get(self._key, "")
+        return patch_for(body, self._key, value, fence_after(fence_of(body)))
 
     def __str__(self) -> str:
         return f"Service {self._service} in namespace {self._namespace}"

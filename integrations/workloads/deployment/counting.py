@@ -5,36 +5,12 @@ template is found as the Deployment controller finds it, so that it is right als
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from integrations.kube.reading import is_ready
+from integrations.kube.pods import Census, is_alive
 from integrations.workloads.deployment.pods import hash_of, newest_of, owned_sets
 
 Body = Mapping[str, Any]
-
-_GONE = {"Succeeded", "Failed"}
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """The pods of a Deployment, by what they run."""
-
-    new: tuple[Body, ...]
-    """Of the template as it is now; none that is leaving."""
-    old: tuple[Body, ...]
-    """Of any other; one that is leaving is still there."""
-
-    @property
-    def moved(self) -> int:
-        """How many new pods take traffic."""
-        return sum(is_ready(pod) for pod in self.new)
-
-    @property
-    def ready(self) -> int:
-        """How many pods take traffic."""
-        return self.moved + sum(is_ready(pod) for pod in self.old)
-
 
 def census_of(
     deployment: Body, sets: Sequence[Body], pods: Sequence[Body], *, observed: bool
@@ -45,11 +21,7 @@ def census_of(
     if newest is None and observed:
         newest = newest_of(owned)
     ours = {hash_of(item) for item in owned}
-    alive = [
-        pod
-        for pod in pods
-        if hash_of(pod) in ours and (pod.get("status") or {}).get("phase") not in _GONE
-    ]
+    alive = [pod for pod in pods if hash_of(pod) in ours and is_alive(pod)]
     wanted = hash_of(newest) if newest else None
     return Census(
         new=tuple(
@@ -68,13 +40,6 @@ def set_of(template: Body, owned: Sequence[Body]) -> Body | None:
     return min(
         equal, key=lambda item: str(item["metadata"].get("creationTimestamp", "")), default=None
     )
-
-
-def template_with(template: Body, index: int, image: str) -> dict[str, Any]:
-    """Return a pod template in which the container at `index` runs an image."""
-    containers = [dict(entry) for entry in template["spec"]["containers"]]
-    containers[index]["image"] = image
-    return {**template, "spec": {**template["spec"], "containers": containers}}
 
 
 def _plain(template: Body | None) -> dict[str, Any]:

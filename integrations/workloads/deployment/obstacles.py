@@ -1,32 +1,51 @@
-"""What would stop the movement of one Deployment's pods, or undo it, before it is tried.
+"""What would stop a rollout of a Deployment, undo it, or keep it from going back, before it is tried.
 
-Pure. Everything here is a `Finding`.
+Everything here is a `Finding`; what cannot be asked (no answer) is an error of the call.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from integrations.base import Finding
+from integrations.kube import Cluster, path_to
+from integrations.kube.health import unprobed
 from integrations.kube.ownership import applied_from_elsewhere, owned_by_another
+from integrations.kube.rivals import rivals
+from integrations.kube.way_back import Restore, way_back
 
-_WRITTEN = (
+_ALL_MOVES = (
     ".spec.template.spec.containers[].image, .spec.strategy, .spec.minReadySeconds and "
     ".spec.progressDeadlineSeconds"
 )
 """What a movement in batches changes on the Deployment."""
+_LANE = ".spec.template.spec.containers[].image and .spec.replicas"
+"""What a rollout changes on one Deployment of a pair."""
 
 Body = Mapping[str, Any]
 
 
-def obstacles(body: Body, autoscalers: Sequence[Body]) -> list[Finding]:
-    """Return everything noticed about a Deployment, fatal or not."""
-    paused = (body.get("spec") or {}).get("paused")
-    return [
-        *owned_by_another(body),
-        *([Finding("deployment_paused", paused_sentence(body))] if paused else []),
-        *applied_from_elsewhere(body, "image", _WRITTEN),
-        *_autoscaled(body, autoscalers),
+async def pair_obstacles(
+    cluster: Cluster, namespace: str, restores: Sequence[Restore], container: str
+) -> list[Finding]:
+    """Return everything noticed about the two Deployments of a pair, fatal or not."""
+    found = await _around(cluster, namespace, restores, container)
+    owned = [
+        finding
+        for restore in restores
+        for finding in applied_from_elsewhere(restore.body, "image", _LANE)
     ]
+    return [*found, *owned]
+
+
+async def single_obstacles(
+    cluster: Cluster, namespace: str, restore: Restore, container: str
+) -> list[Finding]:
+    """Return everything noticed about a Deployment whose pods move in batches, fatal or not."""
+    if (restore.body.get("spec") or {}).get("paused"):
+        return [Finding("deployment_paused", paused_sentence(restore.body))]
+    found = await _around(cluster, namespace, [restore], container)
+    return [*found, *applied_from_elsewhere(restore.body, "image", _ALL_MOVES)]
 
 
 def paused_sentence(body: Body) -> str:
@@ -38,14 +57,19 @@ def paused_sentence(body: Body) -> str:
     )
 
 
-def _autoscaled(body: Body, autoscalers: Sequence[Body]) -> Iterator[Finding]:
-    name = body["metadata"]["name"]
-    for scaler in autoscalers:
-        target = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
-        if (target.get("kind"), target.get("name")) == ("Deployment", name):
-            yield Finding(
-                "autoscaled",
-                f"HorizontalPodAutoscaler {scaler['metadata']['name']} may change how many instances {name} has while "
-                "they move. Watch the counts on the card.",
-                fatal=False,
-            )
+async def _around(
+    cluster: Cluster, namespace: str, restores: Sequence[Restore], container: str
+) -> list[Finding]:
+    names = [str(restore.body["metadata"]["name"]) for restore in restores]
+    # What a rollback looks at to tell whether it is home.
+    lists = [path_to("v1", "pods", namespace), path_to("apps/v1", "replicasets", namespace)]
+    proven, others = await asyncio.gather(
+        way_back(cluster, restores, lists), rivals(cluster, namespace, "Deployment", names)
+    )
+    bodies = [restore.body for restore in restores]
+    return [
+        *(finding for body in bodies for finding in owned_by_another(body)),
+        *proven,
+        *others,
+        *unprobed(bodies, container),
+    ]

@@ -9,18 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import ConflictError, Lane, LaneState
+from integrations.base import ConflictError, Finding, Lane, LaneState, RefusedError
 from integrations.kube import Cluster, path_to
-from integrations.kube.fence import fence_of, fence_ops, lock_op, refuse_newer
-from integrations.workloads.deployment.changes import image_ops, replica_ops
-from integrations.workloads.deployment.images import image_of
-from integrations.workloads.deployment.pods import (
-    common_digest,
-    newest_pods,
-    problem_of,
-    selector_query,
-)
-from integrations.workloads.deployment.status import Progress, container_at, progress_of
+from integrations.kube.fence import fence_after, fence_of, fence_ops, lock_op, refuse_newer
+from integrations.kube.images import image_of
+from integrations.kube.logs import Witness, tail_of
+from integrations.kube.pods import common_digest, problem_of, selector_query
+from integrations.kube.template import container_at, image_ops, replica_ops
+from integrations.kube.way_back import Restore
+from integrations.workloads.deployment.obstacles import pair_obstacles
+from integrations.workloads.deployment.pods import newest_pods
+from integrations.workloads.deployment.status import Progress, progress_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,30 @@ class Sight:
     fence: str
     container: int
     annotated: bool
+
+
+def sight_of(body: Mapping[str, Any], container: str) -> Sight:
+    """Return what a Deployment shows, as far as a write needs it. Raises `RefusedError` (`container_missing`)."""
+    metadata = body["metadata"]
+    index, _ = container_at(body, container)
+    return Sight(
+        token=str(metadata.get("resourceVersion", "")),
+        fence=fence_of(body),
+        container=index,
+        annotated=bool(metadata.get("annotations")),
+    )
+
+
+def patch_for(
+    sight: Sight, container: str, image: str | None, replicas: int | None, fence: str
+) -> list[dict[str, Any]]:
+    """Return the JSON Patch that gives a Deployment image, pods and fence, guarded by what was seen."""
+    return [
+        lock_op(sight.token),
+        *image_ops(sight.container, container, image),
+        *replica_ops(replicas),
+        *fence_ops(annotated=sight.annotated, fence=fence),
+    ]
 
 
 class DeploymentPair:
@@ -54,6 +77,7 @@ class DeploymentPair:
         self._repository = image
         self._last: dict[Lane, Sight] = {}
         self._digests: dict[Lane, tuple[int, str]] = {}
+        self._witnesses = {lane: Witness() for lane in Lane}
 
     async def read(self, only: Lane | None = None) -> Mapping[Lane, LaneState]:
         """Return both lanes, or `only` one, as they are now."""
@@ -77,13 +101,30 @@ class DeploymentPair:
         if sight.token != token:
             raise ConflictError(f"{self._title(lane)} changed since it was read.")
         refuse_newer(sight.fence, fence, self._title(lane))
-        ops = [
-            lock_op(token),
-            *image_ops(sight.container, self._container, image),
-            *replica_ops(replicas),
-            *fence_ops(annotated=sight.annotated, fence=fence),
-        ]
+        if image is not None:
+            self._witnesses[lane].turn()
+        ops = patch_for(sight, self._container, image, replicas, fence)
         self._remember(lane, await self._cluster.patch(self._path(lane), ops))
+
+    async def inspect(self) -> Sequence[Finding]:
+        """Say what would make a rollout or going back fail: a missing right, a refused write, a rival, no probe."""
+        try:
+            bodies = await asyncio.gather(*(self._cluster.get(self._path(lane)) for lane in Lane))
+            restores = [
+                Restore(self._path(lane), body, self._as_it_is)
+                for lane, body in zip(Lane, bodies, strict=True)
+            ]
+            return await pair_obstacles(self._cluster, self._namespace, restores, self._container)
+        except RefusedError as error:
+            return [Finding(error.code, str(error))]
+
+    async def tail(self, lane: Lane) -> str:
+        """Return the last lines of a container that failed in this lane when it was last read."""
+        witness = self._witnesses[lane]
+        if witness.culprit is None and not (await self._state(lane)).problem:
+            return ""
+        culprit = witness.culprit
+        return await tail_of(self._cluster, self._namespace, culprit) if culprit else ""
 
     def image_for(self, version: str) -> str:
         """Return the image for a tag, a digest or a whole image. Raises `RefusedError` (`wrong_image`)."""
@@ -96,16 +137,15 @@ class DeploymentPair:
         return path_to("apps/v1", "deployments", self._namespace, self._names[lane])
 
     def _remember(self, lane: Lane, body: Mapping[str, Any]) -> Sight:
-        metadata = body["metadata"]
-        index, _ = container_at(body, self._container)
-        sight = Sight(
-            token=str(metadata.get("resourceVersion", "")),
-            fence=fence_of(body),
-            container=index,
-            annotated=bool(metadata.get("annotations")),
-        )
-        self._last[lane] = sight
-        return sight
+        self._last[lane] = sight_of(body, self._container)
+        return self._last[lane]
+
+    def _as_it_is(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what going back would write now: image and pods as they are, and a fence."""
+        _, container = container_at(body, self._container)
+        sight = sight_of(body, self._container)
+        image, replicas = str(container.get("image", "")), int(body["spec"].get("replicas", 1))
+        return patch_for(sight, self._container, image, replicas, fence_after(sight.fence))
 
     async def _state(self, lane: Lane) -> LaneState:
         body = await self._cluster.get(self._path(lane))
@@ -114,6 +154,7 @@ class DeploymentPair:
         _, container = container_at(body, self._container)
         pods = await self._pods_worth_reading(lane, body, progress)
         problem, detail = ("", "") if progress.settled else problem_of(pods)
+        self._witnesses[lane].see(pods, settled=progress.settled)
         return LaneState(
             image=str(container.get("image", "")),
             replicas=progress.replicas,

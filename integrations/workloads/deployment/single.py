@@ -7,14 +7,26 @@ with the image of before: then the pods of the newer version are the ones that l
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from integrations.base import ConflictError, Finding, FleetState, RefusedError
 from integrations.kube import Cluster, path_to
-from integrations.kube.fence import fence_of, fence_ops, lock_op, mark_of, refuse_newer
+from integrations.kube.fence import (
+    fence_after,
+    fence_of,
+    fence_ops,
+    lock_op,
+    mark_of,
+    refuse_newer,
+)
+from integrations.kube.images import image_of
+from integrations.kube.logs import Witness, tail_of
+from integrations.kube.pods import Census, common_digest, problem_of, selector_query
 from integrations.kube.reading import last_editor
-from integrations.workloads.deployment.changes import image_ops, replica_ops
-from integrations.workloads.deployment.counting import Census, census_of, set_of, template_with
+from integrations.kube.template import container_at, image_ops, replica_ops, template_with
+from integrations.kube.way_back import Restore
+from integrations.workloads.deployment.counting import census_of, set_of
 from integrations.workloads.deployment.holding import (
     drop_note_ops,
     hold_ops,
@@ -22,15 +34,9 @@ from integrations.workloads.deployment.holding import (
     release_ops,
     room_for,
 )
-from integrations.workloads.deployment.images import image_of
-from integrations.workloads.deployment.obstacles import obstacles, paused_sentence
-from integrations.workloads.deployment.pods import (
-    common_digest,
-    owned_sets,
-    problem_of,
-    selector_query,
-)
-from integrations.workloads.deployment.status import Progress, container_at, progress_of
+from integrations.workloads.deployment.obstacles import paused_sentence, single_obstacles
+from integrations.workloads.deployment.pods import owned_sets
+from integrations.workloads.deployment.status import Progress, progress_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class SingleDeployment:
         self._container = container
         self._repository = image
         self._last: Sight | None = None
+        self._witness = Witness()
 
     async def read(self) -> FleetState:
         """Return the instances as they are now."""
@@ -94,26 +101,26 @@ class SingleDeployment:
             raise ConflictError(f"{self} changed since it was read.")
         refuse_newer(fence_of(sight.body), fence, str(self))
         self._refuse_paused(sight.body)
+        if container_at(sight.body, self._container)[1].get("image") != image:
+            self._witness.turn()
         self._last = None
         await self._cluster.patch(self._path(), self._ops(sight, image, count, replicas, fence))
 
     async def inspect(self) -> Sequence[Finding]:
-        """Say what would stop or undo a movement: a pause, another controller, a GitOps tool, autoscaling."""
+        """Say what would stop or undo a movement: a pause, another controller, a missing right, autoscaling."""
         try:
-            body, scalers = await asyncio.gather(
-                self._cluster.get(self._path()), self._autoscalers()
-            )
+            sight = await self._look()
+            restore = Restore(self._path(), sight.body, partial(self._as_it_is, sets=sight.sets))
+            return await single_obstacles(self._cluster, self._namespace, restore, self._container)
         except RefusedError as error:
             return [Finding(error.code, str(error))]
-        return obstacles(body, scalers)
 
-    async def _autoscalers(self) -> Sequence[Mapping[str, Any]]:
-        path = path_to("autoscaling/v2", "horizontalpodautoscalers", self._namespace)
-        try:
-            return (await self._cluster.get(path)).get("items") or []
-        except RefusedError:
-            # Only a remark would come of it; not being allowed to look must not stop a rollout.
-            return []
+    async def tail(self) -> str:
+        """Return the last lines of a container that failed when the pods were last read."""
+        if self._witness.culprit is None and not (await self.read()).problem:
+            return ""
+        culprit = self._witness.culprit
+        return await tail_of(self._cluster, self._namespace, culprit) if culprit else ""
 
     def image_for(self, version: str) -> str:
         """Return the image for a tag, a digest or a whole image. Raises `RefusedError` (`wrong_image`)."""
@@ -153,6 +160,14 @@ class SingleDeployment:
             *noted,
         ]
 
+    def _as_it_is(
+        self, body: Mapping[str, Any], sets: tuple[Mapping[str, Any], ...]
+    ) -> list[dict[str, Any]]:
+        """Return what going back would write now: the image as it is, for all instances, and a fence."""
+        _, container = container_at(body, self._container)
+        sight, fence = Sight(body, sets), fence_after(fence_of(body))
+        return self._ops(sight, str(container.get("image", "")), None, None, fence)
+
     def _refuse_paused(self, body: Mapping[str, Any]) -> None:
         if body["spec"].get("paused"):
             raise RefusedError(paused_sentence(body), code="deployment_paused")
@@ -162,6 +177,7 @@ class SingleDeployment:
         settled = progress.observed and not census.old and census.moved == len(census.new)
         settled = settled and census.moved == progress.replicas
         problem, detail = ("", "") if settled else problem_of(census.new)
+        self._witness.see(census.new, settled=settled)
         if not settled and not problem:
             problem, detail = progress.problem, progress.detail
         return FleetState(

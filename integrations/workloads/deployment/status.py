@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import RefusedError
+from integrations.kube.pods import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,6 @@ def progress_of(body: Mapping[str, Any]) -> Progress:
     return Progress(replicas, ready, not waiting, observed, problem, detail)
 
 
-def container_at(body: Mapping[str, Any], container: str) -> tuple[int, Mapping[str, Any]]:
-    """Return index and entry of a container in the pod template. Raises `RefusedError` (`container_missing`)."""
-    template = (body.get("spec") or {}).get("template") or {}
-    containers = (template.get("spec") or {}).get("containers") or []
-    for index, entry in enumerate(containers):
-        if entry.get("name") == container:
-            return index, entry
-    names = ", ".join(str(entry.get("name")) for entry in containers) or "none"
-    raise RefusedError(
-        f"Deployment {body['metadata']['name']} has no container {container} (it has: {names}). "
-        "Correct `workload.container` in sluice.yaml.",
-        code="container_missing",
-    )
-
-
 def _problem(body: Mapping[str, Any]) -> tuple[str, str]:
     conditions = {
         str(entry.get("type")): entry
@@ -73,7 +58,8 @@ def _problem(body: Mapping[str, Any]) -> tuple[str, str]:
     if progressing.get("reason") == "ProgressDeadlineExceeded":
         return "deadline", "Its pods did not become ready before the Deployment's deadline."
     if conditions.get("ReplicaFailure", {}).get("status") == "True":
-        return "quota", "The cluster does not let its pods be created (quota or admission)."
+        failure = conditions["ReplicaFailure"]
+        return "quota", f"The cluster does not let its pods be created{said(failure)}."
     if (body.get("spec") or {}).get("paused"):
         return "paused", "The Deployment is paused, so nothing is rolled out; resume it."
     return "", ""
