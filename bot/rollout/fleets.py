@@ -134,9 +134,11 @@ def _stuck(r: Rollout, seen: Seen, fleet: FleetState, timeout: int) -> Rollout |
     assert isinstance(r.intent, PutFleet)
     if fleet.problem and fleet.problem not in PASSING:
         return turn(r, seen.now, fleet.problem, fleet.detail or fleet.problem)
-    if seen.now - r.intent.at <= timedelta(seconds=timeout):
+    # Where they all run it but are handed over from one place to another, as many start once more.
+    patience = timeout + (STARTING if fleet.moved >= fleet.total else 0)
+    if seen.now - r.intent.at <= timedelta(seconds=patience):
         return None
-    reason = f"{fleet.pending} instances of {r.version} were not healthy after {timeout} s. {fleet.detail}"
+    reason = f"{fleet.pending} instances of {r.version} were not healthy after {patience} s. {fleet.detail}"
     return turn(r, seen.now, "not_ready_in_time", reason.rstrip())
 
 

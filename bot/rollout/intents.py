@@ -61,7 +61,9 @@ def fleet_state(r: Rollout, intent: PutFleet, fleet: FleetState) -> State:
         return "pending"
     # An autoscaler may have its own idea of how many; whether there are any at all is ours.
     sized = intent.replicas is None or bool(fleet.total) == bool(intent.replicas)
-    return "applied" if fleet.image == intent.image and sized else "drift"
+    if fleet.image != intent.image or not sized:
+        return "drift"
+    return "pending" if fleet.again else "applied"
 
 
 def same_audience(found: Sequence[HeaderRule], wanted: Sequence[Rule]) -> bool:

@@ -1,6 +1,6 @@
 """The first turn: take the snapshot that going back restores, or refuse before anything is written. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from bot.rollout.intents import fence_of, same_image, same_weight
 from bot.rollout.part import Armed, LaneMemo, Progress
 from bot.rollout.seen import Seen
 from bot.rollout.values import Entry, Phase, Rollout
-from integrations.base import Finding, FleetState, Lane, LaneState
+from integrations.base import Finding, FleetState, Lane, LaneState, Split
 from strategies.plan import Rule
 
 _MERE_ROLLBACK = {"subset_without_pods", "rollback_forbidden", "rollback_impossible"}
@@ -28,68 +28,63 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
         return r if seen.fleet is None else _arm_fleet(r, seen, seen.fleet)
     if seen.split is None or seen.lanes is None:
         return r
-    stable, canary = seen.lanes[Lane.STABLE], seen.lanes[Lane.CANARY]
+    return _arm_lanes(r, seen, seen.split, seen.lanes)
+
+
+def _arm_lanes(r: Rollout, seen: Seen, split: Split, lanes: Mapping[Lane, LaneState]) -> Rollout:
+    stable, canary = lanes[Lane.STABLE], lanes[Lane.CANARY]
     refusal = _start_refused(r, seen, stable)
     if refusal is not None:
         return cancel(r, seen.now, *refusal)
-    seen_counters = (fence_of(f)[0] for f in (seen.split.fence, stable.fence, canary.fence))
     armed = Armed(
-        canary_weight=seen.split.canary,
+        canary_weight=split.canary,
         stable=LaneMemo(stable.image, stable.replicas, stable.ready),
         canary=LaneMemo(canary.image, canary.replicas, canary.ready),
         at=seen.now,
-        mark=seen.split.mark,
+        mark=split.mark,
         live=seen.live,
     )
+    # Routes that an earlier rollout left behind: the first write takes them away.
+    left = tuple(Rule(x.header, x.equals, x.regex, x.present) for x in split.rules)
     text = f"Started: {stable.version} → {r.version}, {stable.ready} stable pods ready."
-    return replace(
-        r,
-        armed=armed,
-        image=seen.image,
-        from_version=stable.version,
-        # Routes that an earlier rollout left behind: the first write takes them away.
-        audience=tuple(Rule(x.header, x.equals, x.regex, x.present) for x in seen.split.rules),
-        # A fence left by an earlier database must not lock this rollout out.
-        counter=max(r.counter, *(c + 1 for c in seen_counters if c >= r.counter), r.counter),
-        progress=Progress(began=seen.now),
-        trouble=None,
-    ).tell(
-        Entry(
-            "armed",
-            "sluice",
-            text + _remarks(seen.findings),
-            event="rollout.started",
-            data={"from_version": stable.version},
-        )
-    )
+    fences = (split.fence, stable.fence, canary.fence)
+    return _armed(replace(r, audience=left), seen, armed, stable.version, fences, text)
 
 
 def _arm_fleet(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
     refusal = _fleet_refused(r, seen, fleet)
     if refusal is not None:
         return cancel(r, seen.now, *refusal)
-    now_there = LaneMemo(fleet.image, fleet.total, fleet.ready)
-    found = fence_of(fleet.fence)[0]
+    there = LaneMemo(fleet.image, fleet.total, fleet.ready)
+    armed = Armed(0.0, there, LaneMemo("", 0, 0), seen.now, mark=fleet.mark)
     text = (
         f"Started: {fleet.version} → {r.version}, {fleet.ready} of {fleet.total} instances ready."
     )
+    return _armed(r, seen, armed, fleet.version, (fleet.fence,), text)
+
+
+def _armed(
+    r: Rollout, seen: Seen, armed: Armed, version: str, fences: Sequence[str], text: str
+) -> Rollout:
+    """Return the row with its snapshot; `version` is what is live, `fences` are those found on the objects."""
+    # A fence left by an earlier database must not lock this rollout out.
+    counters = [fence_of(fence)[0] + 1 for fence in fences if fence_of(fence)[0] >= r.counter]
+    entry = Entry(
+        "armed",
+        "sluice",
+        text + _remarks(seen.findings or ()),
+        event="rollout.started",
+        data={"from_version": version},
+    )
     return replace(
         r,
-        armed=Armed(0.0, now_there, LaneMemo("", 0, 0), seen.now, mark=fleet.mark),
+        armed=armed,
         image=seen.image,
-        from_version=fleet.version,
-        counter=max(r.counter, found + 1 if found >= r.counter else r.counter),
+        from_version=version,
+        counter=max([r.counter, *counters]),
         progress=Progress(began=seen.now),
         trouble=None,
-    ).tell(
-        Entry(
-            "armed",
-            "sluice",
-            text + _remarks(seen.findings or ()),
-            event="rollout.started",
-            data={"from_version": fleet.version},
-        )
-    )
+    ).tell(entry)
 
 
 def _remarks(findings: Sequence[Finding]) -> str:

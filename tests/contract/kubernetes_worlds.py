@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -65,7 +66,7 @@ Objects = Callable[[str, str, str, int], list[dict[str, Any]]]
 """Service, namespace, image, replicas -> the objects of one service."""
 
 
-class World:
+class World(ABC):
     """One service of ORION in one namespace of one cluster, and somebody else's hands on it."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
@@ -166,9 +167,9 @@ class World:
     async def delete(self, plural: str, name: str = SERVICE) -> None:
         await self._send("DELETE", self.path(plural, name), {"gracePeriodSeconds": 0})
 
+    @abstractmethod
     async def roll_out(self, name: str, mishap: str = "") -> None:
         """Let the controllers finish what was asked of a Deployment; with a mishap its new pods suffer from it."""
-        raise NotImplementedError
 
     async def play_set(self, plural: str, name: str) -> None:
         """The same for a StatefulSet or a DaemonSet."""

@@ -1,7 +1,7 @@
 """A stage with two regions: two clusters, each with its own mesh and its own numbers, and one rollout over both."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,6 @@ class Regions(Stage):
 
     abroad: FakeCluster
     traffic_abroad: SimulatedTraffic
-
-    @classmethod
-    @asynccontextmanager
-    async def opened(cls, folder: Path, **overrides: Any) -> AsyncIterator["Regions"]:
-        stage = cls()
-        await stage.raise_world(folder, overrides)
-        await stage.start_bot()
-        try:
-            yield stage
-        finally:
-            await stage.strike()
 
     async def raise_world(self, folder: Path, overrides: dict[str, Any]) -> None:
         await super().raise_world(folder, overrides)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import ClientSession
 
@@ -149,7 +149,7 @@ class Stage:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path, **overrides: Any) -> AsyncIterator["Stage"]:
+    async def opened(cls, folder: Path, **overrides: Any) -> AsyncIterator[Self]:
         stage = cls()
         await stage.raise_world(folder, overrides)
         await stage.start_bot()
