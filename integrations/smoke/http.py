@@ -21,8 +21,8 @@ from jsonschema.validators import validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from integrations.addresses import ForbiddenAddressError, forbidden_name, open_socket
 from integrations.base import Probe, ProbeResult
-from integrations.smoke.addresses import ForbiddenAddressError, forbidden_name, open_socket
 
 _AT_ONCE = 10
 _MOST_BYTES = 1 << 20

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.sandbox.kubelet import Mishap
-from bot.sandbox.orion import daemon_objects, fleet_objects, stateful_objects
+from bot.sandbox.orion import daemon_objects, fleet_objects, ratio_objects, stateful_objects
 from integrations.base import Fleet, FleetState
 from integrations.workloads.http_fleet import HttpFleet
 from tests.contract.kubernetes_worlds import REPOSITORY, FakeWorld, open_world
@@ -18,7 +18,7 @@ SETS = {
     "statefulsets": stateful_objects,
     "daemonsets": daemon_objects,
 }
-KINDS = [*SETS, "http"]
+KINDS = [*SETS, "ratio", "http"]
 ALL = 6
 WAYS: dict[str, Any] = {
     "version": {"path": "/version", "json": "runner.version"},
@@ -92,6 +92,33 @@ class ClusterYard(Yard):
         await self.world.delete(self.kind)
 
 
+class RatioYard(ClusterYard):
+    """Two Deployments. What has to wait for pods is told again when that shows, as the bot does it."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        super().__init__("deployments", world)
+        self.fleet = world.ratio()
+        self.last: dict[str, Any] = {}
+
+    async def tell(self, version: str, fence: str = "1.1", **what: Any) -> None:
+        self.last = {"image": self.image(version), "fence": fence, **what}
+        await super().tell(version, fence, **what)
+
+    async def state(self) -> FleetState:
+        while (now := await self.fleet.read()).again:
+            await self.fleet.write(token=now.token, **self.last)
+        return now
+
+    @property
+    def writes(self) -> int:
+        names = ("auth-service-stable", "auth-service-canary")
+        found = [self.world.fake.object(self.kind, "orion", name) for name in names]
+        return sum(int(body["metadata"]["generation"]) for body in found if body)
+
+    async def vanish(self) -> None:
+        await self.world.delete(self.kind, "auth-service-canary")
+
+
 class NodesYard(Yard):
     repository = ""
 
@@ -125,9 +152,9 @@ async def open_yard(kind: str, folder: Path) -> AsyncIterator[Yard]:
         async with open_nodes() as yard:
             yield yard
     else:
-        async with open_world("fake", folder, SETS[kind], ALL) as world:
+        async with open_world("fake", folder, SETS.get(kind, ratio_objects), ALL) as world:
             assert isinstance(world, FakeWorld)
-            yield ClusterYard(kind, world)
+            yield RatioYard(world) if kind == "ratio" else ClusterYard(kind, world)
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bot.sandbox.json_patch import apply_json_patch
-from integrations.workloads.deployment.counting import set_of, template_with
+from integrations.kube.template import template_with
+from integrations.workloads.deployment.counting import set_of
 from integrations.workloads.deployment.holding import (
     HELD,
     drop_note_ops,

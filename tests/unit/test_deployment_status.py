@@ -3,13 +3,9 @@
 import pytest
 
 from integrations.base import RefusedError
-from integrations.workloads.deployment.images import digest_of, image_of
-from integrations.workloads.deployment.pods import (
-    common_digest,
-    newest_pods,
-    problem_of,
-    selector_query,
-)
+from integrations.kube.images import digest_of, image_of
+from integrations.kube.pods import common_digest, problem_of, selector_query
+from integrations.workloads.deployment.pods import newest_pods
 from integrations.workloads.deployment.status import progress_of
 
 REPO = "registry:5000/orion/auth"

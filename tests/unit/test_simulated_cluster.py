@@ -99,7 +99,7 @@ def test_a_label_selector_selects(selector, fits):
     ("method", "path", "body", "content_type", "status"),
     [
         ("GET", VS + "x", None, "", 404),
-        ("GET", "/apis/split.smi-spec.io", None, "", 404),
+        ("GET", "/apis/getambassador.io", None, "", 404),
         ("GET", "/apis/networking.istio.io", None, "", 200),
         ("GET", "/version", None, "", 200),
         ("PUT", VS, {}, "", 405),

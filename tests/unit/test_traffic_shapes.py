@@ -29,7 +29,7 @@ class Selected(World):
         )
 
     def object(self, plural, namespace, name, /):
-        if plural == "virtualservices":
+        if plural not in {"services", "deployments"}:
             return None
         if plural == "services":
             return {"spec": {"selector": self.selector}}

@@ -1,6 +1,6 @@
-"""Where smoke tests may connect to: everywhere a target may live, but not where clouds keep their keys.
+"""Where smoke tests and fleets may connect to: everywhere a target may live, but not where clouds keep their keys.
 
-Loopback and private ranges are allowed on purpose: the dark lane of a target is reached there and hardly anywhere else.
+Loopback and private ranges are allowed on purpose: targets are reached there and hardly anywhere else.
 Link-local addresses have no targets, only the metadata services that hand out credentials to whoever asks. The one
 rule: what is judged is the address that a socket is opened for, so no spelling of a host and no resolver gets past.
 """

@@ -1,4 +1,4 @@
-"""What every fleet keeps, whatever its instances are: Deployment, StatefulSet, DaemonSet, HTTP nodes."""
+"""What every fleet keeps, whatever its instances are: of one Deployment, of two, StatefulSet, DaemonSet, HTTP."""
 
 from collections.abc import AsyncIterator
 
@@ -16,7 +16,7 @@ async def yard(request, tmp_path) -> AsyncIterator[Yard]:
         yield opened
 
 
-@pytest.fixture(params=KINDS[:3])
+@pytest.fixture(params=KINDS[:-1])
 async def cluster_yard(request, tmp_path) -> AsyncIterator[ClusterYard]:
     async with open_yard(request.param, tmp_path) as opened:
         assert isinstance(opened, ClusterYard)
@@ -136,7 +136,7 @@ async def test_of_a_batch_that_broke_the_broken_instances_are_the_ones_that_go_b
     break_next(yard)
     await yard.tell(NEW, "1.2", count=4)
     yard.wait(120)
-    assert (await yard.state()).ready < ALL
+    assert (await yard.state()).pending > 0
 
     await home(yard, count=4)
 
