@@ -48,6 +48,8 @@ class Target:
     router: Router | None = None
     """Both where there are two lanes; else there is a fleet."""
     fleet: Fleet | None = None
+    beside: bool = False
+    """Whether a fleet runs new instances beside the old ones, in a place of their own, until all of them are new."""
     prober: Prober | None = None
     live: str = ""
     """Where lanes swap: the name of the place that counts as stable here."""
@@ -67,7 +69,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     split, lanes, findings, instances, snapshot, smoke = await asyncio.gather(
         _read(partial(_split, r, router) if router and need.split else None, now),
         _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
-        _read(_inspection(target, need), now),
+        _read(_inspection(target, need, image), now),
         _read(fleet.read if fleet and need.fleet else None, now),
         _look(r, target, need.window),
         _smoke(r, target, wanted=need.smoke),
@@ -88,21 +90,23 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     )
 
 
-def _inspection(target: Target, need: Need) -> Reading[Sequence[Finding]] | None:
+def _inspection(target: Target, need: Need, image: str) -> Reading[Sequence[Finding]] | None:
     if not need.inspect:
         return None
     if target.router is not None:
-        return partial(inspection, target.router, target.workload, canary_pods=need.canary_pods)
-    return target.fleet.inspect if target.fleet is not None else None
+        return partial(
+            inspection, target.router, target.workload, image, canary_pods=need.canary_pods
+        )
+    return partial(target.fleet.inspect, image) if target.fleet is not None else None
 
 
 async def inspection(
-    router: Router, workload: Workload | None, *, canary_pods: bool
+    router: Router, workload: Workload | None, image: str, *, canary_pods: bool
 ) -> Sequence[Finding]:
     """Ask router and workload what stands in the way; once pods have been started, the router alone."""
     asked = [router.inspect(canary_pods=canary_pods)]
     if workload is not None and not canary_pods:
-        asked.append(workload.inspect())
+        asked.append(workload.inspect(image))
     answers = await asyncio.gather(*asked)
     return list(dict.fromkeys(finding for answer in answers for finding in answer))
 
@@ -149,19 +153,21 @@ async def _look(r: Rollout, target: Target, window: int) -> Look | None:
     if isinstance(r.watched, Compare):
         custom |= {one.metric: one.query for one in r.watched.metrics if one.query}
     snapshot = await target.metrics.look(window=window, custom=custom, variables=variables)
-    return _as_served(r, look_from(snapshot))
+    return _as_served(r, replace(look_from(snapshot), beside=target.beside))
 
 
 def _as_served(r: Rollout, look: Look) -> Look:
     """Return the look with the numbers of the new version as the canary's, wherever it runs.
 
     Put in place of the old one it runs in the stable lane, and there is no baseline. After the end the numbers of a
-    place that holds all instances are those of what is live.
+    place that holds all instances are those of what is live, unless both versions had numbers of their own.
     """
-    if r.in_place and r.lanes != "one" and not r.phase.final:
-        return replace(look, samples=tuple(_only_stable(one) for one in look.samples))
-    if r.lanes == "one" and r.phase.final:
+    apart = r.lanes != "one" or look.beside
+    if not apart and r.phase.final:
         return replace(look, samples=tuple(_all_of_it(one) for one in look.samples))
+    handed_over = r.lanes == "one" and r.weight >= 100
+    if apart and (r.in_place or handed_over) and not r.phase.final:
+        return replace(look, samples=tuple(_only_stable(one) for one in look.samples))
     return look
 
 

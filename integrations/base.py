@@ -198,10 +198,11 @@ class Workload(Protocol):
         """Set the image and/or the number of pods of one lane, and the fence, only if `token` still holds."""
         ...
 
-    async def inspect(self) -> Sequence[Finding]:
+    async def inspect(self, image: str = "") -> Sequence[Finding]:
         """Say what would make a rollout, or going back from it, fail, fight with somebody, or mean little.
 
-        Before anything has been started. Raises `TryAgainError`; a refusal is a finding.
+        Before anything has been started; `image` is what a rollout is to run, `""` when none is meant. Raises
+        `TryAgainError`; a refusal is a finding.
         """
         ...
 
@@ -244,6 +245,8 @@ class FleetState:
     mark: str = ""
     """See `Split`."""
     changed_by: str = ""
+    again: bool = False
+    """The same write is needed once more to go on: what it had to wait for is there."""
 
     @property
     def version(self) -> str:
@@ -258,7 +261,7 @@ class Fleet(Protocol):
         """Return the instances as they are now. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
         ...
 
-    async def inspect(self) -> Sequence[Finding]:
+    async def inspect(self, image: str = "") -> Sequence[Finding]:
         """Say what would stop a movement or going back from it: another controller, a halted place, a missing right."""
         ...
 

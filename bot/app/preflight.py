@@ -12,14 +12,13 @@ _MIXED = "the rollout would have no clean state to go back to"
 
 async def look_ahead(target: Target, version: str | None = None) -> list[Finding]:
     """Return what a start of `version` (None: of anything) would meet. Raises `IntegrationError`."""
-    if version is not None:
-        target.image_for(version)
+    image = target.image_for(version) if version is not None else ""
     if target.fleet is not None:
-        return await _fleet_ahead(target.fleet)
+        return await _fleet_ahead(target.fleet, image)
     assert target.router is not None
     assert target.workload is not None
     split, _ = await asyncio.gather(target.router.read(), target.workload.read())
-    found = list(await inspection(target.router, target.workload, canary_pods=False))
+    found = list(await inspection(target.router, target.workload, image, canary_pods=False))
     if split.canary:
         text = f"The canary already receives {split.canary:g} % of the traffic, so {_MIXED}."
         found.insert(0, Finding("split_not_clean", text))
@@ -52,7 +51,7 @@ async def _at(
     return [replace(finding, sentence=f"{named}{finding.sentence}") for finding in findings]
 
 
-async def _fleet_ahead(fleet: Fleet) -> list[Finding]:
-    state, found = await asyncio.gather(fleet.read(), fleet.inspect())
+async def _fleet_ahead(fleet: Fleet, image: str) -> list[Finding]:
+    state, found = await asyncio.gather(fleet.read(), fleet.inspect(image))
     text = f"{state.old} instances still run another version, so {_MIXED}."
     return [*([Finding("split_not_clean", text)] if state.old else []), *found]

@@ -61,6 +61,18 @@ async def test_what_the_schema_forbids_is_refused_before_anything_is_written(fak
     assert fake.world.fake.log == before
 
 
+@pytest.mark.skipif(not has_schemas, reason="the definitions of Istio are not at hand")
+@pytest.mark.parametrize("made", ["pair", "whole"])
+async def test_what_the_schema_forbids_is_found_before_a_rollout_starts(fake, made):
+    policies = getattr(fake, made)()
+    fake.write("v3", {"action": "SHOUT"})
+    await policies.read()
+
+    found = await policies.inspect(policies.image_for("v3"))
+
+    assert [(one.code, one.fatal) for one in found] == [("policy_rejected", True)]
+
+
 async def test_a_write_without_an_answer_may_have_happened(fake):
     fake.world.fake.drop(method="POST", path="authorizationpolicies")
 

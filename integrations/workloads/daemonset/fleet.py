@@ -69,7 +69,7 @@ class DaemonSetFleet:
         if count is not None:
             await self._set.delete(next_to_go(sight, template, count))
 
-    async def inspect(self) -> Sequence[Finding]:
+    async def inspect(self, image: str = "") -> Sequence[Finding]:  # noqa: ARG002 - any image is taken alike
         """Say what would stop a movement or going back: `OnDelete`, another controller, a missing right."""
         try:
             body = (await self._set.look()).body

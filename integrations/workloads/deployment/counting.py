@@ -12,6 +12,7 @@ from integrations.workloads.deployment.pods import hash_of, newest_of, owned_set
 
 Body = Mapping[str, Any]
 
+
 def census_of(
     deployment: Body, sets: Sequence[Body], pods: Sequence[Body], *, observed: bool
 ) -> Census:

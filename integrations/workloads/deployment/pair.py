@@ -106,7 +106,7 @@ class DeploymentPair:
         ops = patch_for(sight, self._container, image, replicas, fence)
         self._remember(lane, await self._cluster.patch(self._path(lane), ops))
 
-    async def inspect(self) -> Sequence[Finding]:
+    async def inspect(self, image: str = "") -> Sequence[Finding]:  # noqa: ARG002 - any image is taken alike
         """Say what would make a rollout or going back fail: a missing right, a refused write, a rival, no probe."""
         try:
             bodies = await asyncio.gather(*(self._cluster.get(self._path(lane)) for lane in Lane))

@@ -106,7 +106,7 @@ class SingleDeployment:
         self._last = None
         await self._cluster.patch(self._path(), self._ops(sight, image, count, replicas, fence))
 
-    async def inspect(self) -> Sequence[Finding]:
+    async def inspect(self, image: str = "") -> Sequence[Finding]:  # noqa: ARG002 - any image is taken alike
         """Say what would stop or undo a movement: a pause, another controller, a missing right, autoscaling."""
         try:
             sight = await self._look()

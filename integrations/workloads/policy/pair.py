@@ -40,7 +40,7 @@ from integrations.workloads.policy.slots import (
     subset_of,
     tells,
 )
-from integrations.workloads.policy.writing import Found, Place, body_at, put, together
+from integrations.workloads.policy.writing import Found, Place, body_at, put, together, try_out
 
 Labels = Mapping[str, str]
 
@@ -116,10 +116,13 @@ class PolicyPair:
         await put(self._cluster, sight.policy, wanted, content, fence)
         await self._cluster.patch(self._path(lane), ops)
 
-    async def inspect(self) -> Sequence[Finding]:
-        """Say what would make a rollout or going back fail: a missing right, a refused write, a rival."""
+    async def inspect(self, image: str = "") -> Sequence[Finding]:
+        """Say what would make a rollout or going back fail: a refused manifest or write, a missing right, a rival."""
         try:
             sights = await self._look(tuple(Lane))
+            if image:
+                first = sights[Lane.CANARY]
+                await try_out(self._cluster, first.policy, image, self._content(first, image))
             restores = [
                 Restore(self._path(lane), sight.pods, _as_many_as_there_are)
                 for lane, sight in sights.items()

@@ -19,7 +19,7 @@ from integrations.workloads.policy.manifests import (
 from integrations.workloads.policy.naming import Source, refuse_changed
 from integrations.workloads.policy.obstacles import obstacles
 from integrations.workloads.policy.slots import SpecSlot
-from integrations.workloads.policy.writing import Found, Place, body_at, put
+from integrations.workloads.policy.writing import Found, Place, body_at, put, try_out
 
 _LANE = "all"
 
@@ -57,10 +57,13 @@ class WholePolicy:
             changed_by=last_editor(body),
         )
 
-    async def inspect(self) -> Sequence[Finding]:
-        """Say who else writes the object, and what would keep it from being put back."""
+    async def inspect(self, image: str = "") -> Sequence[Finding]:
+        """Say whether the manifest is taken, who else writes the object, and what would keep it from being put back."""
         try:
-            return await obstacles(self._cluster, [await self._look()])
+            found = await self._look()
+            if image:
+                await try_out(self._cluster, found, image, self._content(found, image))
+            return await obstacles(self._cluster, [found])
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 

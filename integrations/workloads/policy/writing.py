@@ -116,44 +116,65 @@ async def _fence(cluster: Cluster, found: Found, fence: str) -> None:
     await cluster.patch(await path_of(cluster, found.place), ops)
 
 
-async def _create(
-    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
-) -> None:
+async def try_out(cluster: Cluster, found: Found, image: str, content: Content | None) -> None:
+    """Ask the cluster whether a place may say `content`. Raises as `tried`; taking a policy away is always possible."""
+    if image != found.image and content is not None:
+        await tried(cluster, found, image, content)
+
+
+async def tried(cluster: Cluster, found: Found, image: str, content: Content | None) -> Body:
+    """Return what a place would say, as the cluster answers to a dry run; nothing is written.
+
+    Raises `RefusedError` `policy_rejected` with the cluster's own sentence, `GoneError`, `TryAgainError`.
+    """
+    try:
+        if found.body is None:
+            path = await path_of(cluster, found.place, listed=True)
+            return await cluster.create(path, await _new(cluster, found, content), dry_run=True)
+        path = await path_of(cluster, found.place)
+        return await cluster.patch(path, _ops(found, found.body, content), dry_run=True)
+    except GoneError:
+        raise
+    except RefusedError as error:
+        raise _rejected(found.place, image, error) from error
+
+
+async def _new(cluster: Cluster, found: Found, content: Content | None) -> dict[str, Any]:
     place = found.place
-    path = await path_of(cluster, place, listed=True)
     selector = {} if found.selector is None else {place.kind.selector: found.selector}
-    body: dict[str, Any] = {
+    return {
         "apiVersion": await _version(cluster, place.kind),
         "kind": place.kind.name,
         "metadata": {"name": place.name, "namespace": place.namespace},
         "spec": {**selector, **(content or {})},
     }
-    try:
-        tried = await cluster.create(path, body, dry_run=True)
-    except RefusedError as error:
-        raise _rejected(place, image, error) from error
-    notes = notes_of(place.lane, image, _digest(found.slot, tried), {})
+
+
+def _ops(found: Found, body: Body, content: Content | None) -> list[dict[str, Any]]:
+    return [lock_op(found.token), *found.slot.ops(body, content)]
+
+
+async def _create(
+    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
+) -> None:
+    answer = await tried(cluster, found, image, content)
+    notes = notes_of(found.place.lane, image, _digest(found.slot, answer), {})
     (fenced,) = fence_ops(annotated=False, fence=fence)
+    body = await _new(cluster, found, content)
     body["metadata"]["annotations"] = {**fenced["value"], **notes}
-    await cluster.create(path, body)
+    await cluster.create(await path_of(cluster, found.place, listed=True), body)
 
 
 async def _change(
     cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
 ) -> None:
     assert found.body is not None
-    path = await path_of(cluster, found.place)
     kept = kept_with(found.note, found.content, image)
-    ops = [lock_op(found.token), *found.slot.ops(found.body, content)]
-    try:
-        tried = await cluster.patch(path, ops, dry_run=True)
-    except GoneError:
-        raise
-    except RefusedError as error:
-        raise _rejected(found.place, image, error) from error
-    notes = notes_of(found.place.lane, image, _digest(found.slot, tried), kept)
+    answer = await tried(cluster, found, image, content)
+    notes = notes_of(found.place.lane, image, _digest(found.slot, answer), kept)
     fenced = fence_ops(annotated=_annotated(found.body), fence=fence)
-    await cluster.patch(path, [*ops, *fenced, *note_ops(notes)])
+    ops = [*_ops(found, found.body, content), *fenced, *note_ops(notes)]
+    await cluster.patch(await path_of(cluster, found.place), ops)
 
 
 def _digest(slot: Slot, body: Body) -> str:

@@ -72,7 +72,7 @@ class StatefulSetFleet:
         await self._set.patch(self._ops(body, image, move.partition, replicas, fence))
         await self._delete(move.leaving)
 
-    async def inspect(self) -> Sequence[Finding]:
+    async def inspect(self, image: str = "") -> Sequence[Finding]:  # noqa: ARG002 - any image is taken alike
         """Say what would stop a movement or going back: a partition, another controller, a missing right."""
         try:
             body = (await self._set.look()).body
