@@ -180,7 +180,7 @@ async def test_a_foreign_edit_of_the_weights_holds_names_the_editor_and_resume_w
     stage.cluster.edit("virtualservices", "orion", "auth-service", weights(99, 1), "argocd")
     await stage.wait(20)
     assert await stage.phase() == (Phase.PAUSED, "drift")
-    assert "changed by argocd" in stage.channel()[-1]
+    assert "changed by argocd at " in stage.channel()[-1]
     await stage.wait(300)
     assert stage.weights == (99, 1)
     await stage.press("Resume", by=ANA)

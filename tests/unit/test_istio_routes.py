@@ -106,6 +106,7 @@ def edits(*entries: tuple[str, str, str]) -> list[dict]:
     [
         ([("argocd", "10:00", "f:spec"), ("sluice", "10:01", "f:spec")], "sluice"),
         ([("sluice", "10:00", "f:spec"), ("argocd", "10:01", "f:spec")], "argocd"),
+        ([("argocd", "2026-11-21T10:01:07Z", "f:spec")], "argocd at 10:01:07 UTC"),
         ([("sluice", "10:00", "f:spec"), ("argocd", "10:01", "f:metadata")], "sluice"),
         ([("sluice", "10:00", "f:spec"), ("argocd", "10:00", "f:spec")], "argocd"),
         ([("argocd", "10:00", "f:spec"), ("sluice", "10:00", "f:spec")], "argocd"),
