@@ -18,16 +18,13 @@ from integrations.base import (
     Fleet,
     IntegrationError,
     MangledError,
-    MetricSource,
-    Missing,
-    Probe,
-    Prober,
     RefusedError,
     Router,
-    Snapshot,
     Split,
     Workload,
 )
+from integrations.metric import MetricSource, Missing, Snapshot
+from integrations.probe import Probe, Prober
 from strategies.plan import Compare, Smoke, SmokeTest
 from strategies.verdict import Look, Sample
 
@@ -172,6 +169,9 @@ def _as_served(r: Rollout, look: Look) -> Look:
 
 
 def _only_stable(one: Sample) -> Sample:
+    if one.why_stable == Missing.NOT_AVAILABLE.value:
+        # A query that names the version has one number, wherever that runs.
+        return replace(one, why_stable="no baseline")
     return Sample(one.metric, None, one.stable, "no baseline", one.why_stable)
 
 

@@ -7,9 +7,8 @@ A metric that says no is neither: it is a value.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class IntegrationError(Exception):
@@ -94,6 +93,8 @@ class Split:
     """The `sluice/rollback` mark that an offline rollback leaves; `""` when there is none."""
     changed_by: str = ""
     """Who last changed the object, as far as it tells (field manager), for the sentence about drift."""
+    elsewhere: str = ""
+    """Other routes of the object that lead to the canary besides the split and our managed ones, as a short phrase."""
     rules: tuple[HeaderRule, ...] = ()
     """The managed routes found on the object, in their order: requests that go to the canary whatever the weight.
 
@@ -287,86 +288,4 @@ class Fleet(Protocol):
 
     def image_for(self, version: str) -> str:
         """Return the image reference for a version as a person typed it (a tag, a digest, or the whole image)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One smoke test, with its URL already filled in."""
-
-    url: str
-    method: str = "GET"
-    body: Any = None
-    """Text as it is sent, or JSON."""
-    expect: int = 200
-    requests: int = 1
-    max_errors: float = 0.0
-    """Percent of the requests that may fail."""
-    schema: Mapping[str, Any] | None = None
-    """JSON Schema of every answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """What came of one smoke test. A failure is a value, not an error."""
-
-    url: str
-    passed: bool
-    sentence: str
-    """What was seen: `100 requests, 0 failed` or `answered 503 instead of 200`."""
-    requests: int = 0
-    failed: int = 0
-
-
-class Prober(Protocol):
-    """Who sends the requests of smoke tests."""
-
-    async def probe(self, probe: Probe) -> ProbeResult:
-        """Send the requests of one test, some at a time. Never raises for a target that answers badly or not at all."""
-        ...
-
-
-class Missing(StrEnum):
-    """Why there is no number. None of these is ever good news."""
-
-    NO_DATA = "no data"
-    STALE = "stale"
-    DOWN = "metrics unreachable"
-    NOT_AVAILABLE = "not available"
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One metric of both lanes over one window. A lane is a finite number or the reason why there is none."""
-
-    stable: float | Missing
-    canary: float | Missing
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What a metric source saw in one look, over one window that ends `at`."""
-
-    at: datetime
-    window: int
-    """Seconds."""
-    readings: Mapping[str, Reading]
-    """By metric name: `requests` (a count), `rps`, `error_rate`, `success_rate`, `cpu`, `memory`, `cold_start_rate`,
-    `connection_failures` (percent), `latency_avg`, `latency_p50`, `latency_p95`, `latency_p99` (milliseconds),
-    `circuit_breaker_trips` (per minute), and custom names."""
-    problem: str = ""
-    """A sentence when the source could not be asked; then every reading is `Missing.DOWN`."""
-
-
-class MetricSource(Protocol):
-    """Where the numbers of one target come from."""
-
-    async def look(
-        self, *, window: int, custom: Mapping[str, str], variables: Mapping[str, str]
-    ) -> Snapshot:
-        """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
-
-        `custom` maps a metric name to its query text; `$service`, `$version` and the other `variables` are escaped
-        and put in. Never raises for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
-        """
         ...

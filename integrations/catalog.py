@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from integrations.alert import AlertSink
-from integrations.base import Fleet, MetricSource, Prober, RefusedError, Router, Workload
+from integrations.base import Fleet, RefusedError, Router, Workload
+from integrations.metric import MetricSource
+from integrations.probe import Prober
 
 
 async def connect_cluster(kubeconfig: str | None, context: str | None) -> Any:
@@ -61,6 +63,12 @@ def _single_deployment(cluster: Any, options: Mapping[str, Any]) -> Fleet:
     from integrations.workloads.deployment import SingleDeployment  # noqa: PLC0415
 
     return SingleDeployment(cluster, **options)
+
+
+def _replica_ratio(cluster: Any, options: Mapping[str, Any]) -> Fleet:
+    from integrations.workloads.replica_ratio import ReplicaRatio  # noqa: PLC0415
+
+    return ReplicaRatio(cluster, **options)
 
 
 def _statefulset(cluster: Any, options: Mapping[str, Any]) -> Fleet:
@@ -126,6 +134,7 @@ WORKLOADS: Mapping[str, Callable[[Any, Mapping[str, Any]], Workload]] = {
 }
 FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {
     "deployment": _single_deployment,
+    "replica_ratio": _replica_ratio,
     "statefulset": _statefulset,
     "daemonset": _daemonset,
     "http_fleet": _http_fleet,

@@ -37,6 +37,8 @@ class Look:
     window: int
     samples: tuple[Sample, ...]
     problem: str = ""
+    beside: bool = False
+    """Whether both versions have numbers of their own although the target is one place."""
 
     def get(self, metric: str) -> Sample:
         """Return one metric; one that was not looked at reads as not available."""

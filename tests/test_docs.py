@@ -15,8 +15,15 @@ from bot.settings import EVENTS, read_config
 from bot.settings.block import Block
 from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
+from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
 from bot.settings.scalars import format_duration
-from bot.settings.traffic import IstioTraffic, ServiceSelectorTraffic
+from bot.settings.traffic import (
+    EnvoyTraffic,
+    GatewayApiTraffic,
+    IstioTraffic,
+    LinkerdTraffic,
+    ServiceSelectorTraffic,
+)
 from bot.settings.trials import MatchBlock, SmokeBlock
 from bot.settings.values import (
     About,
@@ -38,7 +45,16 @@ from bot.settings.ways import (
     RecreateBlock,
     RollingBlock,
 )
-from bot.settings.workloads import DeploymentColours, DeploymentPair, SingleDeployment
+from bot.settings.workloads import (
+    DaemonSet,
+    DeploymentColours,
+    DeploymentPair,
+    HttpFleet,
+    PolicyPair,
+    SingleDeployment,
+    StatefulSet,
+    WholePolicy,
+)
 from integrations import catalog
 from integrations.kube.paths import _KINDS, Place
 from strategies import COMPILERS
@@ -163,7 +179,7 @@ async def _nothing(_: object) -> web.Response:
 
 
 def test_the_commands_page_lists_every_route_and_which_are_open():
-    doors = Doors(None, None, None, "", None, None)
+    doors = Doors(None, None, None, "", None)
     routes = {(r.method, r.resource.canonical) for r in api(doors, _nothing).router.routes()}
     rows = {
         tuple(code(row[0]).split(" ", 1)): row[1]
@@ -188,8 +204,20 @@ BLOCKS: dict[str, type[Block]] = {
     "### `workload`: a pair": DeploymentPair,
     "### `workload`: two colours": DeploymentColours,
     "### `workload`: one Deployment": SingleDeployment,
+    "### `workload`: a StatefulSet": StatefulSet,
+    "### `workload`: a DaemonSet": DaemonSet,
+    "### `workload`: an HTTP fleet": HttpFleet,
+    "### `workload.instances[]`": Instance,
+    "### `workload.version`": VersionBlock,
+    "### `workload.health`": HealthBlock,
+    "### `workload.update`": UpdateBlock,
+    "### `workload`: a policy with two lanes": PolicyPair,
+    "### `workload`: a policy for all instances": WholePolicy,
     "### `traffic` of kind `istio`": IstioTraffic,
+    "### `traffic` of kind `gateway_api`": GatewayApiTraffic,
+    "### `traffic` of kind `linkerd`": LinkerdTraffic,
     "### `traffic` of kind `service_selector`": ServiceSelectorTraffic,
+    "### `traffic` of kind `envoy`": EnvoyTraffic,
     "### `metrics` of a target": TargetMetrics,
     "### `canary`": CanaryBlock,
     "### `direct`": DirectBlock,
@@ -205,6 +233,7 @@ BLOCKS: dict[str, type[Block]] = {
 }
 DURATIONS = {
     "timeout", "gate_expires", "soak", "retention", "delay", "duration", "smoke_for", "switch_timeout", "min_soak",
+    "quiet",
 }  # fmt: skip
 
 

@@ -11,7 +11,9 @@ from bot.rollout.values import Rollout
 from bot.settings.values import Config, PlaceBlock, TargetBlock, TargetMetrics
 from integrations import catalog
 from integrations.alerts.schedule import retry_delay
-from integrations.base import MetricSource, Prober, Router
+from integrations.base import Fleet, Router
+from integrations.metric import MetricSource
+from integrations.probe import Prober
 
 BLUE, GREEN = "blue", "green"
 
@@ -89,7 +91,7 @@ class Targets:
             runs = {"service": at.service, "clock": self._now, **where.workload.options()}
         parts: dict[str, Any] = {"prober": self._probes()}
         if block.lanes == "one":
-            parts["fleet"] = catalog.connect(catalog.FLEETS, where.workload.kind, cluster, runs)
+            parts["fleet"], parts["beside"] = _fleet(where, cluster, runs, places), bool(stable)
         else:
             parts["workload"] = catalog.connect(
                 catalog.WORKLOADS, where.workload.kind, cluster, {**runs, **places}
@@ -153,6 +155,19 @@ class Targets:
             await closing()
         for cluster in self._clusters.values():
             await cluster.close()
+
+
+def _fleet(
+    where: PlaceBlock, cluster: Any, runs: Mapping[str, Any], places: Mapping[str, str]
+) -> Fleet:
+    workload = where.workload
+    made: Fleet
+    if workload.unrouted:
+        options = {**runs, **places, **workload.unrouted_options()}
+        made = catalog.connect(catalog.FLEETS, workload.unrouted, cluster, options)
+    else:
+        made = catalog.connect(catalog.FLEETS, workload.kind, cluster, runs)
+    return made
 
 
 def _router(where: PlaceBlock, cluster: Any, places: Mapping[str, str]) -> Router:

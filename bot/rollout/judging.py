@@ -44,8 +44,8 @@ def judged(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
         soak.checks,
         min_requests=soak.min_requests,
         fails=r.progress.fails,
-        # In one place both versions are in the same numbers: there is nothing to hold them against.
-        weight=100.0 if r.lanes == "one" else r.weight,
+        # In one place both versions are mostly in the same numbers: there is nothing to hold them against.
+        weight=100.0 if r.lanes == "one" and not look.beside else r.weight,
     )
 
 

@@ -96,6 +96,16 @@ def colours_objects(
     ]
 
 
+def ratio_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return a stable/canary pair and the one Service that selects the pods of both; nothing else splits."""
+    return [
+        _namespace(namespace),
+        _lane(service, namespace, {"track": "stable"}, image, replicas),
+        _lane(service, namespace, {"track": "canary"}, image, 0),
+        _object("v1", "Service", service, namespace, _service_spec({"app": service})),
+    ]
+
+
 def fleet_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
     """Return namespace, one Deployment of the service's own name, and its Service."""
     labels = {"app": service}

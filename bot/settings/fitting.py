@@ -35,9 +35,12 @@ class Shape:
 
 
 def where_faults(
-    given: Mapping[str, object], places: Sequence[tuple[str, WorkloadBlock]]
+    given: Mapping[str, object], places: Sequence[tuple[str, Lanes]]
 ) -> Iterator[_Fault]:
-    """Yield what is missing or said twice about where a target runs; `places` are those of the key `targets`."""
+    """Yield what is missing or said twice about where a target runs; `places` are those of the key `targets`.
+
+    Each is told by its name and its lanes.
+    """
     if not places:
         workload = given["workload"]
         unclustered = isinstance(workload, WorkloadBlock) and not workload.clustered
@@ -52,7 +55,7 @@ def where_faults(
     names = [name for name, _ in places]
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield ("targets", "duplicate_target", f"Two targets are called {name}: rename one.")
-    if len({workload.lanes for _, workload in places}) > 1:
+    if len({lanes for _, lanes in places}) > 1:
         sentence = (
             "These targets have different shapes (a pair, two colours, one place): one plan cannot "
             "drive them. Give them the same kind of workload."
@@ -86,13 +89,14 @@ def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) ->
         )
 
 
-def traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Fault]:
+def traffic_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Iterator[_Fault]:
     """Yield what is wrong with the router of one place."""
+    lanes = workload.lanes_behind(traffic)
     if traffic is None:
         if lanes != "one":
             sentence = (
                 "Two workloads need a router that splits the traffic between them: add the key traffic. Without one, "
-                "let a single Deployment move in batches (workload: name)."
+                "let a single Deployment move in batches (workload: name), or a stable/canary pair of Deployments."
             )
             yield ("traffic", "missing_key", sentence)
     elif lanes == "one":
@@ -112,6 +116,12 @@ def traffic_faults(lanes: Lanes, traffic: TrafficBlock | None) -> Iterator[_Faul
             "traffic",
             "router_needs_pair",
             "This router has a stable and a canary that stay what they are: name the workloads stable and canary.",
+        )
+    if traffic is not None and getattr(workload, "service", None) is not None:
+        yield (
+            "workload",
+            "service_beside_traffic",
+            "The key service is for a pair without a router, whose pods split the traffic: remove it, or traffic.",
         )
 
 

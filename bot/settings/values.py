@@ -174,13 +174,18 @@ class PlaceBlock(Block):
     namespace: Name
     workload: WorkloadField
     traffic: TrafficField | None = None
-    """None only where there is one place alone."""
+    """None only where there is one place alone, or a pair whose pods split the traffic."""
     metrics: TargetMetrics | None = None
     """None: as the service in this environment says."""
 
+    @property
+    def lanes(self) -> Lanes:
+        """See `TargetBlock.lanes`."""
+        return self.workload.lanes_behind(self.traffic)
+
     @model_validator(mode="after")
     def _has_a_fitting_router(self) -> Self:
-        faults = list(traffic_faults(self.workload.lanes, self.traffic))
+        faults = list(traffic_faults(self.workload, self.traffic))
         if self.cluster is None and self.workload.clustered:
             faults.append(("cluster", "missing_key", "The key cluster is missing here: add it."))
         if self.metrics is not None:
@@ -198,7 +203,7 @@ class TargetBlock(Block):
     namespace: Name | None = None
     workload: WorkloadField | None = None
     traffic: TrafficField | None = None
-    """None only where there is one place alone."""
+    """See `PlaceBlock`."""
     targets: tuple[PlaceBlock, ...] = ()
     """Several targets that one rollout drives, in the order in which it goes forward."""
     metrics: TargetMetrics
@@ -221,7 +226,7 @@ class TargetBlock(Block):
     @property
     def lanes(self) -> Lanes:
         """Two places with fixed roles, two that swap roles, or one place whose instances move."""
-        return self.places[0].workload.lanes
+        return self.places[0].lanes
 
     @cached_property
     def places(self) -> tuple[PlaceBlock, ...]:
@@ -256,9 +261,9 @@ class TargetBlock(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         where = {key: getattr(self, key) for key in _WHERE}
-        faults = list(where_faults(where, [(x.name, x.workload) for x in self.targets]))
+        faults = list(where_faults(where, [(x.name, x.lanes) for x in self.targets]))
         if not faults and self.workload is not None:
-            faults = list(traffic_faults(self.workload.lanes, self.traffic))
+            faults = list(traffic_faults(self.workload, self.traffic))
         if not faults:
             routers = tuple(place.traffic for place in self.places)
             stops = all(place.workload.stops for place in self.places)

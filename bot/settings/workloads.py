@@ -1,7 +1,8 @@
 """The block `workload` of a target: where versions run.
 
 Pure. Each block says by its class variables what it can; nothing else in the settings knows the kinds. Which keys a
-Deployment has says its shape: two lanes with fixed roles, two that swap roles, or one place.
+Deployment has says its shape: two lanes with fixed roles, two that swap roles, or one place. A pair of Deployments
+without a router is one place too.
 """
 
 from abc import abstractmethod
@@ -34,6 +35,8 @@ class WorkloadBlock(Block):
     """Whether all of it can be stopped at once, which `recreate` does."""
     locks: ClassVar[bool] = True
     """Whether a write can be refused when somebody else was faster; without, one that is late may get through."""
+    unrouted: ClassVar[str] = ""
+    """As what kind of fleet two places are one when no router stands before them; empty where they need one."""
 
     @property
     def repository(self) -> str | None:
@@ -43,6 +46,14 @@ class WorkloadBlock(Block):
     def options(self) -> dict[str, Any]:
         """Return what its adapter is made with, besides the namespace and the names of the lanes."""
         return self.model_dump(exclude={"kind", "stable", "canary", "blue", "green"})
+
+    def unrouted_options(self) -> dict[str, Any]:
+        """Return what the adapter is made with besides, where there is no router."""
+        return {}
+
+    def lanes_behind(self, router: object | None) -> Lanes:
+        """Return its lanes with a router before it, or with none."""
+        return "one" if router is None and self.unrouted else self.lanes
 
     @abstractmethod
     def places(self, live: str) -> tuple[str, str]:
@@ -109,9 +120,23 @@ class _Containers(WorkloadBlock):
 
 
 class DeploymentPair(_Containers, PairBlock):
-    """Two Deployments of the same software, one per lane. Their names tell the lanes apart."""
+    """Two Deployments of the same software, one per lane. Their names tell the lanes apart.
 
+    Without a router they are one place: behind a Service that both share, the numbers of their pods split the traffic.
+    """
+
+    unrouted: ClassVar[str] = "replica_ratio"
     kind: Literal["deployment"] = "deployment"
+    service: ObjectName | None = None
+    """Without a router: the Service in front of both; None: whichever selects the pods of both."""
+
+    def options(self) -> dict[str, Any]:
+        """See `WorkloadBlock.options`; the Service is only looked at where there is no router."""
+        return self.model_dump(include={"container", "image"})
+
+    def unrouted_options(self) -> dict[str, Any]:
+        """See `WorkloadBlock.unrouted_options`."""
+        return {"service": self.service}
 
 
 class DeploymentColours(_Containers, ColoursBlock):

@@ -126,8 +126,9 @@ def _numbers(r: Rollout) -> str:
         sample = r.look.get(metric)
         canary = number(sample.canary, metric) if sample.canary is not None else sample.why_canary
         stable = number(sample.stable, metric) if sample.stable is not None else sample.why_stable
-        # In one place both versions are in the same numbers.
-        parts.append(f"{label} {canary}" + ("" if r.lanes == "one" else f" (stable {stable})"))
+        # In one place both versions are mostly in the same numbers.
+        mixed = r.lanes == "one" and not r.look.beside
+        parts.append(f"{label} {canary}" + ("" if mixed else f" (stable {stable})"))
     verdict = escape(r.judgement.sentence) if r.judgement else ""
     return " · ".join([*parts, f"n = {r.look.requests:,}", verdict])
 

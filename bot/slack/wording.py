@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack.blocks import escape, mention
-from integrations.base import Missing
+from integrations.metric import Missing
 from strategies.plan import Plan, Watch
 from strategies.verdict import Look, Result, Verdict, limit_words, number
 

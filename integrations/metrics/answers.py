@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import Missing, Reading
+from integrations.metric import Missing, Reading
 from integrations.metrics.templates import Question
 
 

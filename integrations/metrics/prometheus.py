@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
-from integrations.base import Lane, Missing, Reading, Snapshot
+from integrations.base import Lane
+from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
 from integrations.metrics.templates import METRICS, Clusters, Lanes, Question, render

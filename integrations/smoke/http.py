@@ -22,7 +22,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from integrations.addresses import ForbiddenAddressError, forbidden_name, open_socket
-from integrations.base import Probe, ProbeResult
+from integrations.probe import Probe, ProbeResult
 
 _AT_ONCE = 10
 _MOST_BYTES = 1 << 20

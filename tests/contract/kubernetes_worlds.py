@@ -27,6 +27,7 @@ from integrations.routers.linkerd import LinkerdRouteRouter, TrafficSplitRouter
 from integrations.routers.service_selector import ServiceSelectorRouter
 from integrations.workloads.daemonset import DaemonSetFleet
 from integrations.workloads.deployment import DeploymentPair, SingleDeployment
+from integrations.workloads.replica_ratio import ReplicaRatio
 from integrations.workloads.statefulset import StatefulSetFleet
 from tests.contract.set_worlds import NODES, play_controller
 from tests.fakes.kubernetes import Clock, FakeCluster
@@ -91,6 +92,10 @@ class World(ABC):
             "image": REPOSITORY,
         }
         return DeploymentPair(self.cluster, **options | changes)
+
+    def ratio(self, **changes: Any) -> ReplicaRatio:
+        options = self._beside(container=SERVICE, image=REPOSITORY)
+        return ReplicaRatio(self.cluster, **options | changes)
 
     def switch(self, **changes: Any) -> ServiceSelectorRouter:
         options = {

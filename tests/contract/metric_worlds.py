@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.traffic import SimulatedTraffic
-from integrations.base import Snapshot
+from integrations.metric import Snapshot
 from integrations.metrics.connection import Connection
 from integrations.metrics.prometheus import PrometheusSource
 from tests.fakes.exporter import Exporter

@@ -156,6 +156,7 @@ def break_next(yard: Yard) -> None:
 async def test_the_same_twice_tells_nobody_anything_new(yard):
     await yard.tell(NEW, count=2)
     yard.wait(120)
+    await yard.state()
     told = yard.writes
 
     await yard.tell(NEW, "1.2", count=2)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from integrations.base import Missing, Reading
+from integrations.metric import Missing, Reading
 from integrations.metrics.connection import Connection
 from integrations.metrics.prometheus import PrometheusSource
 from integrations.metrics.quoting import quote

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.base import Missing, Reading, RefusedError
+from integrations.base import RefusedError
+from integrations.metric import Missing, Reading
 from integrations.metrics.prometheus import PrometheusSource, stale_after
 from integrations.metrics.templates import METRICS, TEMPLATES
 from tests.fakes.prometheus import FakePrometheus

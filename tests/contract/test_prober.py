@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integrations.addresses import forbidden
-from integrations.base import Probe, ProbeResult
+from integrations.probe import Probe, ProbeResult
 from integrations.smoke.http import HttpProber
 from tests.fakes.dark_lane import Target
 

@@ -53,6 +53,8 @@ class Instances:
     total: int
     there: dict[str, int]
     pending: int = 0
+    careful: bool = False
+    """New ones come first; old ones leave for those that are there, which takes the same word again."""
 
     def told(self, intent: PutFleet) -> None:
         self.image = intent.image
@@ -65,9 +67,11 @@ class Instances:
             return
         # Old ones leave at once, new ones come when they settle: the worst that a controller does.
         others = {image: n for image, n in self.there.items() if image != intent.image}
-        left = min(sum(others.values()), self.total - wanted)
+        left = min(
+            sum(others.values()), self.total - (min(moved, wanted) if self.careful else wanted)
+        )
         self.pending = max(0, wanted - moved)
-        self.there = {intent.image: min(moved, wanted)} | dict.fromkeys(others, left)
+        self.there = {intent.image: min(moved, wanted)} | _first(others, left)
         self.there = {image: n for image, n in self.there.items() if n}
 
     def scale(self, total: int) -> None:
@@ -90,9 +94,20 @@ class Instances:
         moved = self.there.get(self.image, 0)
         old = sum(self.there.values()) - moved
         settled = not self.pending and not old and moved == self.total
+        again = self.careful and old > 0 and moved + old > self.total
         return FleetState(
-            self.image, self.total, moved, self.pending, old, moved + old, settled, "1", fence
-        )
+            self.image, self.total, moved, self.pending, old, moved + old, settled, "1", fence,
+            again=again,
+        )  # fmt: skip
+
+
+def _first(others: dict[str, int], left: int) -> dict[str, int]:
+    """The first `left` of the instances that run other versions."""
+    kept = {}
+    for image, n in others.items():
+        kept[image] = min(n, left)
+        left -= kept[image]
+    return kept
 
 
 class Walk(RuleBasedStateMachine):
@@ -109,10 +124,12 @@ class Walk(RuleBasedStateMachine):
         undo=st.sampled_from(["all", "failed-batch", "none"]),
         winner=st.sampled_from(["auto", "manual"]),
         audience=st.booleans(),
+        careful=st.booleans(),
     )
     def request(
-        self, steps, approvals, retention, strategy, shape, on_expiry, batch, undo, winner, audience
-    ):
+        self, steps, approvals, retention, strategy, shape, on_expiry, batch, undo, winner, audience,
+        careful,
+    ):  # fmt: skip
         self.now = datetime(2026, 11, 21, tzinfo=UTC)
         approvers = ("U0ANA", "U0BEN") if approvals else ()
         if shape == "one" and strategy in {"blue-green", "ab-test"}:
@@ -133,7 +150,7 @@ class Walk(RuleBasedStateMachine):
             "r-1", "app", "production", "v2", plan, "U0DANA", self.now, 1, rules, lanes=shape
         )
         self.shape, self.smoking = shape, True
-        self.fleet = Instances(OLD, 4, {OLD: 4})
+        self.fleet = Instances(OLD, 4, {OLD: 4}, careful=careful)
         self.rules: tuple[HeaderRule, ...] = ()
         self.pods = {Lane.STABLE: Pods(OLD, 4, 4), Lane.CANARY: Pods(OLD, 0, 0)}
         self.weight, self.fence = 0.0, ""

@@ -23,6 +23,7 @@ from bot.sandbox.orion import (
     gateway_objects,
     grpc_objects,
     linkerd_objects,
+    ratio_objects,
     traffic_split_objects,
 )
 from bot.sandbox.prometheus import SimulatedPrometheus
@@ -101,9 +102,12 @@ WHERE |= {
     shape: WHERE["fixed"].partition("traffic:")[0] + f"traffic: {{{traffic}}}"
     for shape, (_, _, traffic) in OTHER_MESHES.items()
 }
+WHERE["ratio"] = WHERE["fixed"].partition("\n      traffic:")[0]
+"""One more: a pair without a router."""
 PLACES = {
     **dict.fromkeys(OTHER_MESHES, ("auth-service-stable", "auth-service-canary")),
     "fixed": ("auth-service-stable", "auth-service-canary"),
+    "ratio": ("auth-service-stable", "auth-service-canary"),
     "swap": ("auth-service-blue", "auth-service-green"),
     "mesh": ("auth-service-blue", "auth-service-green"),
     "one": ("", "auth-service"),
@@ -213,6 +217,9 @@ class Stage:
                 colours(self.cluster, **AUTH, mesh=self.shape == "mesh")
             case "one":
                 fleet(self.cluster, **AUTH)
+            case "ratio":
+                for body in ratio_objects("auth-service", "orion", f"{IMAGE}:v1.0.0", 10):
+                    self.cluster.put(body)
             case shape if shape in OTHER_MESHES:
                 for body in OTHER_MESHES[shape][0]("auth-service", "orion", f"{IMAGE}:v1.0.0", 4):
                     self.cluster.put(body)

@@ -44,7 +44,7 @@ def test_several_targets_are_read_in_their_order():
     [
         ({"name": "us-east"}, "duplicate_target", "targets"),
         ({"second": ONE, "traffic": ""}, "mixed_targets", "targets"),
-        ({"traffic": ""}, "missing_key", "traffic"),
+        ({"traffic": ""}, "mixed_targets", "targets"),
         ({"second": ONE}, "traffic_without_lanes", "traffic"),
         ({"above": "namespace: app"}, "key_and_targets", "namespace"),
         ({"more": "strategy: ab-test"}, "one_target_only", "strategy"),

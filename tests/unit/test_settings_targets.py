@@ -67,6 +67,7 @@ def mistake(*lines: str, **shape: str):
         (COLOURS, ISTIO, DeploymentColours, "swap", "any"),
         (COLOURS, SELECTOR, DeploymentColours, "swap", "switch"),
         (SINGLE, "", SingleDeployment, "one", "any"),
+        (PAIR, "", DeploymentPair, "one", "any"),
     ],
 )
 def test_the_keys_of_a_workload_say_its_shape(workload, traffic, kind, lanes, weights):
@@ -74,6 +75,19 @@ def test_the_keys_of_a_workload_say_its_shape(workload, traffic, kind, lanes, we
 
     assert isinstance(found.workload, kind)
     assert (found.lanes, found.weights) == (lanes, weights)
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "ab-test"])
+def test_a_pair_without_a_router_is_one_place(strategy):
+    assert mistake(f"strategy: §{strategy}", traffic="") == ("needs_two_lanes", "strategy")
+    assert mistake("match: §[{header: x, equals: a}]", traffic="") == ("no_header_routes", "match")
+
+
+def test_a_pair_without_a_router_may_name_its_service():
+    found = target(workload=PAIR.replace("}", ", service: app}"), traffic="").workload
+
+    assert (found.unrouted, found.unrouted_options()) == ("replica_ratio", {"service": "app"})
+    assert found.options() == {"container": "app", "image": "r/app"}
 
 
 def test_a_service_selector_has_a_label_and_perhaps_a_preview():
@@ -173,7 +187,11 @@ def test_connections_of_a_virtual_service_have_no_headers(keys, headers):
     ("shape", "code", "key"),
     [
         ({"workload": SINGLE, "traffic": f"§{ISTIO}"}, "traffic_without_lanes", "traffic"),
-        ({"workload": PAIR, "traffic": ""}, "missing_key", "traffic"),
+        (
+            {"workload": PAIR.replace("{", "§{").replace("}", ", service: app}")},
+            "service_beside_traffic",
+            "workload",
+        ),
         ({"workload": COLOURS, "traffic": ""}, "missing_key", "traffic"),
         ({"traffic": f"§{SELECTOR}"}, "selector_needs_colours", "traffic"),
         ({"workload": COLOURS.replace("app-green", "§app-blue")}, "same_workload", "green"),

@@ -4,7 +4,8 @@ import pytest
 
 from bot.sandbox.prometheus import SimulatedPrometheus
 from bot.sandbox.traffic import SimulatedTraffic
-from integrations.base import Lane, Missing, Reading
+from integrations.base import Lane
+from integrations.metric import Missing, Reading
 from integrations.metrics.prometheus import PrometheusSource
 from integrations.metrics.templates import Lanes
 from tests.unit.traffic_world import World

@@ -1,6 +1,6 @@
 """CPU and memory of a lane's pods, in percent of what they are granted: cAdvisor beside kube-state-metrics."""
 
-from integrations.base import Missing
+from integrations.metric import Missing
 from integrations.metrics.quoting import quote
 from integrations.metrics.templates.lanes import Lanes
 from integrations.metrics.templates.promql import Question, series

@@ -7,7 +7,7 @@ may be filtered) is not available, which is not the same as never.
 from collections.abc import Callable
 from dataclasses import replace
 
-from integrations.base import Missing
+from integrations.metric import Missing
 from integrations.metrics.templates.lanes import Lanes
 from integrations.metrics.templates.promql import (
     CALLERS_FRESHNESS,

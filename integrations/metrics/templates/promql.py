@@ -6,7 +6,7 @@ Pure. Every template builds its queries from these, so that a percentage, a rate
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from integrations.base import Missing
+from integrations.metric import Missing
 from integrations.metrics.quoting import quote
 from integrations.metrics.templates.lanes import Lanes
 

@@ -9,14 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from integrations.base import (
-    Finding,
-    HeaderRule,
-    MangledError,
-    RefusedError,
-    Split,
-    TryAgainError,
-)
+from integrations.base import Finding, HeaderRule, MangledError, RefusedError, Split, TryAgainError
 from integrations.routers.envoy.admin import Admin
 from integrations.routers.envoy.files import RouteFile
 from integrations.routers.envoy.findings import no_cluster, no_host, not_live, unchecked

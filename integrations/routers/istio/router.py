@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from integrations.base import (
-    ConflictError,
-    Finding,
-    HeaderRule,
-    MangledError,
-    RefusedError,
-    Split,
-)
+from integrations.base import ConflictError, Finding, HeaderRule, MangledError, RefusedError, Split
 from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_after, refuse_newer
 from integrations.kube.way_back import Restore, way_back
