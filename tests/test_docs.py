@@ -17,6 +17,7 @@ from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
 from bot.settings.scalars import format_duration
+from bot.settings.targets import PlaceBlock, TargetBlock, TargetMetrics
 from bot.settings.traffic import (
     EnvoyTraffic,
     GatewayApiTraffic,
@@ -32,10 +33,7 @@ from bot.settings.values import (
     EnvironmentBlock,
     FreezeWindow,
     MetricsBlock,
-    PlaceBlock,
     SlackBlock,
-    TargetBlock,
-    TargetMetrics,
 )
 from bot.settings.ways import (
     AbTestBlock,

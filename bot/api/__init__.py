@@ -48,7 +48,7 @@ OPEN = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/slack/event
 ACTOR = web.RequestKey("actor", Actor)
 """Who asks, as the guard established it."""
 
-_ACTIONS = ("promote", "pause", "resume", "rollback", "approve", "extend")
+_ACTIONS = ("promote", "pause", "resume", "adopt", "rollback", "approve", "extend")
 _ACTION_KEYS = {"winningVersion", "reason", "gate", "by"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -12,7 +12,7 @@ _SUMMARIES = {
     (
         "POST",
         "/api/v1/deployments/{id}/{verb}",
-    ): "promote, approve, pause, resume, extend or rollback",
+    ): "promote, approve, pause, resume, adopt, extend or rollback",
     ("POST", "/api/v1/commands"): "Say a command as in Slack",
     ("GET", "/api/v1/stats"): "How the strategies did: success, durations, rollbacks",
     ("GET", "/api/v1/openapi.json"): "This document",

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from bot import cli
 from bot.app.clock import SystemClock
-from bot.grammar.verbs import Deploy
 from bot.settings import Config, Settings
+from strategies.plan import Plan
 
 T = TypeVar("T")
 
@@ -86,10 +86,10 @@ def _migrate(database_url: str) -> None:
     _run(migrate())
 
 
-def _preflight(config: Config, deploy: Deploy) -> Sequence[cli.Finding]:
+def _preflight(config: Config, plan: Plan) -> Sequence[cli.Finding]:
     from bot.app.examining import preflight  # noqa: PLC0415
 
-    return _run(preflight(config, deploy, SystemClock().now))
+    return _run(preflight(config, plan, SystemClock().now))
 
 
 def _doctor(path: Path) -> Sequence[cli.Health]:

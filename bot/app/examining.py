@@ -9,24 +9,20 @@ import aiohttp
 from bot.app.preflight import look_ahead, look_ahead_everywhere
 from bot.app.targets import Targets
 from bot.cli.doors import Finding, Health
-from bot.grammar.verbs import Deploy
 from bot.settings import Config, ConfigError, Settings, SettingsError, load_config, read_settings
 from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import OpenError, Store
 from integrations.base import IntegrationError
+from strategies.plan import Plan
 
 _PATIENCE = 10.0
 
 
-async def preflight(
-    config: Config, deploy: Deploy, now: Callable[[], datetime]
-) -> Sequence[Finding]:
-    """Ask a target what would stand in the way of a request."""
+async def preflight(config: Config, plan: Plan, now: Callable[[], datetime]) -> Sequence[Finding]:
+    """Ask a target what would stand in the way of a plan."""
     targets = Targets(config, now, None)
     try:
-        findings = await look_ahead_everywhere(
-            targets, deploy.service, deploy.environment, deploy.version
-        )
+        findings = await look_ahead_everywhere(targets, plan)
     finally:
         await targets.close()
     return [Finding(f.code, f.sentence, f.fatal) for f in findings]

@@ -4,47 +4,43 @@ import asyncio
 from dataclasses import replace
 
 from bot.app.targets import Targets
-from bot.observing import Target, inspection
+from bot.observing import NOTHING, Target, demand, inspection
 from integrations.base import Finding, Fleet, IntegrationError
+from strategies.plan import Plan
 
 _MIXED = "the rollout would have no clean state to go back to"
 
 
-async def look_ahead(target: Target, version: str | None = None) -> list[Finding]:
-    """Return what a start of `version` (None: of anything) would meet. Raises `IntegrationError`."""
-    image = target.image_for(version) if version is not None else ""
+async def look_ahead(target: Target, plan: Plan | None = None) -> list[Finding]:
+    """Return what a start of `plan` (None: of anything) would meet. Raises `IntegrationError`."""
+    image = target.image_for(plan.version) if plan is not None else ""
+    wanted = demand(plan) if plan is not None else NOTHING
     if target.fleet is not None:
         return await _fleet_ahead(target.fleet, image)
     assert target.router is not None
     assert target.workload is not None
     split, _ = await asyncio.gather(target.router.read(), target.workload.read())
-    found = list(await inspection(target.router, target.workload, image, canary_pods=False))
+    found = list(await inspection(target.router, target.workload, image, wanted, canary_pods=False))
     if split.canary:
         text = f"The canary already receives {split.canary:g} % of the traffic, so {_MIXED}."
         found.insert(0, Finding("split_not_clean", text))
     return found
 
 
-async def look_ahead_everywhere(
-    targets: Targets, service: str, environment: str, version: str
-) -> list[Finding]:
-    """Return what a start would meet on each target of a service, side by side; what cannot be asked is a finding.
+async def look_ahead_everywhere(targets: Targets, plan: Plan) -> list[Finding]:
+    """Return what a start of a plan would meet on each of its targets, side by side.
 
-    Raises `LookupError` for what is not configured.
+    What cannot be asked is a finding. Raises `LookupError` for what is not configured.
     """
-    places = targets.places(service, environment)
-    found = await asyncio.gather(
-        *(_at(targets, service, environment, place, version) for place in places)
-    )
+    places = targets.places(plan.service, plan.environment)
+    found = await asyncio.gather(*(_at(targets, plan, place) for place in places))
     return [finding for findings in found for finding in findings]
 
 
-async def _at(
-    targets: Targets, service: str, environment: str, place: str, version: str
-) -> list[Finding]:
+async def _at(targets: Targets, plan: Plan, place: str) -> list[Finding]:
     try:
-        target = await targets.find(service, environment, place)
-        findings = await look_ahead(target, version)
+        target = await targets.find(plan.service, plan.environment, place)
+        findings = await look_ahead(target, plan)
     except IntegrationError as error:
         findings = [Finding(error.code, str(error))]
     named = f"{place}: " if place else ""

@@ -27,6 +27,7 @@ from bot.slack.listeners import SlackDoor
 from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import Inbound, Store
 from bot.tailing import Tails
+from strategies.plan import Plan
 
 log = logging.getLogger("sluice")
 
@@ -237,9 +238,9 @@ class Bot:
         port = self.port if self._runner is not None else self.settings.listen[1]
         return f"http://{shown}:{port}"
 
-    async def _preflight(self, service: str, environment: str, version: str) -> Sequence[str]:
+    async def _preflight(self, plan: Plan) -> Sequence[str]:
         try:
-            findings = await look_ahead_everywhere(self.targets, service, environment, version)
+            findings = await look_ahead_everywhere(self.targets, plan)
         except LookupError as error:
             return [str(error)]
         return [finding.sentence for finding in findings]

@@ -8,7 +8,8 @@ from typing import Any
 from bot.observing import Target
 from bot.outbox import Subscription
 from bot.rollout.values import Rollout
-from bot.settings.values import Config, PlaceBlock, TargetBlock, TargetMetrics
+from bot.settings.targets import PlaceBlock, TargetBlock, TargetMetrics
+from bot.settings.values import Config
 from integrations import catalog
 from integrations.alerts.schedule import retry_delay
 from integrations.base import Fleet, Router

@@ -73,7 +73,7 @@ async def _ahead(world: World, plan: Plan) -> Sequence[str]:
         return ()
     try:
         async with asyncio.timeout(PATIENCE):
-            return await world.preflight(plan.service, plan.environment, plan.version)
+            return await world.preflight(plan)
     except TimeoutError:
         return ("The cluster was not looked at in time; the start does that again.",)
 

@@ -16,6 +16,7 @@ from bot.grammar.verbs import Rollback
 from bot.planning import lanes_for, rollback_plan
 from bot.policy import Actor
 from bot.rollout import acts
+from bot.rollout.part import Part
 from bot.rollout.past import ever_stable, newest_finished, stable_versions
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
@@ -163,6 +164,8 @@ async def _afterwards(
         data={"digest": plan.digest, "now": True},
     )
     r = replace(r, rollback_of=undone.id if undone else "unknown", image=_image_of(past, version))
+    if undone is not None and undone.from_version == version:
+        r = replace(r, parts=tuple(_as_it_was(part, undone) for part in r.parts))
     r = r.tell(entry)
     return await _create(world, r, actor, receipt, ready=ready)
 
@@ -190,6 +193,14 @@ def _image_of(past: Sequence[Rollout], version: str) -> str:
         if r.armed is not None and r.from_version == version:
             return r.armed.stable.image
     return ""
+
+
+def _as_it_was(part: Part, undone: Rollout) -> Part:
+    """Return one of several targets with what ran there before: they need not have run the same."""
+    for before in undone.parts:
+        if before.name == part.name and before.armed is not None:
+            return replace(part, to=before.from_version, image=before.armed.stable.image)
+    return part
 
 
 def _default_environment(world: World, service: str) -> str:

@@ -10,6 +10,7 @@ from bot.policy import Actor, Membership
 from bot.rollout.values import Rollout
 from bot.settings.values import Config
 from bot.store import Inbound, Store
+from strategies.plan import Plan
 
 
 class Directory(Protocol):
@@ -47,6 +48,6 @@ class World:
     """Called after the commit with the row that was committed: it has something to do."""
     traffic: Callable[[str, str], Awaitable[float | None]] | None = None
     """Requests per second that a service gets in an environment now; None: nobody knows. Only ever a hint."""
-    preflight: Callable[[str, str, str], Awaitable[Sequence[str]]] | None = None
-    """What a start of a version of a service in an environment would meet on its target; None: nobody can say."""
+    preflight: Callable[[Plan], Awaitable[Sequence[str]]] | None = None
+    """What a start of a plan would meet on its target; None: nobody can say."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

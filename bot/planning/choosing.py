@@ -3,7 +3,8 @@
 Pure. The nearest scope that names one wins: the target, its environment, the name of the environment (seed 004).
 """
 
-from bot.settings.values import EnvironmentBlock, TargetBlock
+from bot.settings.targets import TargetBlock
+from bot.settings.values import EnvironmentBlock
 from strategies.fitting import nearest
 from strategies.wish import Wish
 

@@ -7,7 +7,7 @@ import re
 
 from bot.grammar.mistakes import shown
 from bot.grammar.verbs import Deploy
-from bot.settings.values import TargetBlock
+from bot.settings.targets import TargetBlock
 from strategies import COMPILERS
 from strategies.request import PlanError
 from strategies.wish import Wish

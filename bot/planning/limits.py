@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS, NOT_MEASURED, unknown_metric
-from bot.settings.values import TargetBlock
+from bot.settings.targets import TargetBlock
 from strategies.plan import Check, Yardstick
 from strategies.request import PlanError
 from strategies.wish import Wish

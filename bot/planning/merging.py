@@ -12,7 +12,8 @@ from bot.planning.limits import checks, never_judged, not_available, yardsticks
 from bot.planning.people import approvals
 from bot.planning.stages import raised, shortest, stages
 from bot.settings.scalars import format_duration, shown
-from bot.settings.values import Config, TargetBlock
+from bot.settings.targets import TargetBlock
+from bot.settings.values import Config
 from strategies.request import Request
 from strategies.wish import Wish
 

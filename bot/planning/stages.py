@@ -4,7 +4,7 @@ Pure. A strategy with one stage has one step of 100 percent and one soak.
 """
 
 from bot.settings.scalars import format_duration
-from bot.settings.values import TargetBlock
+from bot.settings.targets import TargetBlock
 from strategies import COMPILERS
 from strategies.request import PlanError
 from strategies.wish import Wish

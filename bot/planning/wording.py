@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from bot.grammar.verbs import Options
 from bot.settings.scalars import parse_batch
-from bot.settings.values import TargetBlock
+from bot.settings.targets import TargetBlock
 from strategies.plan import Check, Rule
 from strategies.wish import Wish
 

@@ -107,7 +107,7 @@ def adoptable(r: Rollout) -> dict[str, float]:
     return {
         own.name if isinstance(own, Part) else "": own.found
         for own in owns
-        if own.found is not None and 0 < own.found <= own.weight
+        if own.found is not None and 0 < own.found < own.weight
     }
 
 
@@ -119,7 +119,8 @@ def _adopted(r: Rollout, own: Rollout | Part, now: datetime) -> dict[str, Any]:
     """Return the changes that make the weight of somebody else ours. The fence is still to be written."""
     if own.found is None:
         return {}
-    intent = PutWeight(own.found, before=ANYTHING, since=r.revision + 1, rules=audience(r))
+    since, rules = r.revision + 1, audience(r)
+    intent = PutWeight(own.found, before=own.found, since=since, rules=rules, kept=True)
     foreign = {"foreign": False, "trouble": None} if isinstance(own, Part) else {}
     return {"weight": own.found, "weight_at": now, "intent": intent, "found": None, **foreign}
 

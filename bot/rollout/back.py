@@ -245,7 +245,11 @@ def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if partial:
         there = replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now)
         return back_to_batch(there, seen.now)
-    text = f"All traffic is back on {r.from_version}, read back."
+    other = seen.split.elsewhere if seen.split is not None else ""
+    rest = f"; {other} still leads to {r.version}" if other else ""
+    text = f"All traffic of the split is back on {r.from_version}, read back{rest}."
+    if not rest:
+        text = f"All traffic is back on {r.from_version}, read back."
     back = replace(r.back, home=seen.now) if r.back else None
     home = replace(
         r, intent=None, weight=r.intent.percent, weight_at=seen.now, back=back, audience=()
@@ -258,6 +262,8 @@ def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     assert r.back.home is not None
     assert seen.lanes is not None
     assert seen.split is not None
+    if seen.split.elsewhere:
+        return done(_pods_kept(r, seen.split.elsewhere), seen)
     if not isinstance(r.intent, PutLane):
         # Also from a weight of 0: an audience, or a write that was on its way, may have brought requests here.
         if seen.now - r.back.home < DRAIN:
@@ -277,9 +283,11 @@ def done(r: Rollout, seen: Seen) -> Rollout:
     seconds = int((seen.now - r.back.at).total_seconds())
     how = "automatically" if r.back.automatic else f"by {r.back.actor}"
     why = f": {r.back.reason}" if r.back.reason else ""
+    kept = any(entry.verb == "canary_kept" for entry in r.news)
+    how_it_is = "The split is as before" if kept else "Everything is as before"
     text = (
         f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} "
-        f"from {r.back.weight:g} %{why}. Everything is as before, {seconds} s after the decision."
+        f"from {r.back.weight:g} %{why}. {how_it_is}, {seconds} s after the decision."
     )
     entry = Entry(
         "rolled_back",
@@ -298,6 +306,14 @@ def done(r: Rollout, seen: Seen) -> Rollout:
         recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
         retire_at=still_kept(r, seen.now),
     ).tell(entry)
+
+
+def _pods_kept(r: Rollout, elsewhere: str) -> Rollout:
+    text = (
+        f"{elsewhere} still leads to {r.version}, so its pods were left running: take that route away, then scale "
+        "them down."
+    )
+    return r.tell(Entry("canary_kept", "sluice", text[:1].upper() + text[1:]))
 
 
 def _a_stays(r: Rollout, seen: Seen) -> Rollout:

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from bot.rollout.fleets import foreign_fleet
-from bot.rollout.holding import drifted
+from bot.rollout.holding import drifted, whose
 from bot.rollout.intents import ANYTHING, intent_state, same_audience, same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold, start_back
-from bot.rollout.values import Back, Rollout
+from bot.rollout.values import Back, Entry, Rollout
 from bot.rollout.wanted import PutFleet, PutWeight
 from bot.rollout.weighing import landed
 from integrations.base import FleetState, Lane, LaneState, Split
@@ -16,7 +16,9 @@ from strategies.plan import Batch, Prepare, Replace
 
 def foreign_edit(r: Rollout, seen: Seen) -> Rollout | None:
     """Hold on an edit of what is ours. While a weight of ours is on its way its own step decides."""
-    if r.code == "drift" or r.armed is None:
+    if r.code == "drift":
+        return _changed_again(r, seen)
+    if r.armed is None:
         return None
     if r.lanes == "one":
         return foreign_fleet(r, seen)
@@ -28,6 +30,15 @@ def foreign_edit(r: Rollout, seen: Seen) -> Rollout | None:
     stable, canary = seen.lanes[Lane.STABLE], seen.lanes[Lane.CANARY]
     text = _stable_image(r, stable) or _canary_image(r, canary)
     return hold(r, seen.now, "drift", text) if text else None
+
+
+def _changed_again(r: Rollout, seen: Seen) -> Rollout | None:
+    """Say that a weight was changed once more while the rollout holds because of it."""
+    split = seen.split
+    if r.found is None or split is None or same_weight(split.canary, r.found):
+        return None
+    text = f"Changed again while it holds: the canary gets {split.canary:g} % now (changed by {whose(split)})."
+    return replace(r, found=split.canary).tell(Entry("drifted", "sluice", text, code="drift"))
 
 
 def _as_we_left_it(r: Rollout, split: Split) -> bool:
@@ -60,11 +71,16 @@ def reapplied(r: Rollout, seen: Seen) -> Rollout | None:
     if isinstance(r.intent, PutFleet) and not isinstance(r.step, Batch | Replace):
         there = intent_state(r, seen) == "applied" and seen.fleet is not None
         return replace(r, intent=None, template=r.intent.image) if there else r
-    if not isinstance(r.intent, PutWeight) or r.intent.before != ANYTHING:
+    if not isinstance(r.intent, PutWeight):
+        return None
+    if r.intent.before != ANYTHING and not r.intent.kept:
         return None
     if not same_weight(r.intent.percent, r.weight):
         return None
-    if intent_state(r, seen) != "applied":
+    state = intent_state(r, seen)
+    if state == "drift":
+        return drifted(r, seen)
+    if state == "pending":
         return r
     return replace(r, intent=None, audience=r.intent.rules)
 

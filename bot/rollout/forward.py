@@ -85,7 +85,9 @@ def _prepare(r: Rollout, seen: Seen, step: Prepare) -> Rollout:
     if not isinstance(r.intent, PutLane):
         since = r.revision + 1 if r.wary else 0
         intent = PutLane(Lane.CANARY, r.image, pods, seen.now, since)
-        text = f"Starting {pods} {plural(pods)} of {r.version} without traffic."
+        other = seen.split.elsewhere if seen.split is not None else ""
+        traffic = f"; {other} leads to them" if other else " without traffic"
+        text = f"Starting {pods} {plural(pods)} of {r.version}{traffic}."
         return replace(r, intent=intent).tell(Entry("preparing", "sluice", text))
     failure = not_ready(r, seen, canary, step.timeout)
     if failure:

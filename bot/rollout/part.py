@@ -87,6 +87,8 @@ class Part:
     """One of several targets of a rollout. The fields that a row has too mean the same for this target alone."""
 
     name: str
+    to: str = ""
+    """Its own version, where going back leads to different ones; `""`: that of the row."""
     done: bool = False
     """It has done the current step; on the way home: it has nothing more to do."""
     asks: bool = False

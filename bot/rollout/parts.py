@@ -37,7 +37,8 @@ def view(r: Rollout, part: Part) -> Rollout:
     """Return the row as it would be if this were its only target."""
     own: dict[str, Any] = {name: getattr(part, name) for name in _OWN}
     back = replace(r.back, home=part.home) if r.back is not None else None
-    return replace(r, parts=(), place=part.name, back=back, news=(), **own)
+    version = part.to or r.version
+    return replace(r, parts=(), place=part.name, version=version, back=back, news=(), **own)
 
 
 def views(r: Rollout) -> tuple[Rollout, ...]:

@@ -30,7 +30,10 @@ def stable_versions(newest_first: Sequence[Rollout]) -> list[str]:
 def ever_stable(newest_first: Sequence[Rollout]) -> set[str]:
     """Return every version that has been stable on this target."""
     done = [r for r in newest_first if r.live_changed]
-    return {r.version for r in done} | {r.from_version for r in newest_first if r.from_version}
+    parts = {part.from_version for r in newest_first for part in r.parts if part.from_version}
+    return (
+        {r.version for r in done} | {r.from_version for r in newest_first if r.from_version} | parts
+    )
 
 
 def newest_finished(newest_first: Sequence[Rollout]) -> Rollout | None:

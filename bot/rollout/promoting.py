@@ -79,4 +79,7 @@ def _home(r: Rollout, seen: Seen) -> Rollout:
 def _scale_down(r: Rollout, seen: Seen, canary: LaneState) -> Rollout:
     if proxies_lag(r, seen.now):
         return r
+    if seen.split is not None and seen.split.elsewhere:
+        text = f"The canary's pods were left running: {seen.split.elsewhere} still leads to them."
+        return r.to_next(seen.now).tell(Entry("canary_kept", "sluice", text))
     return replace(r, intent=PutLane(Lane.CANARY, canary.image, 0, seen.now))

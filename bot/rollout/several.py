@@ -19,7 +19,7 @@ from bot.rollout.resting import expired, recheck, reminded
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.sickness import sick
-from bot.rollout.starting import arm
+from bot.rollout.starting import arm, cancel
 from bot.rollout.turning import back_to_batch
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Watch
@@ -127,15 +127,25 @@ def _troubled(r: Rollout, seen: Seen, troubles: list[Part]) -> Rollout:
 
 def _arm(r: Rollout, seen: Seen) -> Rollout:
     """Take the snapshot of every target before the first write to any of them."""
-    said = []
+    said, level = [], []
     for part in r.parts:
         after = arm(view(r, part), _sight(part, seen)) if part.armed is None else view(r, part)
-        if after.phase is not r.phase:
+        if after.code == "already_live":
+            level.append(part.name)
+        elif after.phase is not r.phase:
             return absorb(r, part, after, seen.now)
-        r = replace(put(r, own(part, after)), counter=after.counter)
-        said += [f"{part.name}: {entry.text}" for entry in after.news]
-    if r.armed is None:
+        else:
+            r = replace(put(r, own(part, after)), counter=after.counter)
+            said += [f"{part.name}: {entry.text}" for entry in after.news]
+    moving = tuple(part for part in r.parts if part.name not in level)
+    if not moving:
+        text = f"{r.version} is what already runs on every target. Name another version."
+        return cancel(r, seen.now, "already_live", text)
+    if any(part.armed is None for part in moving):
         return r
+    # A target that was ahead is made no part of it: the others are brought level.
+    r = summed(replace(r, parts=moving))
+    said += [f"{name}: runs {r.version} already and is left alone." for name in level]
     data = {"from_version": r.from_version}
     text = f"Started on {len(r.parts)} targets. {' '.join(said)}".replace(": Started:", ":")
     return r.tell(Entry("armed", "sluice", text, event="rollout.started", data=data))

@@ -53,7 +53,7 @@ def _failing(r: Rollout, seen: Seen) -> Rollout:
 def _hindered(r: Rollout, seen: Seen) -> Rollout:
     """Show what keeps pods from starting as long as it does; whether that ends the rollout is for its step to say."""
     place = _moving(r, seen)
-    if place is None or (r.trouble is not None and r.trouble.code not in PASSING):
+    if place is None or (r.trouble is not None and not _of_pods(r.trouble)):
         return r
     if place.problem not in PASSING:
         return replace(r, trouble=None) if r.trouble is not None else r
@@ -62,6 +62,11 @@ def _hindered(r: Rollout, seen: Seen) -> Rollout:
     text = place.detail or place.problem
     trouble = Trouble(place.problem, text, seen.now, tries=0)
     return replace(r, trouble=trouble).tell(Entry("sick", "sluice", text, code=trouble.code))
+
+
+def _of_pods(trouble: Trouble) -> bool:
+    """Whether a trouble is one that was seen here; a call that failed is another matter, and counts its own time."""
+    return trouble.code in PASSING and trouble.tries == 0
 
 
 def _moving(r: Rollout, seen: Seen) -> LaneState | FleetState | None:

@@ -26,6 +26,8 @@ class PutWeight:
     """The requests that go to the canary whatever the weight."""
     at: datetime | None = None
     """When it was asked for, where a deadline counts from it."""
+    kept: bool = False
+    """It is there already, written by somebody else, and a person said that it stays: only the fence is missing."""
     kind: Literal["weight"] = "weight"
 
 

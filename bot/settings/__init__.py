@@ -18,6 +18,7 @@ from bot.settings.environment import (
 from bot.settings.problems import ConfigError, Problem, format_problem
 from bot.settings.scalars import WeekTime
 from bot.settings.secret import Secret
+from bot.settings.targets import TargetBlock, TargetMetrics
 from bot.settings.traffic import (
     EnvoyTraffic,
     GatewayApiTraffic,
@@ -36,8 +37,6 @@ from bot.settings.values import (
     MetricsBlock,
     Service,
     SlackBlock,
-    TargetBlock,
-    TargetMetrics,
     UnknownNameError,
 )
 from bot.settings.ways import CanaryBlock

@@ -127,7 +127,7 @@ async def test_a_node_that_dies_while_it_moves_is_pending_and_named(yard):
 
     now = await yard.state()
 
-    assert (now.moved, now.pending, now.old, now.problem) == (1, 1, 4, "unreachable")
+    assert (now.moved, now.pending, now.old, now.problem) == (1, 1, 4, "node_unreachable")
     assert "node-2" in now.detail
 
 
@@ -146,7 +146,7 @@ async def test_a_node_that_comes_back_with_the_wrong_version_is_told_again(yard)
     yard.wait(30)
     yard.runners.nodes["node-3"].dead = True
     await yard.tell(OLD, "1.2")
-    assert (await yard.state()).problem == "unreachable"
+    assert (await yard.state()).problem == "node_unreachable"
     yard.runners.nodes["node-3"].dead = False
     yard.wait(30)
     assert (await yard.state()).old == 1
@@ -295,6 +295,6 @@ async def test_a_node_that_never_answers_costs_its_own_time_only(yard):
 
     now = await fleet.read()
 
-    assert (now.moved, now.pending, now.problem) == (ALL - 1, 1, "unreachable")
+    assert (now.moved, now.pending, now.problem) == (ALL - 1, 1, "node_unreachable")
     assert "node-1 (not answered within 0.1 s)" in now.detail
     await fleet.close()

@@ -73,6 +73,17 @@ class Regions(Stage):
         await self.prometheus_abroad.stop()
         await self.abroad.stop()
 
+    async def ship_everywhere(self, version: str) -> None:
+        """Bring a version to the end in both regions."""
+        await self.say(f"/deploy auth-service {version} to production steps=50,100")
+        for _ in range(60):
+            row = await self.row()
+            if row.phase.final:
+                return
+            if row.gate is not None:
+                await self.press("Promote")
+            await self.wait(10)
+
     @property
     def here_and_there(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """What the VirtualService of each region gives to stable and canary."""

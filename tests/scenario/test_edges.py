@@ -211,6 +211,9 @@ async def test_a_larger_foreign_weight_is_not_offered_to_be_kept(stage):
     assert await stage.phase() == (Phase.PAUSED, "drift")
     with pytest.raises(AssertionError, match="no button"):
         await stage.press("Keep")
+    row = await stage.row()
+    status, body = await stage.rest("POST", f"/api/v1/deployments/{row.id}/adopt")
+    assert (status, body["code"]) == (409, "nothing_to_adopt")
 
 
 async def test_a_foreign_edit_of_the_weights_can_be_rolled_back(stage):
@@ -362,3 +365,38 @@ async def test_a_refused_write_needs_a_person(stage):
     assert await stage.phase() == (Phase.NEEDS_ATTENTION, "forbidden")
     assert stage.weights == (100, 0)
     assert "The bot may not patch virtualservices.networking.istio.io" in stage.channel(ALERTS)[-1]
+
+
+async def test_a_router_that_answers_reads_and_takes_no_writes_holds_and_pages_once(stage):
+    stage.cluster.fail(503, times=1000, method="PATCH", path="virtualservices")
+    await stage.deploy()
+    await stage.wait(400)
+    assert await stage.phase() == (Phase.PAUSED, "unreachable")
+    assert len(stage.channel(ALERTS)) == 1
+    stage.cluster.heal()
+    await stage.wait(60)
+    assert stage.weights == (50, 50)
+
+
+async def test_a_weight_that_was_changed_again_is_not_kept_unseen(stage):
+    await stage.deploy()
+    stage.cluster.edit("virtualservices", "orion", "auth-service", weights(80, 20))
+    await stage.wait(20)
+    stage.cluster.edit("virtualservices", "orion", "auth-service", weights(99, 1))
+    await stage.press("Keep 20 %")
+    await stage.wait(5)
+    assert await stage.phase() == (Phase.PAUSED, "drift")
+    assert stage.weights == (99, 1)
+    await stage.press("Keep 1 %")
+    await stage.wait(5)
+    assert await stage.phase() == (Phase.RUNNING, "")
+    assert stage.weights == (99, 1)
+
+
+async def test_every_further_change_is_told_while_it_holds(stage):
+    await stage.deploy()
+    stage.cluster.edit("virtualservices", "orion", "auth-service", weights(80, 20))
+    await stage.wait(20)
+    stage.cluster.edit("virtualservices", "orion", "auth-service", weights(0, 100))
+    await stage.wait(70)
+    assert "the canary gets 100 % now" in stage.story

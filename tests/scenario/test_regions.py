@@ -158,3 +158,38 @@ async def test_a_smaller_weight_of_somebody_else_in_one_region_can_be_kept(stage
     await stage.press("Promote to 100 %")
     await stage.wait(30)
     assert stage.here_and_there == ((0, 100), (0, 100))
+
+
+async def test_targets_that_ran_different_versions_each_get_theirs_back(stage):
+    run(stage.abroad, "auth-service-stable", "v0.9.0")
+    await stage.wait(60)
+    await stage.ship_everywhere("v2.0.0")
+    await stage.say("/rollback auth-service production now", by=BEN)
+    await stage.wait(120)
+    assert await stage.phase() == (Phase.SUCCEEDED, "")
+    assert (image(stage.cluster), image(stage.abroad)) == (
+        "ghcr.io/orion/auth:v1.0.0",
+        "ghcr.io/orion/auth:v0.9.0",
+    )
+
+
+async def test_a_target_that_is_ahead_is_left_alone_and_the_others_are_brought_level(stage):
+    run(stage.abroad, "auth-service-stable", "v2.0.0")
+    await stage.wait(60)
+    await stage.deploy("v2.0.0")
+    await stage.wait(30)
+    assert stage.here_and_there == (HERE, HOME)
+    assert f"{EU}: runs v2.0.0 already and is left alone" in stage.story
+
+
+def run(cluster, name, version):
+    def change(body):
+        container = body["spec"]["template"]["spec"]["containers"][0]
+        container["image"] = f"ghcr.io/orion/auth:{version}"
+
+    cluster.edit("deployments", "orion", name, change)
+
+
+def image(cluster):
+    found = cluster.object("deployments", "orion", "auth-service-stable")
+    return found["spec"]["template"]["spec"]["containers"][0]["image"].partition("@")[0]

@@ -48,6 +48,7 @@ def test_several_targets_are_read_in_their_order():
         ({"second": ONE}, "traffic_without_lanes", "traffic"),
         ({"above": "namespace: app"}, "key_and_targets", "namespace"),
         ({"more": "strategy: ab-test"}, "one_target_only", "strategy"),
+        ({"cluster": "us"}, "same_target_twice", "targets"),
         ({"cluster": "mars"}, "unknown_cluster", "cluster"),
         ({"name": '""'}, "empty_value", "name"),
     ],

@@ -173,7 +173,7 @@ class HttpFleet:
         ours = [one for one in answers if one.name in names]
         lost = {one.name: one.why for one in ours if not one.version}
         if lost:
-            return "unreachable", f"Instances do not tell their version: {_listed(lost)}."
+            return "node_unreachable", f"Instances do not tell their version: {_listed(lost)}."
         sick = {one.name: one.why for one in ours if one.version == image and not one.healthy}
         if sick:
             return "", f"Instances that run {image} are not healthy: {_listed(sick)}."
