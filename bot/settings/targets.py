@@ -3,7 +3,7 @@
 Pure. A service has one place there, or several (`targets`) that one rollout drives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -161,10 +161,8 @@ class TargetBlock(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         where = {key: getattr(self, key) for key in _WHERE}
-        same = _same_place(self.targets)
-        if same:
-            raise refuse_at(("targets", "same_target_twice", same))
         faults = list(where_faults(where, [(x.name, x.lanes) for x in self.targets]))
+        faults += _same_place(self.targets)
         if not faults and self.workload is not None:
             faults = list(traffic_faults(self.workload, self.traffic))
         if not faults:
@@ -179,12 +177,12 @@ class TargetBlock(Block):
         return self
 
 
-def _same_place(targets: Sequence[PlaceBlock]) -> str:
-    """Return why two targets are one: a rollout over them would take its own writes for somebody else's."""
+def _same_place(targets: Sequence[PlaceBlock]) -> Iterator[tuple[str, str, str]]:
+    """Yield the targets that are one: a rollout over them would take its own writes for somebody else's."""
     seen: dict[tuple[object, ...], str] = {}
     for place in targets:
         key = (place.cluster, place.namespace, repr(place.workload), repr(place.traffic))
         if key in seen:
-            return f"{seen[key]} and {place.name} are the same objects in the same place: remove one of them."
+            sentence = f"{seen[key]} and {place.name} are the same objects: remove one of them."
+            yield ("targets", "same_target_twice", sentence)
         seen[key] = place.name
-    return ""
