@@ -8,6 +8,7 @@ interrupts the turn that is running: a rollback never waits for a slow query.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -21,7 +22,7 @@ from bot.rollout.pace import need, wake_at
 from bot.rollout.part import Trouble
 from bot.rollout.parts import view, views
 from bot.rollout.seen import Afresh, Need, Seen
-from bot.rollout.values import Phase, Rollout
+from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from bot.schedule import Timers
 from bot.store import BusyError, PoisonedRowError, StaleError, Store
@@ -35,6 +36,8 @@ _CONFLICTS = 5
 _AFTER_FAILURE = timedelta(seconds=1)
 """Before a turn that failed by itself (a locked database, a bug) is tried again; doubled up to `_SLOWEST`."""
 _SLOWEST = timedelta(seconds=30)
+_TOO_MANY = 5
+"""Failed turns in a row after which people are called."""
 
 _Troubles: TypeAlias = dict[str, Trouble]
 """What could not be written, by the name of the target; `""` where there is only one."""
@@ -109,12 +112,14 @@ class Reconciler:
             # Single flight: the interrupted turn must be over before the next one begins.
             async with lock:
                 await self._turn(rollout, committed)
-        except Exception:
+        except Exception as error:
             log.exception("rollout %s: the turn failed; it is tried again", rollout)
             tries = self._failures.get(rollout, 0)
             self._failures[rollout] = tries + 1
             pause = min(_SLOWEST, _AFTER_FAILURE * (1 << min(tries, 5)))
             self._again(rollout, self._now() + pause)
+            if tries + 1 == _TOO_MANY:
+                await self._call_people(rollout, error)
 
     async def _turn(self, rollout: str, committed: Rollout | None) -> None:
         try:
@@ -126,6 +131,25 @@ class Reconciler:
         else:
             self._failures.pop(rollout, None)
             self._again(rollout, wake_at(r, self._now(), self._looked.get(rollout)))
+
+    async def _call_people(self, rollout: str, error: Exception) -> None:
+        """Say that a rollout does not move because its turns fail: nobody looks at a log file at night."""
+        text = (
+            f"The bot fails at this rollout ({type(error).__name__}); nothing moves until that ends. It is tried again "
+            "every half minute. The log says more; the traffic can be moved by hand meanwhile."
+        )
+        entry = Entry(
+            "turn_failed",
+            "sluice",
+            text,
+            code="internal_error",
+            event="rollout.needs_attention",
+            tell="broadcast",
+        )
+        with suppress(Exception):  # a database that is away cannot be told, and is why
+            async with self._store.writing() as writing:
+                await writing.note(rollout, [entry], self._now())
+            self._touched(rollout)
 
     async def _set_aside(self, rollout: str) -> None:
         """Page once for a row that cannot be read; the others go on."""

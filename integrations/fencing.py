@@ -26,7 +26,8 @@ def refuse_newer(found: str, ours: str, what: str) -> None:
     theirs = parse_fence(found)
     if theirs is not None and theirs > mine:
         raise RefusedError(
-            f"A newer decision ({found}) is already on {what}; this one ({ours}) is dropped.",
+            f"A newer decision ({found}) is already on {what}; this one ({ours}) is dropped. If nobody else rolls "
+            "this service out, remove the annotation sluice/fence from it, and it goes on.",
             code="fenced",
         )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rollout import fleets
-from bot.rollout.intents import ANYTHING, intent_state, same_image, same_weight, unwritten
+from bot.rollout.intents import ANYTHING, fence_of, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.part import Armed, Trouble
 from bot.rollout.retiring import still_kept
@@ -67,6 +67,8 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
         )
     if not isinstance(r.intent, PutFleet):
         return replace(r, intent=fleets.homeward(r, seen))
+    if fence_of(seen.fleet.fence)[0] > r.counter:
+        return _keep_trying(r, _overtaken(r, seen))
     if not fleets.is_home(r, seen):
         return _page_if_late(fleets.nudged(r, seen, seen.fleet), seen)
     left = int(r.batch_began) if back.partial else 0
@@ -82,27 +84,39 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     return back_to_batch(home, seen.now) if back.partial else done(home, seen)
 
 
+def _overtaken(r: Rollout, seen: Seen) -> Trouble:
+    """Return the trouble of a place that carries a fence from beyond this rollout: no write of ours counts there."""
+    assert seen.fleet is not None
+    text = (
+        f"The instances carry the fence {seen.fleet.fence}, which is newer than this rollout ({r.counter}). If nobody "
+        "else rolls this service out, remove the annotation sluice/fence."
+    )
+    return Trouble("fenced", text, seen.now, final=True)
+
+
 def _page_if_late(r: Rollout, seen: Seen) -> Rollout:
     assert isinstance(r.intent, PutFleet)
     if seen.now - r.intent.at <= timedelta(minutes=5) or seen.fleet is None:
         return r
-    if r.trouble is not None and r.trouble.code == "instances_late":
+    if r.trouble is not None and (r.trouble.code == "instances_late" or r.trouble.tries > 0):
+        # A write that does not get through has been told, and is why nothing moves.
         return r
     text = (
         f"The instances of {r.service} are not back on {r.from_version} after 5 minutes: {seen.fleet.ready} of "
         f"{seen.fleet.total} are ready. {seen.fleet.detail} It goes on by itself when they start."
     )
     trouble = Trouble("instances_late", text, seen.now, tries=0, paged=True)
-    return replace(r, trouble=trouble).tell(
-        Entry(
-            "rollback_held",
-            "sluice",
-            text,
-            code="instances_late",
-            event="rollout.needs_attention",
-            tell="broadcast",
-        )
+    return _paged(replace(r, trouble=trouble), "rollback_held", "instances_late", text)
+
+
+def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
+    """Call people, once for each thing that is in the way of a rollback: two that take turns must not be a storm."""
+    if r.back is None or code in r.back.paged:
+        return r
+    entry = Entry(
+        verb, "sluice", text, code=code, event="rollout.needs_attention", tell="broadcast"
     )
+    return replace(r, back=replace(r.back, paged=(*r.back.paged, code))).tell(entry)
 
 
 def _blind(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
@@ -138,18 +152,17 @@ def _keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
         return r
     text = (
         f"The rollback of {r.service} is not getting through: {trouble.sentence} It is tried again "
-        f"until it works; by hand: give all traffic to stable ({r.from_version})."
+        f"until it works; by hand: {_by_hand(r)}."
     )
-    return r.tell(
-        Entry(
-            "rollback_failing",
-            "sluice",
-            text,
-            code=trouble.code,
-            event="rollout.needs_attention",
-            tell="broadcast",
-        )
-    )
+    return _paged(r, "rollback_failing", trouble.code, text)
+
+
+def _by_hand(r: Rollout) -> str:
+    if r.lanes == "one":
+        return f"let the instances run {r.from_version}"
+    if r.back is not None and r.back.home is not None:
+        return "the traffic is home already, only the pods are left"
+    return f"give all traffic to stable ({r.from_version})"
 
 
 def nothing_written(r: Rollout, seen: Seen) -> Rollout:
@@ -209,15 +222,8 @@ def _unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
         return replace(r, trouble=Trouble("stable_unhealthy", text, seen.now))
     if known.paged or seen.now - known.since < _GRACE:
         return r
-    return replace(r, trouble=replace(known, paged=True)).tell(
-        Entry(
-            "rollback_held",
-            "sluice",
-            text,
-            code="stable_unhealthy",
-            event="rollout.needs_attention",
-            tell="broadcast",
-        )
+    return _paged(
+        replace(r, trouble=replace(known, paged=True)), "rollback_held", "stable_unhealthy", text
     )
 
 

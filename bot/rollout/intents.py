@@ -10,6 +10,7 @@ from bot.rollout.seen import Seen
 from bot.rollout.values import Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import FleetState, HeaderRule, LaneState, Split
+from integrations.fencing import parse_fence
 from strategies.plan import Rule
 
 State = Literal["applied", "pending", "drift"]
@@ -33,10 +34,7 @@ def same_image(found: str, wanted: str) -> bool:
 
 def fence_of(text: str) -> tuple[int, int]:
     """Return a fence as numbers; `(0, 0)` when there is none or it is not ours."""
-    counter, dot, revision = text.partition(".")
-    if dot and counter.isdigit() and revision.isdigit():
-        return int(counter), int(revision)
-    return 0, 0
+    return parse_fence(text) or (0, 0)
 
 
 def weight_state(r: Rollout, intent: PutWeight, split: Split) -> State:

@@ -106,6 +106,8 @@ class Back:
     """Variant A won an A/B test: going home is the good end, and nobody is alerted."""
     partial: bool = False
     """Only the batch that failed goes back; the rollout then holds."""
+    paged: tuple[str, ...] = ()
+    """What people were called about on the way home, by code: once for each."""
     home: datetime | None = None
     """When traffic was read back at its armed split."""
 
