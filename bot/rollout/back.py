@@ -72,7 +72,7 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if not fleets.is_home(r, seen):
         return _page_if_late(fleets.nudged(r, seen, seen.fleet), seen)
     left = int(r.batch_began) if back.partial else 0
-    percent = 100.0 * left / max(1, r.whole)
+    percent = round(100.0 * left / max(1, r.whole), 2)
     home = replace(
         r,
         intent=None,

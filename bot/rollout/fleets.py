@@ -111,7 +111,7 @@ def nudged(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
 
 
 def _moved(r: Rollout, seen: Seen, fleet: FleetState) -> Rollout:
-    percent = 100.0 * fleet.moved / fleet.total if fleet.total else 100.0
+    percent = round(100.0 * fleet.moved / fleet.total, 2) if fleet.total else 100.0
     text = f"{fleet.moved} of {fleet.total} instances run {r.version}."
     there = replace(
         r,

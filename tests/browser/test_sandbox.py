@@ -80,3 +80,11 @@ def test_a_person_keeps_the_variant_that_was_live(page):
     sees(page, "B (v2)")
     press(page, "Keep A (v1)")
     sees(page, "v1 keeps all traffic, v2 is retired")
+
+
+def test_two_regions_are_in_one_table_and_a_bad_one_takes_both_home(page):
+    type_in(page, "/deploy payments v2")
+    sees(page, "eu-west: 25 % of the traffic on v2")
+    press(page, "Break the canary")
+    sees(page, "Automatic rollback: eu-west")
+    sees(page, "us-east: All traffic is back on v1")
