@@ -3,10 +3,10 @@
 The row with the intent is committed before anything here is called (G1), and every write carries its fence (G2).
 """
 
-from bot.observing import Target
+from bot.observing import Target, header_rule
 from bot.rollout.values import Phase
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
-from integrations.base import HeaderRule, LaneState, RefusedError
+from integrations.base import LaneState, RefusedError
 
 WRITING = frozenset({Phase.RUNNING, Phase.ROLLING_BACK, Phase.SUCCEEDED, Phase.ROLLED_BACK})
 """The phases in which intents are written; a row that has ended has one only while an old version is retired."""
@@ -16,7 +16,7 @@ async def put_weight(target: Target, intent: PutWeight, token: str, fence: str) 
     """Give the canary its weight and its audience."""
     if target.router is None:
         raise _no("router")
-    rules = tuple(HeaderRule(x.header, x.equals, x.regex, x.present) for x in intent.rules)
+    rules = tuple(header_rule(rule) for rule in intent.rules)
     await target.router.write(intent.percent, token=token, fence=fence, rules=rules)
 
 

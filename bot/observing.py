@@ -16,6 +16,7 @@ from bot.rollout.values import Phase, Rollout
 from integrations.base import (
     Finding,
     Fleet,
+    HeaderRule,
     IntegrationError,
     MangledError,
     RefusedError,
@@ -25,7 +26,7 @@ from integrations.base import (
 )
 from integrations.metric import MetricSource, Missing, Snapshot
 from integrations.probe import Probe, Prober
-from strategies.plan import Compare, Smoke, SmokeTest
+from strategies.plan import Compare, Match, Plan, Rule, Smoke, SmokeTest
 from strategies.verdict import Look, Sample
 
 T = TypeVar("T")
@@ -59,6 +60,24 @@ class Target:
         return runs.image_for(version) if runs is not None else version
 
 
+Demand: TypeAlias = tuple[tuple[float, ...], tuple[HeaderRule, ...]]
+"""What a plan will ask of a router: the percentages of the canary, and its audience."""
+
+NOTHING: Demand = ((), ())
+
+
+def demand(plan: Plan, cursor: int = 0) -> Demand:
+    """Return what the steps from `cursor` on ask of a router; the ways home and to the end are always among it."""
+    weights = replace(plan, steps=plan.steps[cursor:]).weights
+    rules = (rule for step in plan.steps if isinstance(step, Match) for rule in step.rules)
+    return tuple(dict.fromkeys((*weights, 0.0, 100.0))), tuple(header_rule(one) for one in rules)
+
+
+def header_rule(rule: Rule) -> HeaderRule:
+    """Return a rule of a plan as routers take it."""
+    return HeaderRule(rule.header, rule.equals, rule.regex, rule.present)
+
+
 async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen:
     """Return what the row needs to see; reads go out side by side."""
     image, wrong = _image(r, target)
@@ -66,7 +85,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     split, lanes, findings, instances, snapshot, smoke = await asyncio.gather(
         _read(partial(_split, r, router) if router and need.split else None, now),
         _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
-        _read(_inspection(target, need, image), now),
+        _read(_inspection(r, target, need, image), now),
         _read(fleet.read if fleet and need.fleet else None, now),
         _look(r, target, need.window),
         _smoke(r, target, wanted=need.smoke),
@@ -87,21 +106,30 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     )
 
 
-def _inspection(target: Target, need: Need, image: str) -> Reading[Sequence[Finding]] | None:
+def _inspection(
+    r: Rollout, target: Target, need: Need, image: str
+) -> Reading[Sequence[Finding]] | None:
     if not need.inspect:
         return None
     if target.router is not None:
+        asked = demand(r.plan, r.cursor)
         return partial(
-            inspection, target.router, target.workload, image, canary_pods=need.canary_pods
+            inspection, target.router, target.workload, image, asked, canary_pods=need.canary_pods
         )
     return partial(target.fleet.inspect, image) if target.fleet is not None else None
 
 
 async def inspection(
-    router: Router, workload: Workload | None, image: str, *, canary_pods: bool
+    router: Router,
+    workload: Workload | None,
+    image: str,
+    wanted: Demand = NOTHING,
+    *,
+    canary_pods: bool,
 ) -> Sequence[Finding]:
     """Ask router and workload what stands in the way; once pods have been started, the router alone."""
-    asked = [router.inspect(canary_pods=canary_pods)]
+    weights, rules = wanted
+    asked = [router.inspect(canary_pods=canary_pods, weights=weights, rules=rules)]
     if workload is not None and not canary_pods:
         asked.append(workload.inspect(image))
     answers = await asyncio.gather(*asked)

@@ -132,8 +132,17 @@ class Router(Protocol):
         """
         ...
 
-    async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
+    async def inspect(
+        self,
+        *,
+        canary_pods: bool,
+        weights: Sequence[float] = (),
+        rules: Sequence[HeaderRule] = (),
+    ) -> Sequence[Finding]:
         """Say what would make a split fail: ambiguous routes, missing subsets, lanes without ready pods.
+
+        `weights` and `rules` are what will be asked for: what `write` would refuse of them is a fatal finding with the
+        code of that refusal (`inexact_weight`, `no_header_routes`, `header_already_matched` …).
 
         `canary_pods` is False before the canary has been started; then only the stable lane needs ready pods, and
         it is proven that going back will work: the rights that it needs, and a dry run of what it writes.

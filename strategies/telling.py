@@ -6,6 +6,7 @@ Pure. Every step has its sentence: a new one does not pass the type check until 
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from strategies.cookies import Cookie, cookie_in
 from strategies.plan import (
     Approve,
     Batch,
@@ -147,11 +148,22 @@ def rules_phrase(rules: Sequence[Rule]) -> str:
 
 
 def _rule(rule: Rule) -> str:
+    cookie = cookie_in(rule)
+    if cookie is not None:
+        return _cookie(cookie)
     if rule.equals is not None:
         return f"{rule.header}: {rule.equals}"
     if rule.regex is not None:
         return f"{rule.header} like /{rule.regex}/"
     return f"any {rule.header}" if rule.present else f"no {rule.header}"
+
+
+def _cookie(cookie: Cookie) -> str:
+    if cookie.equals is not None:
+        return f"cookie {cookie.name} = {cookie.equals}"
+    if cookie.regex is not None:
+        return f"cookie {cookie.name} like /{cookie.regex}/"
+    return f"any cookie {cookie.name}"
 
 
 def some(items: Iterable[str], between: str = ", ") -> str:

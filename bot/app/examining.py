@@ -9,11 +9,15 @@ import aiohttp
 from bot.app.preflight import look_ahead, look_ahead_everywhere
 from bot.app.targets import Targets
 from bot.cli.doors import Finding, Health
+from bot.grammar.verbs import Deploy
+from bot.observing import NOTHING, Demand, demand
+from bot.planning import plan_for
 from bot.settings import Config, ConfigError, Settings, SettingsError, load_config, read_settings
 from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import OpenError, Store
 from integrations.base import IntegrationError
 from strategies.plan import Plan
+from strategies.request import PlanError
 
 _PATIENCE = 10.0
 
@@ -84,17 +88,28 @@ async def _targets(
         for service, block in config.services.items():
             for name in block.targets:
                 places = targets.places(service, name)
-                rows += [await _target(targets, service, name, place) for place in places]
+                usual = _usual(config, service, name)
+                rows += [await _target(targets, service, name, place, usual) for place in places]
     finally:
         await targets.close()
     return rows
 
 
-async def _target(targets: Targets, service: str, environment: str, place: str) -> Health:
+def _usual(config: Config, service: str, environment: str) -> Demand:
+    """Return what a rollout without any options asks of the router; the version does not matter for that."""
+    try:
+        return demand(plan_for(Deploy(service, "v1", environment), config))
+    except PlanError:
+        return NOTHING
+
+
+async def _target(
+    targets: Targets, service: str, environment: str, place: str, usual: Demand
+) -> Health:
     name = f"{service}/{environment}" + (f"/{place}" if place else "")
     try:
         target = await targets.find(service, environment, place)
-        findings = await look_ahead(target)
+        findings = await look_ahead(target, usual)
     except IntegrationError as error:
         return Health(name, "fail", str(error), f"code {error.code}")
     fatal = [finding for finding in findings if finding.fatal]

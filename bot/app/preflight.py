@@ -4,17 +4,21 @@ import asyncio
 from dataclasses import replace
 
 from bot.app.targets import Targets
-from bot.observing import NOTHING, Target, demand, inspection
+from bot.observing import NOTHING, Demand, Target, demand, inspection
 from integrations.base import Finding, Fleet, IntegrationError
 from strategies.plan import Plan
 
 _MIXED = "the rollout would have no clean state to go back to"
 
 
-async def look_ahead(target: Target, plan: Plan | None = None) -> list[Finding]:
-    """Return what a start of `plan` (None: of anything) would meet. Raises `IntegrationError`."""
-    image = target.image_for(plan.version) if plan is not None else ""
-    wanted = demand(plan) if plan is not None else NOTHING
+async def look_ahead(
+    target: Target, wanted: Demand = NOTHING, version: str | None = None
+) -> list[Finding]:
+    """Return what a start of `version` (None: of anything) would meet that asks so much of the router.
+
+    Raises `IntegrationError`.
+    """
+    image = target.image_for(version) if version is not None else ""
     if target.fleet is not None:
         return await _fleet_ahead(target.fleet, image)
     assert target.router is not None
@@ -40,7 +44,7 @@ async def look_ahead_everywhere(targets: Targets, plan: Plan) -> list[Finding]:
 async def _at(targets: Targets, plan: Plan, place: str) -> list[Finding]:
     try:
         target = await targets.find(plan.service, plan.environment, place)
-        findings = await look_ahead(target, plan)
+        findings = await look_ahead(target, demand(plan), plan.version)
     except IntegrationError as error:
         findings = [Finding(error.code, str(error))]
     named = f"{place}: " if place else ""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from bot.grammar.verbs import Deploy
 from bot.settings import Config, Settings
+from strategies.plan import Plan
 
 
 class DoorError(Exception):
@@ -65,8 +65,8 @@ class Doors:
     """Bring the database at this address up to date."""
     doctor: Callable[[Path], Sequence[Health]]
     """Look at everything that a start needs; takes the path of sluice.yaml, which may be wrong or absent."""
-    preflight: Callable[[Config, Deploy], Sequence[Finding]]
-    """Ask the cluster what would stand in the way of a request. Takes the file as it is written, `${NAME}` included."""
+    preflight: Callable[[Config, Plan], Sequence[Finding]]
+    """Ask the cluster what would stand in the way of a plan. Takes the file as it is written, `${NAME}` included."""
     create_token: Callable[[str, str, str], str]
     """Database address, name and owner (`""`: none) -> the secret."""
     revoke_token: Callable[[str, str], bool]

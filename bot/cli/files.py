@@ -51,7 +51,7 @@ def show_plan(words: Words, place: Place) -> Outcome:
     shown_plan = Outcome(plan_to_json(plan), plan_lines(plan, place.style, advice))
     if "--preflight" not in flags:
         return shown_plan
-    return _with_findings(shown_plan, place.doors.preflight(config, deploy))
+    return _with_findings(shown_plan, place.doors.preflight(config, plan))
 
 
 def _sources(name: str | None, place: Place) -> tuple[Config, SeedBlock | None]:

@@ -9,6 +9,7 @@ from datetime import datetime, time
 
 from bot.grammar.zones import zone_name
 from bot.settings.scalars import parse_batch, parse_duration, parse_percent, parse_steps
+from strategies import cookies
 
 YES = frozenset({"true", "yes", "on"})
 NO = frozenset({"false", "no", "off"})
@@ -135,11 +136,16 @@ def lower_name(text: str) -> str:
 
 
 def header(text: str) -> str:
-    """Read a header rule: `x-canary` (present) or `x-canary=true` (equal); its name becomes lower case."""
+    """Read a header rule: `x-canary` (present) or `x-canary=true` (equal); its name becomes lower case.
+
+    The value of the header `cookie` is one cookie, `beta=1`.
+    """
     found = _HEADER.fullmatch(text)
     if found is None:
         raise ValueError("It is a header, x-canary, or a header and its value, x-canary=true.")
     title, value = found.groups()
+    if title.lower() == cookies.HEADER and value is not None:
+        cookies.cookie_pair(value)
     return title.lower() if value is None else f"{title.lower()}={value}"
 
 

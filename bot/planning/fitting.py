@@ -7,6 +7,7 @@ import re
 
 from bot.grammar.mistakes import shown
 from bot.grammar.verbs import Deploy
+from bot.settings.fitting import no_such_header
 from bot.settings.targets import TargetBlock
 from strategies import COMPILERS
 from strategies.request import PlanError
@@ -112,6 +113,12 @@ def must_be_its_options(wish: Wish, strategy: str, target: TargetBlock) -> None:
             code="no_header_routes",
             key=key,
         )
+    for rule in wish.match or ():
+        if any(
+            x.traffic is not None and rule.header in x.traffic.not_headers for x in target.places
+        ):
+            key = _typed(wish, "match", "header")
+            raise PlanError(no_such_header(rule.header), code="bad_header_rule", key=key)
 
 
 def _typed(wish: Wish, field: str, key: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from bot.grammar.verbs import Options
 from bot.settings.scalars import parse_batch
 from bot.settings.targets import TargetBlock
+from strategies import cookies
 from strategies.plan import Check, Rule
 from strategies.wish import Wish
 
@@ -54,10 +55,16 @@ def _limits(options: Options, target: TargetBlock) -> Iterator[Check]:
 
 
 def _audience(options: Options) -> Iterator[Rule]:
-    """Yield the rules of `header=`, `user-tier=` and `region=`; any of them is enough for a request."""
+    """Yield the rules of `header=`, `user-tier=` and `region=`; any of them is enough for a request.
+
+    The header `cookie` carries all cookies, so its value is one of them: `NAME=VALUE`.
+    """
     if options.header is not None:
         name, equals, value = options.header.partition("=")
-        yield Rule(name, equals=value) if equals else Rule(name, present=True)
+        if name == cookies.HEADER and equals:
+            yield cookies.cookie_rule(cookies.cookie_pair(value))
+        else:
+            yield Rule(name, equals=value) if equals else Rule(name, present=True)
     if options.user_tier is not None:
         yield Rule("x-user-tier", equals=options.user_tier)
     if options.region is not None:

@@ -127,6 +127,11 @@ class SimulatedCluster:
         self._advance(plural, namespace, name)
         return deepcopy(self._objects.bodies.get(Key(plural, namespace, name)))
 
+    @property
+    def revision(self) -> int:
+        """A number that changes with every change of any object."""
+        return self._objects.version
+
     def set_nodes(self, nodes: int) -> None:
         """Let the cluster have so many nodes, which is how many pods a DaemonSet has; 4 unless it is told."""
         self._owners.daemons.nodes = nodes

@@ -74,7 +74,9 @@ class SimulatedTraffic:
         seed: int = 1,
     ) -> None:
         self.lanes = lanes or Lanes(namespace, f"{service}-stable", f"{service}-canary")
+        self._cluster = cluster
         self._ways = Ways(cluster, service, self.lanes)
+        self._sampled: tuple[datetime, int] | None = None
         self._clock = clock
         self._rps = rps
         self._seed = seed
@@ -157,6 +159,9 @@ class SimulatedTraffic:
     def tick(self) -> None:
         """Close the stretch that ends now, and look at the world again."""
         now = self._clock()
+        if (now, self._cluster.revision) == self._sampled:
+            # One look asks a dozen questions at the same moment.
+            return
         if now > self._since:
             self._served |= {lane for lane, flow in self._flows.items() if flow.rps}
             self._append(_Stretch(self._since, now, self._flows))
@@ -172,7 +177,10 @@ class SimulatedTraffic:
         del self._stretches[:-_MOST_STRETCHES]
 
     def _sample(self) -> dict[Lane, Flow]:
-        return {lane: self._flow(lane, share) for lane, share in self._ways.shares().items()}
+        flows = {lane: self._flow(lane, share) for lane, share in self._ways.shares().items()}
+        # Behind the looks: they let the controllers of the cluster catch up.
+        self._sampled = (self._clock(), self._cluster.revision)
+        return flows
 
     def _flow(self, lane: Lane, share: float) -> Flow:
         crew = self._ways.crew(lane)

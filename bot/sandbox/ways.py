@@ -27,6 +27,11 @@ _PARTS = ("route", "backendRefs", "backends")
 class Objects(Protocol):
     """A cluster as far as traffic depends on it."""
 
+    @property
+    def revision(self) -> int:
+        """A number that changes with every change of any object."""
+        ...
+
     def object(self, plural: str, namespace: str, name: str, /) -> dict[str, Any] | None:
         """Return the object as it is now, `None` when there is none."""
         ...

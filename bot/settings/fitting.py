@@ -33,6 +33,21 @@ class Shape:
         """Whether requests can be told apart by their headers everywhere."""
         return all(router is not None and router.headers for router in self.routers)
 
+    @property
+    def not_headers(self) -> frozenset[str]:
+        """See `TrafficBlock`: what one of the routers does not read as a header."""
+        return frozenset(
+            name for router in self.routers if router is not None for name in router.not_headers
+        )
+
+
+def no_such_header(name: str) -> str:
+    """Return the refusal of an audience by what is no header to the mesh."""
+    return (
+        f"The mesh reads {name} as another part of a request and ignores it among the headers: "
+        "choose another header for the audience."
+    )
+
 
 def where_faults(
     given: Mapping[str, object], places: Sequence[tuple[str, Lanes]]
@@ -72,6 +87,8 @@ def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) ->
             "no_header_routes",
             "Nothing here sends requests by their headers: remove match, or split traffic with a mesh.",
         )
+    for name in sorted(shape.not_headers.intersection(rule.header for rule in match)):
+        yield ("match", "bad_header_rule", no_such_header(name))
     code = misfit(strategy, lanes, weights) if strategy else ""
     if strategy and code:
         why = "has one place only" if lanes == "one" else "has a router that knows all or nothing"

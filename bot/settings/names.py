@@ -78,6 +78,16 @@ def _manifest_path(text: str) -> str:
     return text
 
 
+def _route_name(text: str) -> str:
+    if re.fullmatch(r"sluice-[1-9][0-9]{0,5}", _fixed(text)):
+        raise ScalarError(
+            f"{shown(text)} is what Sluice calls a route of its own, for an audience, and removes again: "
+            "name the route that is to be split.",
+            code="bad_name",
+        )
+    return text
+
+
 def is_url(text: str) -> bool:
     """Tell whether a text is an http(s) address with a host."""
     return re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text, re.ASCII | re.IGNORECASE) is not None
@@ -97,13 +107,31 @@ def _web_address(text: str) -> str:
         raise ScalarError(
             f"{shown(text)} is no web address: write it like http://127.0.0.1:9901.", code="bad_url"
         )
+    if re.search(r"[@?#]", text):
+        # Not repeated: there may be a password in it.
+        raise ScalarError(
+            "This address has a user, a query or a fragment, which would not be sent: write it like "
+            "http://127.0.0.1:9901.",
+            code="bad_url",
+        )
     return text
+
+
+_LAST_RULE = 15
+"""Of a route of the Gateway API, counted from 0."""
 
 
 def _rule_name(value: Any) -> Any:
     match value:
         case Scalar(kind="number", text=text) if text.isascii() and text.isdigit():
-            return text  # a place in the list: there is nothing else it could mean
+            # A place in the list: there is nothing else it could mean.
+            if len(text) > 2 or int(text) > _LAST_RULE:
+                raise refuse(
+                    "bad_name",
+                    f"A route has at most {_LAST_RULE + 1} rules, counted from 0: {shown(text)} is the place of none. "
+                    "Put it in quotes if it is a name.",
+                )
+            return text
         case _:
             return read_text(value)
 
@@ -149,6 +177,7 @@ _ID_SENTENCE = "as Slack shows it under “Copy ID”."
 
 Text = Annotated[str, scalar(_fixed)]
 RawText = Annotated[str, scalar(str)]
+RouteName = Annotated[str, scalar(_route_name)]
 Name = Annotated[str, _pattern(_LABEL, "bad_name", _NAME_SENTENCE)]
 ObjectName = Annotated[
     str, _pattern(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", "bad_name", _NAME_SENTENCE)

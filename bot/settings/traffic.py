@@ -14,6 +14,7 @@ from bot.settings.names import (
     FilePath,
     LabelKey,
     ObjectName,
+    RouteName,
     RuleName,
     ServerName,
     Text,
@@ -29,6 +30,8 @@ class TrafficBlock(Block):
     """`switch`: it knows 0 and 100 percent only."""
     headers: ClassVar[bool] = False
     """Whether it can send requests to the canary by their headers, whatever the weight."""
+    not_headers: ClassVar[frozenset[str]] = frozenset()
+    """Names among the headers that it reads as other parts of a request, or not at all."""
     colours_only: ClassVar[bool] = False
     """Whether it can only go back and forth between two colours."""
     pairs_only: ClassVar[bool] = False
@@ -46,9 +49,10 @@ class TrafficBlock(Block):
 class IstioTraffic(TrafficBlock):
     """A VirtualService that splits between the lanes."""
 
+    not_headers: ClassVar[frozenset[str]] = frozenset({"uri", "scheme", "method", "authority"})
     kind: Literal["istio"] = "istio"
     virtual_service: ObjectName
-    route: Text | None = None
+    route: RouteName | None = None
     """The name of the http route; None: the only route that splits, unless one of connections is named."""
     port: Annotated[int, whole(1, 65535)] | None = None
     """Of a tls or tcp route; beside `route` both are split."""

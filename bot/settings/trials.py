@@ -4,6 +4,7 @@ Pure. Read into the values that plans carry; what could never pass or match is r
 """
 
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -26,11 +27,16 @@ from bot.settings.fields import (
 )
 from bot.settings.names import RawText, is_url
 from bot.settings.scalars import ScalarError, shown
+from strategies.cookies import HEADER, Cookie, cookie_name, cookie_pair, cookie_rule
 from strategies.plan import Rule, SmokeTest
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
+_POSIX = re.compile(
+    r"\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word|xdigit):\]"
+)
+"""Classes that RE2 knows by name, and Python does not."""
 _NOT_RE2 = re.compile(r"\(\?[=!<]|\\[1-9]")
 """Look-around and back references, which Envoy's regular expressions do not have."""
 
@@ -135,13 +141,30 @@ def _header(text: str) -> str:
     return text.lower()
 
 
+def _cookie(text: str) -> str:
+    try:
+        return cookie_name(text)
+    except ValueError as error:
+        raise ScalarError(str(error), code="bad_name") from None
+
+
 class MatchBlock(Block):
     """One condition on requests, as written."""
 
-    header: Annotated[str, scalar(_header)]
+    header: Annotated[str, scalar(_header)] | None = None
+    cookie: Annotated[str, scalar(_cookie)] | None = None
     equals: RawText | None = None
     regex: RawText | None = None
     present: Flag | None = None
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> Self:
+        if (self.header is None) == (self.cookie is None):
+            sentence = (
+                "A rule is about one header or one cookie: write header or cookie, and not both."
+            )
+            raise refuse_at(("" if self.header is None else "cookie", "one_condition", sentence))
+        return self
 
     @model_validator(mode="after")
     def _has_one_condition(self) -> Self:
@@ -156,20 +179,48 @@ class MatchBlock(Block):
             )
         if self.present is False:
             raise refuse_at(
-                ("present", "one_condition", "A header can only be asked to be there: write true.")
+                ("present", "one_condition", "It can only be asked to be there: write true.")
             )
         if self.regex is not None:
             _compiles(self.regex)
         return self
 
+    @model_validator(mode="after")
+    def _can_be_a_rule(self) -> Self:
+        self.rule()
+        return self
+
+    def rule(self) -> Rule:
+        """Return the rule that plans carry. Raises `ValidationError` for what is no cookie."""
+        key = next(k for k in ("equals", "regex", "present") if getattr(self, k) is not None)
+        try:
+            if self.cookie is not None:
+                name = self.cookie
+                return cookie_rule(Cookie(name, self.equals, self.regex, self.present))
+            if self.header == HEADER and self.equals is not None:
+                return cookie_rule(cookie_pair(self.equals))
+        except ValueError as error:
+            code = "bad_regex" if key == "regex" else "bad_name"
+            raise refuse_at((key, code, str(error))) from None
+        return Rule(self.header or "", self.equals, self.regex, self.present)
+
 
 def _compiles(regex: str) -> None:
-    try:
-        re.compile(regex)
-    except re.error as error:
-        raise refuse_at(
-            ("regex", "bad_regex", f"{shown(regex)} is no regular expression: {error.msg}.")
-        ) from None
+    with warnings.catch_warnings():
+        # Python compiles what it would read otherwise one day, and RE2 does already: sets within sets.
+        warnings.simplefilter("error")
+        try:
+            re.compile(_POSIX.sub("a", regex))
+        except re.error as error:
+            raise refuse_at(
+                ("regex", "bad_regex", f"{shown(regex)} is no regular expression: {error.msg}.")
+            ) from None
+        except (Warning, OverflowError, RecursionError):
+            sentence = (
+                f"{shown(regex)} can be read in more than one way: put a backslash before "
+                "each of [ & ~ | - that is meant as it stands in a set."
+            )
+            raise refuse_at(("regex", "bad_regex", sentence)) from None
     if _NOT_RE2.search(regex):
         raise refuse_at(
             (
@@ -189,7 +240,7 @@ def _read_smoke(value: Any) -> SmokeTest:
 
 
 def _read_match(value: Any) -> Rule:
-    return value if isinstance(value, Rule) else Rule(**dict(MatchBlock.model_validate(value)))
+    return value if isinstance(value, Rule) else MatchBlock.model_validate(value).rule()
 
 
 SmokeField = Annotated[SmokeTest, PlainValidator(_read_smoke)]

@@ -37,7 +37,7 @@ def error_for(
         case 403 if "admission webhook" in message:
             return _rejected(what, said)
         case 403:
-            return _forbidden(what, said)
+            return _forbidden(f"{_verb(method)} {place or plain(path)}", said)
         case 404:
             return _gone(place, path)
         case 409:
@@ -63,7 +63,15 @@ def silence(method: str, path: str, error: Exception) -> TryAgainError:
 
 
 def _what(method: str, path: str) -> str:
-    return f"{_VERBS.get(method, method)} {place_of(path) or plain(path)}"
+    return f"{_verb(method)} {_named(place_of(path), path)}"
+
+
+def _verb(method: str) -> str:
+    return _VERBS.get(method, method)
+
+
+def _named(place: Place | None, path: str) -> str:
+    return place.named if place else plain(path)
 
 
 def _unauthorized(what: str) -> RefusedError:
@@ -88,13 +96,13 @@ def _rejected(what: str, said: str) -> RefusedError:
 
 def _gone(place: Place | None, path: str) -> GoneError:
     return GoneError(
-        f"There is no {place or plain(path)}. Create it, or correct its name in sluice.yaml.",
+        f"There is no {_named(place, path)}. Create it, or correct its name in sluice.yaml.",
         code=place.missing if place else "object_missing",
     )
 
 
 def _conflict(place: Place | None, path: str) -> ConflictError:
-    return ConflictError(f"The object changed since it was read: {place or plain(path)}.")
+    return ConflictError(f"The object changed since it was read: {_named(place, path)}.")
 
 
 def _message(body: bytes) -> str:

@@ -17,8 +17,6 @@ Body = Mapping[str, Any]
 
 _LINES = 20
 _BYTES = 65_536
-_SEARCHED = 4096
-"""Characters of one line that are searched for secrets."""
 _LONGEST = 2500
 """Characters in all: what one message takes."""
 _LINE = 400
@@ -34,6 +32,8 @@ class Culprit:
     restarted: bool
     failing: bool
     """Known to fail, not only not ready yet."""
+    uid: str = ""
+    """The pod's: another one may bear its name by the time its log is wanted."""
 
 
 class Witness:
@@ -70,7 +70,8 @@ def culprit_of(pods: Iterable[Body]) -> Culprit | None:
 
 def _culprit(pod: Body) -> Culprit | None:
     status = pod.get("status") or {}
-    name, failing = str(pod["metadata"]["name"]), bool(problem_of([pod])[0])
+    metadata, failing = pod["metadata"], bool(problem_of([pod])[0])
+    name, uid = str(metadata["name"]), str(metadata.get("uid", ""))
     for key in ("initContainerStatuses", "containerStatuses"):
         for container in status.get(key) or []:
             restarted = container.get("restartCount", 0) > 0
@@ -78,7 +79,7 @@ def _culprit(pod: Body) -> Culprit | None:
             wrote = restarted or "running" in state or "terminated" in state
             done = (state.get("terminated") or {}).get("exitCode") == 0
             if wrote and not done and not container.get("ready"):
-                return Culprit(name, str(container["name"]), restarted, failing)
+                return Culprit(name, str(container["name"]), restarted, failing, uid)
     return None
 
 
@@ -127,9 +128,9 @@ async def _read(cluster: Cluster, namespace: str, culprit: Culprit, previous: st
         if error.code == "rejected":  # it has not started again yet, or its old log is gone
             return []
         raise
-    # Cut twice: no line is too long to be searched, and none that is shown ends in the middle of a secret.
-    searched = "\n".join(line[:_SEARCHED] for line in text.splitlines()[-_LINES:])
-    return [_cut(line) for line in redact(searched).splitlines() if line.strip()]
+    shown = redact("\n".join(text.splitlines()[-_LINES:]))
+    # Only now, so that none ends in the middle of a secret.
+    return [_cut(line) for line in shown.splitlines() if line.strip()]
 
 
 def _cut(line: str) -> str:

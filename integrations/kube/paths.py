@@ -41,7 +41,7 @@ _PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a path points at, in the words of the API."""
+    """What a path points at; as text in the words of the API, which are those of rights."""
 
     plural: str
     group: str = ""
@@ -52,6 +52,13 @@ class Place:
         resource = f"{self.plural}.{self.group}" if self.group else self.plural
         name = f" {self.name}" if self.name else ""
         return f"{resource}{name}" + (f" in namespace {self.namespace}" if self.namespace else "")
+
+    @property
+    def named(self) -> str:
+        """What people call it, for example `VirtualService checkout in namespace shop`."""
+        kind = _KINDS.get(self.plural, self.plural) if self.name else self.plural
+        name = f" {self.name}" if self.name else ""
+        return f"{kind}{name}" + (f" in namespace {self.namespace}" if self.namespace else "")
 
     @property
     def missing(self) -> str:
@@ -92,7 +99,7 @@ def refuse_another(place: Place, body: Mapping[str, Any]) -> None:
     )
     if not same:
         raise RefusedError(
-            f"The cluster answered with another object than {place}. "
+            f"The cluster answered with another object than {place.named}. "
             "Something between the bot and the API server rewrites paths; ask who runs that proxy.",
             code="wrong_object",
         )

@@ -8,11 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.base import Finding, RefusedError
+from integrations.base import Finding, GoneError, RefusedError
 from integrations.kube.cluster import Cluster
 from integrations.kube.paths import Place, place_of
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_NO_REVIEWS = (
+    "this cluster does not answer access reviews (SelfSubjectAccessReview of authorization.k8s.io/v1). "
+    "Compare its rights with those in deploy/kubernetes.yaml."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ def _missing(right: Right) -> Finding:
 
 
 def _not_checked(error: RefusedError) -> Finding:
+    # What was asked for is not an object that somebody could create: this API server has no such question.
+    why = _NO_REVIEWS if isinstance(error, GoneError) else str(error)
     return Finding(
         "rights_not_checked",
-        f"Whether the bot may do what a rollback needs could not be checked: {error}",
+        f"Whether the bot may do what a rollback needs could not be checked: {why}",
         fatal=False,
     )

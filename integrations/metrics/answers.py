@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.metric import Missing, Reading
-from integrations.metrics.templates import Question
+from integrations.metrics.templates import UNTOLD, Question
 
 
 class QueryRefusedError(Exception):
@@ -66,12 +66,16 @@ def per_lane(answer: Answer, question: Question) -> Reading:
     lanes = question.lanes
     if isinstance(answer, Missing):
         return Reading(answer if lanes.stable else Missing.NOT_AVAILABLE, answer)
-    values = {sample.labels.get(question.label): finite(sample.value) for sample in answer}
+    values = {sample.labels.get(question.label): _told(sample) for sample in answer}
     canary = values.get(lanes.canary, question.absent)
     return Reading(
         values.get(lanes.stable, question.absent) if lanes.stable else Missing.NOT_AVAILABLE,
         canary,
     )
+
+
+def _told(sample: Sample) -> float | Missing:
+    return Missing.NOT_AVAILABLE if UNTOLD in sample.labels else finite(sample.value)
 
 
 def finite(value: float) -> float | Missing:

@@ -14,7 +14,7 @@ from integrations.base import Lane
 from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
-from integrations.metrics.templates import METRICS, Clusters, Lanes, Question, render
+from integrations.metrics.templates import METRICS, UNTOLD, Clusters, Lanes, Question, render
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
 _log = logging.getLogger(__name__)
@@ -138,10 +138,11 @@ class _Look:
         answers = await asyncio.gather(
             *(self._ask(name, question.text) for name, question in questions.items())
         )
-        return {
-            name: per_lane(answer, question)
-            for (name, question), answer in zip(questions.items(), answers, strict=True)
-        }
+        told = dict(zip(questions, answers, strict=True))
+        for name, answer in told.items():
+            if not isinstance(answer, Missing) and any(UNTOLD in one.labels for one in answer):
+                self._refused(name, "the counter of requests lacks the label that tells failures")
+        return {name: per_lane(told[name], question) for name, question in questions.items()}
 
     async def custom(self, name: str, query: str, variables: Mapping[str, str]) -> Reading:
         """Return the reading of one custom query."""

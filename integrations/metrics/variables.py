@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from integrations.metrics.quoting import escape, re2_quote
 
 _PIECE = re.compile(
-    r"""(?P<comment>\#[^\n]*)
-      | (?P<regex>[=!]~\s*)? (?P<string> "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` )
+    r"""(?P<comment>\#[^\r\n]*)
+      | (?P<regex>[=!]~(?:\s|\#[^\r\n]*+)*)? (?P<string> "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*` )
       | (?P<bare>\$(?:\$|\w+|\{\w*\}))""",
     re.VERBOSE | re.DOTALL,
 )
@@ -39,7 +39,8 @@ def fill(query: str, variables: Mapping[str, str]) -> str:
         if match["bare"] is not None:
             return _VARIABLE.sub(lambda found: _bare(found, variables), match[0])
         quote, regex = match["string"][0], match["regex"] is not None
-        return _VARIABLE.sub(lambda found: _inside(found, variables, quote, regex), match[0])
+        text = _VARIABLE.sub(lambda found: _inside(found, variables, quote, regex), match["string"])
+        return f"{match['regex'] or ''}{text}"
 
     return _PIECE.sub(piece, query)
 

@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 # What Python reads and RE2 does not: look-around, atomic groups, conditions and comments, flags of its own, possessive
 # quantifiers, and repetitions over a thousand; in the escapes back references, code points and the end of the text.
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>(#]|<[=!]|P[=>]|[a-zA-Z-]*[aLux])|[*+?}]\+|[{,]\d{4}")
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(#]|<[=!]|P[=>]|[a-zA-Z-]*[aLux])|[*+?}]\+|\{(?:\d*,)?\d{4}")
 _NOT_RE2_ESCAPE = re.compile(r"\\[1-9ZuUN]")
 _LITERAL = re.compile(r"\\[^A-Za-z0-9]")
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")

@@ -32,6 +32,9 @@ def share(
         fits = most is None or max(weight, total - weight) <= most
         if fits and percent_of(total - weight, weight) == percent:
             return total - weight, weight
+    if not percent and most is not None:
+        # The way home is never refused: beside others stable rather gets too little than the canary anything.
+        return most, 0
     raise _inexact(stable + canary, others, percent)
 
 

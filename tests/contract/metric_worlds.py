@@ -72,6 +72,7 @@ def one_scrape(exporter: Exporter) -> None:
     exporter.serve("still-stable", ok=1)
     meetings(exporter)
     proxied(exporter)
+    told_otherwise(exporter)
     exporter.serve("rpc-stable", ok=10, grpc="14")
     exporter.serve("rpc-canary", ok=5, errors=5, grpc="14")
 
@@ -87,6 +88,37 @@ def meetings(exporter: Exporter) -> None:
     exporter.meet("unknown", "elsewhere", "UO", 70)
     exporter.serve("dead-stable", ok=2)
     exporter.meet("unknown", "dead-canary", "UH", 5)
+
+
+COUNTERS = {
+    "http": 'http_requests_total{{job="{}"{}}}',
+    "linkerd": 'response_total{{direction="inbound",namespace="orion",deployment="{}"{}}}',
+    "istio": 'istio_requests_total{{destination_workload_namespace="orion",destination_workload="{}"{},reporter="%s"}}',
+    "envoy": 'envoy_cluster_upstream_rq_completed{{envoy_cluster_name="{}"{}}}',
+}  # fmt: skip
+"""What counts requests, by template: a lane and further labels."""
+
+
+def told_otherwise(exporter: Exporter) -> None:
+    """Requests of one second whose failures are told by another label (`code`, `both`, `mixed`), or by none."""
+    for counter in COUNTERS.values():
+        for lane in ("stable", "canary"):
+            said = counter.format(f"mute-{lane}", ',method="GET"')
+            for side in ("source", "destination") if "%s" in said else ("",):
+                exporter.count(said.replace("%s", side), 20)
+    told = {
+        "code-stable": {',code="200"': 20},
+        "code-canary": {',code="200"': 15, ',code="500"': 5},
+        # The word is no status, and a code beside a status is something else.
+        "both-stable": {',status="success",code="200"': 20, ',status="error",code="503"': 20},
+        "both-canary": {',status="2xx",code="500"': 10, ',status="5xx",code="200"': 10},
+        # An aggregate beside what it was made of; and only one lane that tells.
+        "mixed-stable": {',status="500"': 10, ',status="200"': 10, "": 20},
+        "mixed-canary": {"": 20, ',code="OK"': 10},
+    }
+    for lane, labels in told.items():
+        for label, count in labels.items():
+            exporter.count(COUNTERS["http"].format(lane, label), count)
 
 
 GATE = {
@@ -117,6 +149,8 @@ def proxied(exporter: Exporter) -> None:
 
 class Objects(dict):
     """A cluster that stands still: ready Deployments and a split in two halves."""
+
+    revision = 1
 
     def object(self, plural, namespace, name, /):
         return self.get((plural, name)) if namespace == "orion" else None

@@ -1,12 +1,13 @@
 """What a route file says counts once the proxy says it too: with a real Envoy where there is one."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from integrations.base import TryAgainError
+from integrations.base import MangledError, Split, TryAgainError
 from integrations.routers.envoy import EnvoyRouter
 from tests.contract.envoy_worlds import CANARY, RULES, STABLE, World, route
 from tests.fakes.envoy import ABSENT, BINARY, Envoy
@@ -30,6 +31,14 @@ async def envoy():
 def live(proxy: Envoy, **options: Any) -> EnvoyRouter:
     names = {"stable": STABLE, "canary": CANARY, "admin": proxy.admin_url}
     return EnvoyRouter(**{"file": str(proxy.route_file), **names, **options})
+
+
+async def seen(router: EnvoyRouter) -> Split:
+    """Return what can be seen on the way home."""
+    try:
+        return await router.read()
+    except MangledError as mangled:
+        return mangled.split
 
 
 @real
@@ -80,6 +89,60 @@ async def test_clusters_that_are_missing_or_empty_are_found_before_a_rollout(env
     assert (empty.code, CANARY in empty.sentence) == ("subset_without_pods", True)
 
 
+@real
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_way_home_that_the_proxy_refuses_is_not_home(envoy):
+    router = live(envoy)
+    await router.write(50, token=(await router.read()).token, fence="5.1")
+    content = json.loads(envoy.route_file.read_text())
+    sound = json.dumps(content)
+    nobody = {"match": {"prefix": "/x"}, "route": {"cluster": "nobody"}}
+    whole = {"match": {"prefix": "/"}, "route": {"cluster": CANARY}}
+    content["resources"][0]["virtual_hosts"][0]["routes"] = [nobody, whole]
+    envoy.route_file.write_text(json.dumps(content))
+
+    with pytest.raises(MangledError) as before:
+        await router.read()
+    with pytest.raises(TryAgainError) as unsure:
+        await router.write(0, token=before.value.split.token, fence="5.2")
+    with pytest.raises(MangledError) as held:
+        await router.read()
+    mended = json.loads(envoy.route_file.read_text())
+    del mended["resources"][0]["virtual_hosts"][0]["routes"][0]
+    envoy.route_file.write_text(json.dumps(mended))
+    await router.write(0, token=(await seen(router)).token, fence="5.3")
+    home = await seen(router)
+    envoy.route_file.write_text(sound)
+    await router.write(0, token=(await router.read()).token, fence="5.4")
+
+    assert unsure.value.code == "envoy_not_live"
+    assert (held.value.split.canary, held.value.split.fence) == (50, "")
+    assert (home.canary, home.fence) == (0, "5.3")
+
+
+@real
+@pytest.mark.asyncio(loop_scope="module")
+async def test_what_envoy_reads_as_a_weight_is_read_the_same(envoy):
+    router = live(envoy)
+    await router.write(0, token=(await router.read()).token, fence="6.1")
+    content = json.loads(envoy.route_file.read_text())
+    (main,) = content["resources"][0]["virtual_hosts"][0]["routes"]
+    for number, weight in enumerate(("50", 50.0, "5e1"), start=2):
+        for entry in main["route"]["weighted_clusters"]["clusters"]:
+            entry["weight"] = weight
+        main["metadata"]["filter_metadata"]["sluice"]["fence"] = f"6.{number}"
+        fresh = envoy.route_file.with_name("fresh")
+        fresh.write_text(json.dumps(content))
+        fresh.rename(envoy.route_file)
+
+        # Only what the proxy serves as well has its fence.
+        for _ in range(100):
+            if (found := await router.read()).fence:
+                break
+            await asyncio.sleep(0.05)
+        assert (found.canary, found.fence) == (50, f"6.{number}")
+
+
 async def test_a_proxy_that_does_not_answer_holds_the_fence_back_and_never_a_way_home(world):
     router = world.router(admin="http://127.0.0.1:1")
     await world.write(50, fence="4.1")
@@ -90,9 +153,17 @@ async def test_a_proxy_that_does_not_answer_holds_the_fence_back_and_never_a_way
     with pytest.raises(TryAgainError) as silent:
         await router.inspect(canary_pods=False)
 
+    assert world.weights() == [100, 0]
+    world.edit(
+        lambda content: content["resources"][0]["virtual_hosts"][0]["routes"].append(route())
+    )
+    with pytest.raises(MangledError) as wreck:
+        await router.read()
+
+    assert (await seen(world.router())).fence == "4.2"
+    assert wreck.value.split.fence == ""
     assert (held.canary, held.fence) == (50, "")
     assert unsure.value.code == silent.value.code == "envoy_silent"
-    assert world.weights() == [100, 0]
 
 
 async def test_without_an_admin_address_clusters_should_be_validated(world):

@@ -192,7 +192,9 @@ async def test_a_rollback_works_from_every_weight(world, start):
         (table(route(name="a")), {"route": "b"}, "route_missing"),
         (table(route()), {"virtual_host": "web"}, "route_missing"),
         (table(route(), route()), {}, "ambiguous_routes"),
-        (table(route("5", 0)), {}, "bad_weights"),
+        (table(route("five", 0)), {}, "bad_weights"),
+        (table(route(True, 0)), {}, "bad_weights"),
+        (table(route(0.5, 0)), {}, "bad_weights"),
         (table(route(-1, 0)), {}, "bad_weights"),
     ],
 )

@@ -405,3 +405,35 @@ async def test_the_version_that_is_served_is_spoken(fake, served):
 
     assert f"/{served}/" in misbehaving(fake).requests[-1][1]
     assert await fake.router().read()
+
+
+async def test_the_fence_of_another_service_in_the_same_object_is_not_ours(mesh):
+    theirs = {"sluice/fence": "2.5", "sluice/fence.payments-canary": "2.5"}
+    await mesh.edit(lambda body: body["metadata"].update(annotations=dict(theirs)))
+
+    found = await mesh.router().read()
+    await mesh.write(50, "1.7")
+    with pytest.raises(RefusedError) as refused:
+        await mesh.write(60, "1.6")
+    await mesh.edit(lambda body: body["metadata"]["annotations"].update({"sluice/fence": "2.6"}))
+    await mesh.write(0, "1.8")
+
+    notes = (await mesh.world.object(mesh.plural))["metadata"]["annotations"]
+    assert (found.fence, refused.value.code) == ("", "fenced")
+    assert (await mesh.router().read()).fence == notes[f"sluice/fence.{CANARY}"] == "1.8"
+    assert notes["sluice/fence.payments-canary"] == "2.5"
+
+
+@pytest.mark.parametrize("form", ["http", "grpc", "linkerd"], indirect=True)
+async def test_weights_at_their_limit_beside_another_backend_go_home(mesh):
+    def fill(body):
+        refs = mesh.form.parts(body)
+        refs.append(refs[0] | {"name": "old", "weight": 1})
+        for ref in refs[:2]:
+            ref["weight"] = 1_000_000
+
+    await mesh.edit(fill)
+
+    await mesh.write(0)
+
+    assert await mesh.weights() == [1_000_000, 0, 1]

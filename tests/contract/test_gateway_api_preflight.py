@@ -182,3 +182,10 @@ async def test_selectors_are_looked_at_again(mesh):
     findings = await router.inspect(canary_pods=False)
 
     assert [finding.code for finding in findings] == ["route_missing"]
+
+
+@pytest.mark.parametrize("form", ["http", "grpc", "linkerd"], indirect=True)
+async def test_lanes_that_weigh_nothing_are_no_split_to_begin_with(mesh):
+    await mesh.weigh(0, 0)
+
+    assert ("bad_weights", True) in await codes(mesh)

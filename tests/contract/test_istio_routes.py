@@ -89,18 +89,26 @@ async def test_requests_and_connections_move_together(world):
     assert await weights(world, "http") == await weights(world, "tcp") == [100, 0]
 
 
-async def test_routes_that_move_together_and_were_moved_apart_are_never_raised_again(world):
+async def test_routes_moved_apart_show_the_larger_share_are_written_over_and_refused_before_a_start(
+    world,
+):
     await reshape(world, http=[{"name": "primary", "route": pair(50, 50)}], tcp=[TCP])
     router = world.router(route="primary", port=3306)
 
-    with pytest.raises(MangledError, match=r"primary 50 %, tcp port 3306 0 %") as mangled:
-        await router.read()
+    split = await router.read()
 
-    split = mangled.value.split
-    assert (mangled.value.code, split.canary) == ("routes_disagree", 50)
-    with pytest.raises(RefusedError):
-        await router.write(75, token=split.token, fence="1.1")
-    assert (await router.write(0, token=split.token, fence="1.2")).canary == 0
+    # Whichever of the two was asked for, this is not it.
+    assert (split.canary, [rule.header for rule in split.rules]) == (
+        50,
+        ["primary and tcp port 3306"],
+    )
+    (finding,) = await router.inspect(canary_pods=False)
+    assert (finding.code, finding.fatal) == ("routes_disagree", True)
+    assert "primary 50 %, tcp port 3306 0 %" in finding.sentence
+    split = await router.write(50, token=split.token, fence="1.1")
+    assert (split.canary, split.rules) == (50, ())
+    assert await weights(world, "http") == await weights(world, "tcp") == [50, 50]
+    await router.write(0, token=split.token, fence="1.2")
     assert await weights(world, "http") == await weights(world, "tcp") == [100, 0]
 
 

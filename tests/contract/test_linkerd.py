@@ -236,3 +236,68 @@ async def test_a_mangled_trafficsplit_can_still_be_taken_home(smi, mangle, seen,
     assert split.canary == seen
     backends = (await smi.object("trafficsplits"))["spec"]["backends"]
     assert [(one["service"], one["weight"]) for one in backends] == left
+
+
+@pytest.mark.parametrize("weight", ["-1", "half", None, "", True])
+@pytest.mark.parametrize(
+    ("found", "seen", "left"),
+    [
+        ((50, 50, ...), 50, [100, 0]),
+        ((0, ..., 7), 100, [1, 0]),
+        ((..., 5, 5), 50, [5, 0]),
+        ((50, 0, ...), 0, [50, 0]),
+    ],
+)
+async def test_a_weight_that_cannot_be_read_never_keeps_traffic_from_home(
+    tmp_path, weight, found, seen, left
+):
+    async with open_world("fake", tmp_path, traffic_split_objects) as smi:
+        assert isinstance(smi, FakeWorld)
+        await share(smi, 50)
+        names = (STABLE, CANARY, "old")
+        bad = {} if weight is None else {"weight": weight}
+
+        def mangle(body):
+            body["spec"]["backends"] = [
+                {"service": name, **(bad if part is ... else {"weight": part})}
+                for name, part in zip(names, found, strict=True)
+            ]
+
+        smi.fake.edit("trafficsplits", "orion", SERVICE, mangle)
+        router = smi.traffic_split()
+        with pytest.raises(MangledError) as mangled:
+            await router.read()
+        await router.write(0, token=mangled.value.split.token, fence="1.2")
+
+        backends = smi.fake.object("trafficsplits", "orion", SERVICE)["spec"]["backends"]
+        assert (mangled.value.code, mangled.value.split.canary) == ("bad_weights", seen)
+        assert [int(one["weight"]) for one in backends[:2]] == left
+
+
+async def test_a_canary_alone_without_a_weight_leads_to_stable_with_one(tmp_path):
+    async with open_world("fake", tmp_path, traffic_split_objects) as smi:
+        assert isinstance(smi, FakeWorld)
+        bare = [{"service": CANARY}]
+        smi.fake.edit("trafficsplits", "orion", SERVICE, lambda b: b["spec"].update(backends=bare))
+        router = smi.traffic_split()
+        with pytest.raises(MangledError) as mangled:
+            await router.read()
+
+        await router.write(0, token=mangled.value.split.token, fence="1.2")
+
+        body = smi.fake.object("trafficsplits", "orion", SERVICE)
+        assert body["spec"]["backends"] == [{"service": STABLE, "weight": 1}]
+
+
+@pytest.mark.parametrize(
+    ("found", "left"),
+    [
+        (("500m", "250m", "1"), ["1", "0", "1"]),
+        (("900m", "1", "1"), ["2", "0", "1"]),
+        (("1e2", "100u", "3"), ["101", "0", "3"]),
+    ],
+)
+async def test_fractions_beside_another_backend_go_home(smi, found, left):
+    await weigh(smi, *found)
+
+    assert await share(smi, 0) == left

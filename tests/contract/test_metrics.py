@@ -18,6 +18,7 @@ from tests.contract.metric_worlds import (
     look,
     scraped,
     simulated_minute,
+    source_of,
 )
 from tests.fakes.prometheus_server import ABSENT, BINARY
 
@@ -250,6 +251,40 @@ async def test_no_error_yet_is_zero_and_not_missing(real, template):
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
+async def test_where_nothing_tells_failures_they_are_not_available_and_not_zero(
+    real, template, caplog
+):
+    readings = (await look(real, "mute", template)).readings
+
+    assert readings["rps"].canary > 15
+    for metric in ("error_rate", "success_rate", *CALLERS):
+        assert readings[metric] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+    assert "error_rate is not available: the counter of requests lacks the label" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("service", "errors", "successes"),
+    [
+        ("code", Reading(0, 25), Reading(100, 75)),
+        ("both", Reading(50, 50), Reading(50, 50)),
+        ("mixed", Reading(50, Missing.NOT_AVAILABLE), Reading(50, Missing.NOT_AVAILABLE)),
+    ],
+)
+async def test_an_exporter_may_tell_the_status_as_status_or_as_code(
+    real, service, errors, successes
+):
+    readings = (await look(real, service, "http")).readings
+
+    for metric, told in (("error_rate", errors), ("success_rate", successes)):
+        assert readings[metric].stable == pytest.approx(told.stable, abs=0.5)
+        assert (
+            readings[metric].canary is told.canary
+            if isinstance(told.canary, Missing)
+            else readings[metric].canary == pytest.approx(told.canary, abs=0.5)
+        )
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
 async def test_series_that_stand_still_have_no_rates(real, template):
     readings = (await look(real, "still", template)).readings
 
@@ -324,6 +359,18 @@ async def test_custom_queries(real, query, stable, canary):
 
     assert snapshot.readings["lag"] == Reading(stable, canary)
     assert isinstance(snapshot.readings["error_rate"].canary, float)
+
+
+@pytest.mark.parametrize("between", ["", " ", "#c\n", "# =~\r", " # \"\n\t# '\r\n"])
+async def test_a_value_matches_itself_alone_whatever_stands_before_its_string(real, between):
+    query = f'count(http_requests_total{{job=~{between}"$version"}})'
+    source = source_of(real)
+    snapshot = await source.look(
+        window=WINDOW, custom={"lag": query}, variables={"version": "auth-(stable|canary)"}
+    )
+    await source.close()
+
+    assert snapshot.readings["lag"].canary is Missing.NO_DATA
 
 
 async def test_a_custom_query_replaces_the_built_in_metric(real):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.objects import Kind
+from bot.sandbox.orion import colours_objects
 from tests.contract.kubernetes_worlds import SERVICE, WORLDS, FakeWorld, World, open_world
 
 STABLE, CANARY = f"{SERVICE}-stable", f"{SERVICE}-canary"
@@ -68,6 +69,30 @@ async def test_a_missing_container_is_a_finding(world):
     findings = await world.pair(container="other").inspect()
 
     assert [(finding.code, finding.fatal) for finding in findings] == [("container_missing", True)]
+
+
+def pause(body: dict) -> None:
+    body["spec"]["paused"] = True
+
+
+@pytest.mark.parametrize("name", [STABLE, CANARY])
+async def test_a_paused_deployment_is_fatal_and_named_with_the_way_out(world, name):
+    await world.edit("deployments", pause, name)
+
+    assert await codes(world) == [("deployment_paused", True)]
+    assert f"kubectl rollout resume deployment/{name} -n {world.namespace}" in await sentence(world)
+
+
+@pytest.mark.parametrize("colour", ["blue", "green"])
+async def test_so_is_a_paused_colour(tmp_path, colour):
+    async with open_world("fake", tmp_path, colours_objects) as world:
+        await world.edit("deployments", pause, f"{SERVICE}-{colour}")
+
+        pair = world.pair(stable=f"{SERVICE}-blue", canary=f"{SERVICE}-green")
+        (finding,) = await pair.inspect()
+
+        assert (finding.code, finding.fatal) == ("deployment_paused", True)
+        assert finding.sentence.startswith(f"Deployment {SERVICE}-{colour} in namespace orion")
 
 
 @pytest.mark.parametrize("name", [STABLE, CANARY])

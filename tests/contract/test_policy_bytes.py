@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,11 +49,15 @@ def selecting(draw: st.DrawFn) -> tuple[dict[str, Any], Slot]:
     return {"metadata": draw(metadata()), "spec": spec}, SpecSlot("selector")
 
 
-def written(body: dict[str, Any], slot: Slot, image: str, content: Any) -> dict[str, Any]:
+def written(
+    body: dict[str, Any], slot: Slot, image: str, content: Any, counter: int = 1
+) -> dict[str, Any]:
     """What an object is after a write, put together as the adapter does."""
-    kept = kept_with(note_on(body, "stable"), slot.content(body), image)
+    before, there = note_on(body, "stable"), slot.content(body)
+    armed = before.armed_for(counter, there)
+    kept = kept_with(before, there, image, armed)
     stored = "" if content is None else digest_of(content)
-    notes = notes_of("stable", image, stored, kept)
+    notes = notes_of("stable", Note(image, stored, kept, counter, armed))
     return apply_json_patch(body, [*slot.ops(body, content), *note_ops(notes)])
 
 
@@ -111,9 +116,29 @@ def test_what_is_kept_stays_within_what_a_cluster_takes():
     for number in range(8):
         # Text that cannot be packed well.
         content = {"lua": "".join(digest_of({"n": number, "i": i}) for i in range(1500))}
-        kept = kept_with(note, content, "policy:next@sha256:0")
+        kept = kept_with(note, content, "policy:next@sha256:0", armed="")
         note = Note(kept=kept)
-        packed = len(notes_of("stable", "x", "y", kept)["sluice/previous.stable"])
+        packed = len(notes_of("stable", note)["sluice/previous.stable"])
         assert image_of("found", content) in kept
     assert 1 <= len(kept) <= 3
     assert packed <= 96 * 1024
+
+
+@pytest.mark.parametrize("bytes_each", [10, 60_000])
+def test_what_a_rollout_goes_back_to_is_kept_however_often_and_large_others_edit(bytes_each):
+    body, slot = {"metadata": {"annotations": {}}, "spec": {"live": True}}, SpecSlot("selector")
+    body["metadata"]["annotations"]["note"] = "x"
+    armed = note_on(body, "stable").image_of(slot.content(body))
+    for number in range(6):
+        body = written(body, slot, image_of("v2", {"v": 2}), {"v": 2}, counter=7)
+        body["spec"] = {"edit": number, "lua": hard_to_pack(number, bytes_each)}
+
+    back = (note_on(body, "stable").kept or {})[armed]
+
+    assert back == {"live": True}
+    over = written(body, slot, image_of("v3", {"v": 3}), {"v": 3}, counter=8)
+    assert note_on(over, "stable").armed == note_on(body, "stable").image_of(slot.content(body))
+
+
+def hard_to_pack(seed: int, size: int) -> str:
+    return "".join(digest_of({"n": seed, "i": i}) for i in range(size // 64 + 1))

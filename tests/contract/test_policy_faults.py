@@ -84,6 +84,24 @@ async def test_a_write_without_an_answer_may_have_happened(fake):
     assert (now.version, now.replicas) == ("v2", 1)
 
 
+async def test_nothing_there_is_not_said_of_a_lane_while_a_create_may_still_land(fake):
+    now = [0.0]
+    pair = fake.pair(clock=lambda: now[0])
+    token = (await pair.read())[Lane.CANARY].token
+    fake.world.fake.hold(method="POST", path="authorizationpolicies")
+    with pytest.raises(TryAgainError):
+        await pair.write(
+            Lane.CANARY, image=pair.image_for("v2"), replicas=1, token=token, fence="1.1"
+        )
+
+    with pytest.raises(TryAgainError) as uncertain:
+        await pair.read()
+    assert uncertain.value.code == "policy_uncertain"
+    assert (await pair.read(Lane.STABLE))[Lane.STABLE].version == "none"
+    now[0] += 30
+    assert (await pair.read())[Lane.CANARY].version == "none"
+
+
 async def test_a_half_written_lane_is_finished_or_undone(fake):
     armed = await lane(fake)
     fake.world.fake.fail(503, method="PATCH", path="deployments")
@@ -156,6 +174,7 @@ async def test_without_a_resource_the_manifests_say_which_object_it_is(fake):
         ("create", "authorizationpolicies"),
         ("delete", "authorizationpolicies"),
         ("patch", "deployments"),
+        ("list", "pods"),
     ],
 )
 async def test_a_right_that_going_back_needs_is_asked_for_before_anything_is_written(

@@ -1,11 +1,12 @@
 """What every fleet keeps, tried on a policy for all instances: the fake and, marked `cluster`, a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from integrations.base import ConflictError, FleetState, RefusedError, TryAgainError
-from integrations.workloads.policy.manifests import Manifests
 from tests.contract.kubernetes_worlds import SERVICE, WORLDS, FakeWorld, open_world
 from tests.contract.policy_worlds import (
     AUTHORIZATION,
@@ -13,8 +14,10 @@ from tests.contract.policy_worlds import (
     MUTUAL,
     TELEMETRY,
     Policies,
+    buffer,
     deny,
     filled,
+    sample,
     without_notes,
 )
 
@@ -45,6 +48,22 @@ async def put(policies: Policies, version: str, fence: str = "1.1", image: str =
 
 async def state(policies: Policies) -> FleetState:
     return await policies.whole().read()
+
+
+def edit(policies: Policies, number: int) -> dict[str, Any]:
+    """A policy by somebody else's hand."""
+    specs = {"AuthorizationPolicy": deny(f"/{number}"), "Telemetry": sample(number + 20)}
+    specs |= {"EnvoyFilter": buffer(number + 7), "PeerAuthentication": {"mtls": {"mode": "UNSET"}}}
+    return specs[policies.kind.kind]
+
+
+class Moments:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 async def test_what_is_written_is_what_is_read(policies):
@@ -106,6 +125,136 @@ async def test_a_stale_token_and_an_older_fence_are_refused(policies):
 
     assert fenced.value.code == "fenced"
     assert (await state(policies)).version == "v1"
+
+
+@pytest.mark.parametrize("how", ["hold", "drop"])
+async def test_nothing_there_is_not_said_while_a_create_may_still_land(fake, how):
+    moments = Moments()
+    whole = fake.whole(clock=moments)
+    armed = await whole.read()
+    getattr(fake.world.fake, how)(method="POST", path="authorizationpolicies")
+    with pytest.raises(TryAgainError):
+        await whole.write(image=whole.image_for("v2"), token="", fence="1.1")
+
+    if how == "hold":
+        moments.now += 29.9
+        with pytest.raises(TryAgainError) as uncertain:
+            await whole.read()
+        assert uncertain.value.code == "policy_uncertain"
+        assert "may still come" in str(uncertain.value)
+        assert await fake.world.fake.land() == [201]
+    landed = await whole.read()
+    assert (landed.version, landed.fence) == ("v2", "1.1")
+    await whole.write(image=armed.image, token=landed.token, fence="1.2")
+    moments.now += 30
+
+    assert await fake.said("stable") is None
+    now = await whole.read()
+    assert (now.image, now.fence) == (armed.image, "1.2")
+
+
+async def test_an_interrupted_create_may_still_land_too(fake):
+    moments = Moments()
+    whole = fake.whole(clock=moments)
+    await whole.read()
+    fake.world.fake.hang(method="POST", path="authorizationpolicies")
+    asked = fake.world.fake.requests
+    asked.clear()
+    writing = asyncio.ensure_future(whole.write(image=whole.image_for("v2"), token="", fence="1.1"))
+    while "POST" not in dict(asked):  # noqa: ASYNC110 - what is waited for happens in a fake's counter
+        await asyncio.sleep(0.01)
+
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    with pytest.raises(TryAgainError) as uncertain:
+        await whole.read()
+    moments.now += 30
+    assert uncertain.value.code == "policy_uncertain"
+    assert (await whole.read()).version == "none"
+
+
+@pytest.mark.parametrize("status", [403, 409, 422, 429])
+async def test_a_create_that_was_refused_leaves_nothing_to_wait_for(fake, status):
+    whole = fake.whole()
+    await whole.read()
+    fake.world.fake.fail(status, method="POST", path="authorizationpolicies")
+    with pytest.raises((TryAgainError, RefusedError)):
+        await whole.write(image=whole.image_for("v2"), token="", fence="1.1")
+
+    assert (await whole.read()).version == "none"
+
+
+async def test_a_dry_run_without_an_answer_leaves_nothing_to_wait_for(fake):
+    whole = fake.whole()
+    await whole.read()
+    fake.world.fake.fail(503, method="TRY", path="authorizationpolicies")
+    with pytest.raises(TryAgainError):
+        await whole.write(image=whole.image_for("v2"), token="", fence="1.1")
+
+    assert (await whole.read()).version == "none"
+
+
+async def test_an_object_that_is_going_is_not_deleted_again_and_its_finalizers_are_named(fake):
+    whole = fake.whole()
+    await put(fake, "v2")
+
+    def going(body):
+        body["metadata"] |= {
+            "deletionTimestamp": "2026-08-01T12:00:00Z",
+            "finalizers": ["orion.io/guard", "<!x>"],
+        }
+
+    await fake.world.edit(fake.kind.plural, going)
+    token = (await whole.read()).token
+
+    with pytest.raises(TryAgainError) as stuck:
+        await whole.write(image="policy:none", token=token, fence="1.2")
+
+    assert stuck.value.code == "policy_terminating"
+    (noticed,) = await fake.whole().inspect()
+    assert (noticed.code, noticed.fatal) == ("policy_terminating", True)
+    assert "orion.io/guard" in str(stuck.value)
+    assert "<" not in str(stuck.value)
+    assert all(method != "DELETE" for method, _ in fake.world.fake.requests)
+
+
+async def test_what_a_rollout_goes_back_to_survives_any_number_of_edits(policies):
+    await policies.settle(policies.kind.one)
+    found, armed = without_notes(await policies.object()), await state(policies)
+    await put(policies, "v2", "3.1")
+    for number in range(4):
+        await policies.world.edit(
+            policies.kind.plural, lambda body, n=number: body.update(spec=edit(policies, n))
+        )
+        assert (await state(policies)).version == "edited"
+        await put(policies, "v2", f"3.{number + 2}")
+
+    await put(policies, "", "3.9", armed.image)
+
+    assert without_notes(await policies.object()) == found
+
+
+async def test_what_is_there_when_a_rollout_first_writes_is_kept_although_it_writes_only_the_fence(
+    fake,
+):
+    await fake.settle(fake.kind.one)
+    found, armed = without_notes(await fake.object()), await state(fake)
+    await put(fake, "", "3.1", armed.image)
+    assert (await state(fake)).image == armed.image
+    await fake.world.edit(fake.kind.plural, lambda body: body.update(spec=deny("/edit")))
+    await put(fake, "v2", "3.2")
+
+    await put(fake, "", "3.3", armed.image)
+
+    assert without_notes(await fake.object()) == found
+
+
+async def test_a_deployment_to_be_watched_that_is_not_there_is_noticed(fake):
+    (found,) = await fake.whole(name="nobody").inspect()
+
+    assert (found.code, found.fatal) == ("deployment_missing", False)
+    assert "nobody" in found.sentence
 
 
 async def test_a_policy_that_changed_before_it_was_deleted_stays(fake):
@@ -172,95 +321,6 @@ async def test_whoever_else_applies_it_is_named(fake):
     (found,) = await fake.whole().inspect()
     assert (found.code, found.fatal) == ("applied_from_elsewhere", False)
     assert "Argo CD" in found.sentence
-
-
-# ---- what a manifest may be ------------------------------------------------------------------------------------------
-
-HEAD = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n"
-NAME = "metadata: {name: auth-service}\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "said"),
-    [
-        ("", "policy_invalid", "0 documents"),
-        (f"{HEAD}{NAME}---\n{HEAD}{NAME}", "policy_invalid", "2 documents"),
-        (f"[{HEAD}", "policy_invalid", "no YAML"),
-        (f"{HEAD}metadata: &x {{name: auth-service}}\nspec: *x", "policy_invalid", "aliases"),
-        (f"{HEAD}{NAME}spec: {{action: ALLOW, action: DENY}}", "policy_invalid", "action twice"),
-        (f"{HEAD}{NAME}spec: {{since: 2026-01-01}}", "policy_invalid", "dates"),
-        (f"{HEAD}{NAME}spec: {{1: 2}}", "policy_invalid", "numbers as keys"),
-        (f"{HEAD}{NAME}spec: []", "policy_invalid", "blocks of keys"),
-        (f"{HEAD}{NAME}status: {{}}", "policy_invalid", "status has no place"),
-        (f"{HEAD}metadata: {{labels: {{a: b}}}}", "policy_invalid", "metadata.labels"),
-        (f"{HEAD}metadata: {{managedFields: []}}", "policy_invalid", "metadata.managedFields"),
-        (f"{HEAD}metadata: {{name: other}}", "policy_invalid", "name other where"),
-        (f"{HEAD}metadata: {{namespace: kube-system}}", "policy_invalid", "namespace kube-system"),
-        (f"{HEAD.replace('v1', 'v9')}{NAME}", "policy_invalid", "security.istio.io/v1"),
-        (
-            f"{HEAD.replace('AuthorizationPolicy', 'PeerAuthentication')}{NAME}",
-            "policy_invalid",
-            "kind PeerAuthentication where",
-        ),
-        ("apiVersion: v1\nkind: Secret\n" + NAME, "policy_kind_unknown", "Secret"),
-        ("kind: '<!channel>'\n", "policy_kind_unknown", "??channel?"),
-        (f"{HEAD}{NAME}# {'x' * 256 * 1024}", "policy_invalid", "larger than 256 KiB"),
-        (b"\xff\xfe", "policy_invalid", "cannot be read"),
-    ],
-)
-def test_a_manifest_that_is_not_one_object_of_this_policy_is_refused(tmp_path, text, code, said):
-    (tmp_path / "v1.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    policies = Policies(None, tmp_path, AUTHORIZATION)
-
-    class Somewhere:
-        namespace = "orion"
-        cluster = None
-
-    policies.world = Somewhere()
-    with pytest.raises(RefusedError) as refused:
-        policies.whole().image_for("v1")
-
-    assert refused.value.code == code
-    assert said in str(refused.value)
-    assert "<" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "version",
-    ["../secret", "..", ".", "", "a/b", "/etc/passwd", "v1\n", "v1\x00", "é", "v" * 129, "none@x", "v1:v2"],
-)  # fmt: skip
-def test_a_version_cannot_leave_the_folder(tmp_path, version):
-    (tmp_path / "secret.yaml").write_text(HEAD + NAME)
-    (tmp_path / "policies").mkdir()
-
-    with pytest.raises(RefusedError) as refused:
-        Manifests(str(tmp_path / "policies" / "{version}.yaml")).read(version)
-
-    assert refused.value.code == "policy_missing"
-
-
-def test_a_link_cannot_leave_the_folder_but_may_lead_around_in_it(tmp_path):
-    (tmp_path / "secret.yaml").write_text(HEAD + NAME)
-    folder = tmp_path / "policies"
-    (folder / "..data").mkdir(parents=True)
-    (folder / "..data" / "v1.yaml").write_text(HEAD + NAME)
-    (folder / "v1.yaml").symlink_to("..data/v1.yaml")
-    (folder / "v2.yaml").symlink_to(tmp_path / "secret.yaml")
-    manifests = Manifests(str(folder / "{version}.yaml"))
-
-    assert manifests.read("v1").name == "auth-service"
-    with pytest.raises(RefusedError) as refused:
-        manifests.read("v2")
-    assert refused.value.code == "policy_invalid"
-
-
-def test_a_version_may_be_a_folder(tmp_path):
-    (tmp_path / "v1").mkdir()
-    (tmp_path / "v1" / "rule.yaml").write_text(HEAD + NAME)
-    manifests = Manifests(str(tmp_path / "{version}" / "rule.yaml"))
-
-    assert manifests.read("v1").kind == "AuthorizationPolicy"
-    assert manifests.resource() == "AuthorizationPolicy/auth-service"
 
 
 async def test_an_unreadable_manifest_of_another_version_stands_in_nobodys_way(fake):

@@ -69,6 +69,26 @@ async def test_a_second_virtual_service_for_the_host_is_fatal(world):
     assert await codes(world) == [("second_virtual_service", True)]
 
 
+@pytest.mark.parametrize(
+    ("match", "found"),
+    [
+        (None, [("split_shadowed", True)]),
+        ([{"uri": {"prefix": "/"}}], [("split_shadowed", True)]),
+        ([{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/"}}], [("split_shadowed", True)]),
+        ([{"uri": {"prefix": "/a"}}], []),
+        ([{"uri": {"prefix": "/"}, "headers": {"x": {"exact": "y"}}}], []),
+    ],
+)
+async def test_an_earlier_route_that_takes_every_request_is_fatal(world, match, found):
+    def insert(body: dict[str, Any]) -> None:
+        first = {"name": "all", "route": body["spec"]["http"][0]["route"][:1]}
+        body["spec"]["http"].insert(0, first | ({"match": match} if match else {}))
+
+    await world.edit("virtualservices", insert)
+
+    assert await codes(world) == found
+
+
 async def test_a_second_virtual_service_on_another_gateway_is_fine(world):
     other = deepcopy(await world.object("virtualservices"))
     other["metadata"] = {"name": "outside"}
@@ -88,7 +108,7 @@ async def test_two_routes_that_could_be_split_are_never_guessed_between(world):
 
     assert [finding.code for finding in findings] == ["ambiguous_routes"]
     assert "primary, second" in findings[0].sentence
-    assert await codes(world, route="second") == []
+    assert await codes(world, route="primary") == []
 
 
 async def test_a_missing_virtual_service_is_a_finding(world):

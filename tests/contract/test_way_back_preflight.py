@@ -109,6 +109,16 @@ async def test_a_cluster_that_does_not_say_is_a_remark_and_the_dry_run_decides(c
     assert fatal == {"rollback_forbidden"}
 
 
+async def test_a_cluster_that_knows_no_reviews_is_a_remark_that_says_so(case, fake):
+    fake.fake.fail(404, times=99, method="POST", path="selfsubjectaccessreviews")
+
+    (finding,) = await found(case, fake)
+
+    assert (finding.code, finding.fatal) == ("rights_not_checked", False)
+    assert "this cluster does not answer access reviews" in finding.sentence
+    assert "sluice.yaml" not in finding.sentence
+
+
 @pytest.mark.parametrize("status", [403, 400, 422])
 async def test_what_an_admission_webhook_refuses_is_fatal_with_its_sentence(case, fake, status):
     fake.fake.fail(status, method="TRY", path=case.names[-1], message=WEBHOOK)

@@ -32,6 +32,7 @@ class Exporter:
         self._histogram: dict[tuple[str, str], Counter[float]] = {}
         self._met: Counter[tuple[str, str, str]] = Counter()
         self._failed: dict[str, Counter[str]] = {}
+        self._plain: Counter[str] = Counter()
         self._pods: list[Pod] = []
         self._frozen: dict[str, int] = {}
         self._started = time.monotonic()
@@ -75,6 +76,10 @@ class Exporter:
         """Add to what Envoy counts of requests that reached no host: `upstream_cx_connect_fail=2` and the like."""
         self._failed.setdefault(cluster, Counter()).update(counters)
 
+    def count(self, series: str, amount: int) -> None:
+        """Add to a series that is written out as Prometheus reads it, whatever labels it has."""
+        self._plain[series] += amount
+
     def announce(self, workload: str, *, namespace: str = "orion") -> None:
         """Show the workload's series at zero."""
         self._counts[namespace, workload, "200", ""] += 0
@@ -108,6 +113,7 @@ class Exporter:
             *self._envoy_lines(),
             *self._bucket_lines(),
             *self._pod_lines(),
+            *(f"{series} {amount}" for series, amount in self._plain.items()),
         ]
         return web.Response(text="\n".join(lines) + "\n")
 
@@ -125,7 +131,7 @@ class Exporter:
             # What the callers saw must not be counted again.
             yield (
                 f'istio_requests_total{{reporter="source",destination_workload="{workload}",'
-                f'destination_workload_namespace="{namespace}",response_code="500",'
+                f'destination_workload_namespace="{namespace}",response_code="500",response_flags="-",'
                 f'source_workload="caller-{code}{grpc}"}} {9 * count}{stamp}'
             )
             if namespace == "orion" and not grpc:

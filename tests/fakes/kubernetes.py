@@ -280,7 +280,9 @@ def frozen(body: Mapping[str, Any]) -> dict[str, Any]:
     copy = deepcopy(dict(body))
     for key in ("resourceVersion", "generation", "managedFields"):
         copy["metadata"].pop(key, None)
-    (copy["metadata"].get("annotations") or {}).pop("sluice/fence", None)
+    notes = copy["metadata"].get("annotations") or {}
+    for key in [key for key in notes if key.startswith("sluice/fence")]:
+        del notes[key]
     if copy["metadata"].get("annotations") == {}:
         del copy["metadata"]["annotations"]
     return copy

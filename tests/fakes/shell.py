@@ -74,7 +74,7 @@ class Shell:
             sandbox=lambda options: self._open("sandbox", options) or self.exit_code,
             migrate=lambda url: self._open("migrate", url),
             doctor=lambda path: self._open("doctor", path) or self.health,
-            preflight=lambda _, deploy: self._open("preflight", deploy.version) or self.findings,
+            preflight=lambda _, plan: self._open("preflight", plan.version) or self.findings,
             create_token=lambda *asked: self._open("create", *asked) or "sluice_secret",
             revoke_token=lambda url, name: self._open("revoke", url, name) or name == "ci",
         )

@@ -14,10 +14,13 @@ pytestmark = pytest.mark.sweep
 MESHES = pytest.mark.parametrize("shape", ["fixed", "mesh"])
 CANARY = {"fixed": "canary", "mesh": "green"}
 
+A_B = r"(?:.*;[ \t]*)?beta=a\.b[ \t]*(?:;.*)?"
+
 ASKED = [
     ("header=x-canary=true", {"headers": {"x-canary": {"exact": "true"}}}),
     ("header=X-Canary=true", {"headers": {"x-canary": {"exact": "true"}}}),
     ("header=x-canary", {"headers": {"x-canary": {}}}),
+    ("header=Cookie=beta=a.b", {"headers": {"cookie": {"regex": A_B}}}),
     ("user-tier=beta", {"headers": {"x-user-tier": {"exact": "beta"}}}),
     ("region=us-west-2", {"headers": {"x-region": {"exact": "us-west-2"}}}),
 ]
@@ -130,6 +133,7 @@ async def test_several_audiences_are_several_routes_in_their_order(tmp_path):
         ('{header: x-staff, equals: "yes"}', {"headers": {"x-staff": {"exact": "yes"}}}),
         ('{header: x-build, regex: "^v2[.].*$"}', {"headers": {"x-build": {"regex": "^v2[.].*$"}}}),
         ("{header: x-staff, present: true}", {"headers": {"x-staff": {}}}),
+        ("{cookie: beta, equals: a.b}", {"headers": {"cookie": {"regex": A_B}}}),
     ],
 )
 async def test_a_configured_audience_is_taken_where_the_request_names_none(

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.rollout.values import Phase
-from tests.scenario.stage import OLU, Stage
+from tests.scenario.stage import Stage
 
 
 @pytest.mark.parametrize("audience", ["header=x-canary=true", "user-tier=beta", "region=eu"])
@@ -29,7 +29,9 @@ async def test_an_audience_that_nobody_could_tell_apart_is_refused(
         assert await stage.bot.store.history() == []
 
 
-async def test_a_header_that_the_route_asks_for_already_needs_a_person(tmp_path):
+async def test_a_header_that_the_route_asks_for_already_is_refused_before_anything_is_written(
+    tmp_path,
+):
     async with Stage.opened(tmp_path) as stage:
         stage.cluster.edit(
             "virtualservices",
@@ -39,10 +41,12 @@ async def test_a_header_that_the_route_asks_for_already_needs_a_person(tmp_path)
                 match=[{"headers": {"x-canary": {"exact": "no"}}}]
             ),
         )
-        await stage.say("/deploy auth-service v2.0.0 to production header=x-canary=true")
+        line = "auth-service v2.0.0 to production header=x-canary=true"
+        sentence = "already has a condition on the header x-canary"
+        assert sentence in await stage.say(f"/deploy plan {line}")
+        await stage.say(f"/deploy {line}")
         await stage.wait(30)
-        assert await stage.phase() == (Phase.NEEDS_ATTENTION, "header_already_matched")
-        assert not [w for w in stage.cluster.log if "virtualservices" in w.path]
-        await stage.say("/rollback auth-service", by=OLU)
-        await stage.wait(60)
+        assert await stage.phase() == (Phase.CANCELLED, "header_already_matched")
+        assert sentence in stage.heard()
+        assert stage.cluster.log == []
         assert stage.as_armed

@@ -52,7 +52,7 @@ async def test_a_missing_virtual_service_is_named(stage):
     await cancelled(
         stage,
         "virtual_service_missing",
-        "There is no virtualservices.networking.istio.io auth-service in namespace orion",
+        "There is no VirtualService auth-service in namespace orion",
     )
 
 
@@ -60,7 +60,7 @@ async def test_a_missing_virtual_service_is_named(stage):
 async def test_a_missing_deployment_is_named(stage, lane):
     stage.cluster.remove("deployments", "orion", f"auth-service-{lane}")
     await cancelled(
-        stage, "deployment_missing", f"There is no deployments.apps auth-service-{lane}"
+        stage, "deployment_missing", f"There is no Deployment auth-service-{lane}"
     )
 
 

@@ -17,12 +17,21 @@ from tests.contract.mangling import (
 from tests.scenario.stage import OLU, Stage
 
 AUTH = ("orion", "auth-service")
+SOON = "      blue_green: {smoke_for: 5s, soak: 10m}"
 AT_50 = [one for one in MANGLING if not one.__name__.startswith(("ours", "moved"))]
 WITH_AUDIENCE = [ours_edited, ours_doubled, ours_in_a_ruin]
 
 
 def mangle(stage: Stage, how) -> None:
     stage.cluster.edit("virtualservices", *AUTH, how)
+
+
+async def to_green(stage: Stage) -> None:
+    await stage.say("/deploy auth-service v2.0.0 to production strategy=blue-green")
+    await stage.wait(60)
+    await stage.press("Promote")
+    await stage.wait(30)
+    assert stage.selected == "green"
 
 
 def left_to_the_canary(stage: Stage) -> list:
@@ -103,3 +112,38 @@ async def test_colours_that_only_their_labels_tell_apart_are_known_in_a_ruin_too
         (route,) = stage.cluster.object("virtualservices", *AUTH)["spec"]["http"]
         assert [entry["destination"]["subset"] for entry in route["route"]] == ["blue"]
         assert (await stage.phase())[0] is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize("shape", ["mesh", "swap"])
+async def test_with_the_dark_colours_deployment_gone_the_traffic_comes_home_after_a_restart(
+    tmp_path, shape
+):
+    async with Stage.opened(tmp_path, shape=shape, extra=SOON) as stage:
+        if shape == "mesh":
+            await stage.deploy()
+        else:
+            await to_green(stage)
+        stage.cluster.remove("deployments", "orion", "auth-service-green")
+        await stage.restart()
+
+        await stage.say("/rollback auth-service", by=OLU)
+        await stage.wait(30)
+
+        assert "All traffic is back on v1.0.0, read back." in stage.story
+        if shape == "mesh":
+            assert stage.weights == (100, 0)
+        else:
+            assert stage.selected == "blue"
+
+
+async def test_a_service_that_selects_no_colour_any_more_is_turned_back(tmp_path):
+    async with Stage.opened(tmp_path, shape="swap", extra=SOON) as stage:
+        await to_green(stage)
+        stage.cluster.edit("services", *AUTH, lambda body: body["spec"]["selector"].pop("version"))
+        await stage.wait(30)
+        assert await stage.phase() == (Phase.NEEDS_ATTENTION, "selector_unknown")
+
+        await stage.say("/rollback auth-service", by=OLU)
+        await stage.wait(30)
+
+        assert (stage.selected, (await stage.phase())[0]) == ("blue", Phase.ROLLED_BACK)

@@ -15,10 +15,23 @@ SCALER = {
 }
 
 
-def pause(stage: Stage) -> None:
-    stage.cluster.edit(
-        "deployments", "orion", "auth-service", lambda body: body["spec"].update(paused=True)
-    )
+def pause(stage: Stage, name: str = "auth-service") -> None:
+    stage.cluster.edit("deployments", "orion", name, lambda body: body["spec"].update(paused=True))
+
+
+def pause_stable(stage: Stage) -> None:
+    pause(stage, "auth-service-stable")
+
+
+def pause_green(stage: Stage) -> None:
+    pause(stage, "auth-service-green")
+
+
+def mistype_a_label(stage: Stage) -> None:
+    def mistype(body):
+        body["spec"]["subsets"][1]["labels"] = {"track": "cannary"}
+
+    stage.cluster.edit("destinationrules", "orion", "auth-service", mistype)
 
 
 def let_argo_drive(stage: Stage) -> None:
@@ -29,7 +42,13 @@ def let_argo_drive(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "obstacle", "code"),
-    [("one", pause, "deployment_paused"), ("swap", let_argo_drive, "owned_by_another")],
+    [
+        ("one", pause, "deployment_paused"),
+        ("fixed", pause_stable, "deployment_paused"),
+        ("swap", pause_green, "deployment_paused"),
+        ("swap", let_argo_drive, "owned_by_another"),
+        ("fixed", mistype_a_label, "subset_missing"),
+    ],
 )
 async def test_a_fatal_one_ends_it_with_its_sentence_and_without_a_write(
     tmp_path, shape, obstacle, code
@@ -66,3 +85,15 @@ async def test_a_preflight_says_it_before_anybody_deploys(tmp_path, shape, obsta
 
         assert status == 200
         assert any("is paused" in w or "Argo Rollouts drives" in w for w in answer["warnings"])
+
+
+async def test_a_deployment_paused_in_the_middle_is_named_when_it_turns_back(tmp_path):
+    async with Stage.opened(tmp_path, approvals=0, steps="[50, 100]") as stage:
+        await stage.say(LINE)
+        await stage.wait(20)
+        pause_stable(stage)
+
+        await stage.wait(300)
+
+        why = "Deployment auth-service-stable in namespace orion is paused"
+        assert f"Automatic rollback: {why}" in stage.story

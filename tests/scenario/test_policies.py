@@ -8,6 +8,7 @@ import yaml
 
 from bot.rollout.values import Phase
 from integrations.base import Lane
+from integrations.workloads.policy import unanswered
 from tests.contract.policy_worlds import AUTHORIZATION, RULE, Kind, Spec, deny, eject
 from tests.scenario.stage import WHERE, Stage
 
@@ -128,6 +129,101 @@ async def test_a_first_policy_is_taken_away_again(tmp_path):
         assert (await stage.phase())[0] is Phase.ROLLED_BACK
         assert (stage.said("stable"), stage.said("canary")) == (None, None)
         assert stage.weights == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strategy", "lane"), [("one", "direct", "stable"), ("fixed", "canary", "canary")]
+)
+async def test_it_is_not_rolled_back_before_a_create_without_an_answer_has_landed_or_cannot(
+    tmp_path, monkeypatch, shape, strategy, lane
+):
+    async with AuthorizationStage.opened(
+        tmp_path, shape=shape, approvals=0, soak="30s", extra=EXTRA
+    ) as stage:
+        stage.manifest("v1", deny("/admin"))
+        stage.cluster.hold(method="POST", path="authorizationpolicies")
+        await stage.roll_out("v1", strategy)
+        await stage.wait(5)
+        await stage.say("/rollback auth-service", by="U0OLU")
+        await stage.wait(100)
+        assert (await stage.phase())[0] is Phase.ROLLING_BACK, await stage.told()
+        assert "may still come" in stage.story
+
+        assert await stage.cluster.land() == [201]
+        assert stage.said(lane) == deny("/admin")
+        await stage.wait(70)
+        assert (stage.said("stable"), stage.said("canary")) == (None, None)
+
+        # As if the time were over: it is the machine's own, not the stage's.
+        monkeypatch.setattr(unanswered, "UNDER_WAY", 0)
+        await stage.wait(70)
+        assert (await stage.phase())[0] is Phase.ROLLED_BACK, await stage.told()
+        assert (stage.said("stable"), stage.said("canary")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strategy", "lane"), [("one", "direct", "stable"), ("fixed", "canary", "canary")]
+)
+async def test_a_finalizer_that_holds_a_policy_pages_and_the_rollback_ends_when_it_is_gone(
+    tmp_path, monkeypatch, shape, strategy, lane
+):
+    async with AuthorizationStage.opened(
+        tmp_path, shape=shape, approvals=0, soak="30m", extra=EXTRA
+    ) as stage:
+        stage.manifest("v1", deny("/admin"))
+        await stage.roll_out("v1", strategy)
+        await stage.until("Soak")
+        name = stage.kind.name(lane)
+
+        def held(*_: Any) -> dict[str, Any]:
+            going = {"deletionTimestamp": "2026-08-01T12:00:00Z", "finalizers": ["orion.io/guard"]}
+            stage.cluster.edit(
+                "authorizationpolicies", "orion", name, lambda body: body["metadata"].update(going)
+            )
+            return {"kind": "Status"}
+
+        monkeypatch.setattr(stage.cluster, "_delete", held)
+        before = len(stage.cluster.requests)
+        await stage.say("/rollback auth-service", by="U0OLU")
+        await stage.wait(400)
+
+        asked = [method for method, _ in stage.cluster.requests[before:]]
+        assert asked.count("DELETE") == 1
+        assert len(asked) < 400
+        assert (await stage.phase())[0] is Phase.ROLLING_BACK
+        assert "orion.io/guard" in str(stage.channel("C0ALERTS")), await stage.told()
+
+        stage.cluster.remove("authorizationpolicies", "orion", name)
+        await stage.wait(90)
+        assert (await stage.phase())[0] is Phase.ROLLED_BACK, await stage.told()
+
+
+async def test_four_edits_by_hand_do_not_lose_what_was_found(tmp_path):
+    async with AuthorizationStage.opened(tmp_path, shape="one", approvals=0, extra=EXTRA) as stage:
+        stage.manifest("v2", deny("/"))
+        body = stage.kind.body("auth-service", deny("/live"))
+        body["metadata"]["namespace"] = "orion"
+        stage.cluster.put(body)
+        await stage.roll_out("v2", "direct", "soak=2h")
+        await stage.wait(10)
+        for number in range(4):
+            stage.cluster.edit(
+                "authorizationpolicies",
+                "orion",
+                "auth-service",
+                lambda body, n=number: body.update(spec=deny(f"/x{n}")),
+            )
+            await stage.wait(60)
+            assert await stage.phase() == (Phase.PAUSED, "drift")
+            await stage.say("/deploy resume auth-service", by="U0ANA")
+            await stage.wait(10)
+            assert stage.said("stable") == deny("/")
+
+        await stage.say("/rollback auth-service", by="U0OLU")
+        await stage.wait(60)
+
+        assert (await stage.phase())[0] is Phase.ROLLED_BACK, await stage.told()
+        assert stage.said("stable") == deny("/live")
 
 
 async def test_after_success_two_words_bring_the_policy_before_back(tmp_path):

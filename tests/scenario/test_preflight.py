@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.app.examining import examine
 from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.scenario.stage import Stage
@@ -106,3 +107,36 @@ async def test_going_back_to_an_earlier_version_waits_for_no_proof(tmp_path):
 
         assert (await stage.row()).phase is Phase.SUCCEEDED
         assert stage.image(Lane.STABLE).startswith("ghcr.io/orion/auth:v1.0.0")
+
+
+def crowd(body: dict) -> None:
+    """Leave stable and canary 90 of the traffic: 10 % of that is a whole number, 25 % is none."""
+    entries = body["spec"]["http"][0]["route"]
+    entries[0]["weight"] = 90
+    entries.append({"destination": {"host": "legacy"}, "weight": 10})
+
+
+async def test_steps_that_cannot_be_written_are_refused_before_the_first_one(tmp_path):
+    async with Stage.opened(tmp_path) as stage:
+        stage.cluster.edit("virtualservices", "orion", "auth-service", crowd)
+        line = "auth-service v2.0.0 to production steps=10,25,100"
+        sentence = "25 % cannot be written exactly"
+        assert sentence in await stage.say(f"/deploy plan {line}")
+
+        await stage.say(f"/deploy {line}")
+        await stage.wait(5)
+
+        assert await stage.phase() == (Phase.CANCELLED, "inexact_weight")
+        assert sentence in stage.heard()
+        assert writes(stage) == []
+
+
+@pytest.mark.parametrize(("steps", "state"), [("[10, 100]", "ok"), ("[10, 25, 100]", "fail")])
+async def test_doctor_asks_for_the_steps_of_the_file(tmp_path, steps, state):
+    async with Stage.opened(tmp_path, steps=steps) as stage:
+        stage.cluster.edit("virtualservices", "orion", "auth-service", crowd)
+
+        *_, row = await examine(tmp_path / "sluice.yaml", stage.clock.now)
+
+        assert (row.name, row.status) == ("auth-service/production", state)
+        assert ("inexact_weight" in row.fix) == (state == "fail")

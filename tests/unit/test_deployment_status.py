@@ -48,11 +48,15 @@ def test_a_rollout_is_judged_as_kubectl_does(body, settled, ready, problem):
     assert (progress.settled, progress.ready, progress.problem) == (settled, ready, problem)
 
 
-def test_a_paused_deployment_that_waits_says_so():
+def test_a_paused_deployment_that_waits_says_so_and_which_it_is():
     body = deployment(wanted=3)
+    body["metadata"]["namespace"] = "orion"
     body["spec"]["paused"] = True
 
-    assert progress_of(body).problem == "paused"
+    progress = progress_of(body)
+
+    assert progress.problem == "paused"
+    assert progress.detail.startswith("Deployment auth in namespace orion is paused")
 
 
 @pytest.mark.parametrize(

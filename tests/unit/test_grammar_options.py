@@ -94,6 +94,8 @@ VALUES = [
     ("header=X-Canary", {"header": "x-canary"}),
     ("header=x-canary=True", {"header": "x-canary=True"}),
     ('header="X-Canary: true"', {"header": "x-canary=true"}),
+    ("header=Cookie", {"header": "cookie"}),
+    ("header=Cookie=Beta=1=2", {"header": "cookie=Beta=1=2"}),
     ("user-tier=beta", {"user_tier": "beta"}),
     ("region=us-west-2", {"region": "us-west-2"}),
     ("batch-size=25%", {"batch_size": "25%"}),
@@ -210,6 +212,14 @@ IMPOSSIBLE = [
     "confidence=100",
     "confidence=sure",
 ]
+
+
+@pytest.mark.parametrize("words", ["header=Cookie=beta", "header=cookie=beta=1;old=2"])
+def test_the_value_of_the_header_cookie_is_one_cookie(words):
+    error = refusal(words)
+
+    assert (error.code, error.key) == ("bad_value", "header")
+    assert "like beta=1" in str(error)
 
 
 @pytest.mark.parametrize("words", IMPOSSIBLE)

@@ -35,6 +35,28 @@ def test_a_path_is_read_back_in_words(path, words):
 
 
 @pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/v1/namespaces/orion/pods/a", "Pod a in namespace orion"),
+        (
+            "/apis/networking.istio.io/v1/namespaces/o/virtualservices/d",
+            "VirtualService d in namespace o",
+        ),
+        (
+            "/apis/networking.istio.io/v1/namespaces/o/virtualservices",
+            "virtualservices in namespace o",
+        ),
+        ("/apis/example.com/v1/namespaces/o/apples/d", "apples d in namespace o"),
+        ("/api/v1/namespaces/orion", "Namespace orion"),
+    ],
+)
+def test_an_object_is_called_by_its_kind(path, words):
+    place = place_of(path)
+    assert place is not None
+    assert place.named == words
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"kind": "Secret", "metadata": {"name": "d", "namespace": "o"}},

@@ -4,6 +4,7 @@ import pytest
 
 from bot.grammar.verbs import Deploy, Options
 from bot.planning import plan_for, request_for
+from strategies.cookies import Cookie, cookie_in
 from strategies.plan import (
     Batch,
     Check,
@@ -18,6 +19,7 @@ from strategies.plan import (
     Yardstick,
 )
 from strategies.request import PlanError
+from strategies.telling import plan_sentences
 from strategies.wish import Wish
 from tests.unit.planning_shapes import CONF, plan, refused, the, wished
 
@@ -149,6 +151,18 @@ def test_audiences_of_the_request_come_behind_those_of_the_file():
         Rule("x-user-tier", equals="beta"),
         Rule("x-region", equals="us-west-2"),
     )
+
+
+def test_a_cookie_of_a_request_is_found_among_others():
+    shown = plan("pair v2 header=Cookie=beta=1")
+
+    assert cookie_in(the(Match, shown).rules[-1]) == Cookie("beta", equals="1")
+    assert "requests with any x-canary or cookie beta = 1 go" in " ".join(plan_sentences(shown))
+
+
+@pytest.mark.parametrize("name", ["uri", "scheme", "method", "Authority"])
+def test_what_the_mesh_takes_for_another_part_of_a_request_is_no_audience(name):
+    assert refused(f"pair v2 header={name}=/x") == ("bad_header_rule", "header")
 
 
 def test_rolling_takes_batches_from_the_file_or_the_words():

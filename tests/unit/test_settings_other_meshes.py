@@ -49,6 +49,8 @@ def test_a_block_says_what_its_adapter_is_made_with(traffic, block, headers, opt
         ("{kind: gateway_api, route: app, route_kind: §TCPRoute}", "unknown_kind", "route_kind"),
         ("{kind: gateway_api, route: app, rule: §-1}", "unquoted_value", "rule"),
         ("{kind: gateway_api, route: app, rule: §Main}", "bad_name", "rule"),
+        ("{kind: gateway_api, route: app, rule: §16}", "bad_name", "rule"),
+        ("{kind: linkerd, http_route: app, rule: §99999999999999999999}", "bad_name", "rule"),
         ("{kind: linkerd}", "missing_key", "http_route"),
         ("{kind: linkerd, http_route: a, traffic_split: §b}", "contradiction", "traffic_split"),
         ("{kind: linkerd, rule: main, traffic_split: §b}", "contradiction", "traffic_split"),

@@ -14,6 +14,7 @@ from bot.settings import (
 from bot.settings.checks import SETS
 from bot.settings.metrics import KNOWN_METRICS, NOT_MEASURED
 from integrations.metrics.templates import TEMPLATES, Lanes, render
+from strategies.cookies import Cookie, cookie_rule
 from strategies.plan import Check, Rule, SmokeTest, Yardstick
 
 PAIR = "{kind: deployment, stable: app-stable, canary: app-canary, container: app, image: r/app}"
@@ -124,6 +125,16 @@ def test_a_route_file_splits_between_two_clusters_that_the_numbers_are_of():
         ("{kind: envoy, file: /f, stable: §a b, canary: b}", "bad_name", "stable"),
         ("{kind: envoy, file: /f, stable: a, canary: §a}", "same_workload", "canary"),
         ("{kind: envoy, file: /f, stable: a, canary: b, admin: §x}", "bad_url", "admin"),
+        (
+            "{kind: envoy, file: /f, stable: a, canary: b, admin: §'http://u:p@h:1'}",
+            "bad_url",
+            "admin",
+        ),
+        (
+            "{kind: envoy, file: /f, stable: a, canary: b, admin: §'http://h:1/?x'}",
+            "bad_url",
+            "admin",
+        ),
         ("{kind: envoy, stable: a, canary: b}", "missing_key", "file"),
     ],
 )
@@ -181,6 +192,14 @@ def test_connections_of_a_virtual_service_have_no_headers(keys, headers):
     if not headers:
         rules = "match: [{header: x, equals: a}]"
         assert mistake(rules, traffic=traffic) == ("no_header_routes", "match")
+
+
+def test_a_route_of_our_own_is_never_the_one_to_split():
+    traffic = "{kind: istio, virtual_service: app, route: §sluice-1}"
+    assert mistake(traffic=traffic) == ("bad_name", "route")
+    assert (
+        target(traffic=traffic.replace("§sluice-1", "sluice-main")).traffic.route == "sluice-main"
+    )
 
 
 @pytest.mark.parametrize(
@@ -319,6 +338,16 @@ def test_a_batch_may_be_percent(batch):
         ("match: [{header: §x canary, present: true}]", "bad_name", "header"),
         ("match: [{header: x-user, regex: §'['}]", "bad_regex", "regex"),
         ("match: [{header: x-user, regex: §'(?!a)b'}]", "bad_regex", "regex"),
+        ("match: [{header: x-user, regex: §'[[a]b]'}]", "bad_regex", "regex"),
+        ("match: [{header: x-user, regex: §'[a--b]'}]", "bad_regex", "regex"),
+        ("match: [§{present: true}]", "one_condition", "match"),
+        ("match: [{header: x-user, cookie: §beta, present: true}]", "one_condition", "cookie"),
+        ("match: [{cookie: §a=b, present: true}]", "bad_name", "cookie"),
+        ("match: [{cookie: beta, equals: §'1;a=2'}]", "bad_name", "equals"),
+        ("match: [{header: Cookie, equals: §beta}]", "bad_name", "equals"),
+        ("match: [{cookie: beta, regex: §'a;b'}]", "bad_regex", "regex"),
+        ("match: [{cookie: beta, regex: §'[[:punct:]]'}]", "bad_regex", "regex"),
+        ("match: §[{header: URI, equals: /x}]", "bad_header_rule", "match"),
     ],
 )
 def test_a_mistake_is_told_where_it_is(line, code, key):
@@ -338,6 +367,11 @@ def test_rules_and_tests_are_read_into_what_plans_carry():
         "  - {header: X-User-Tier, equals: beta}",
         "  - {header: x-user-id, regex: '^[0-4].*'}",
         "  - {header: x-canary, present: true}",
+        "  - {header: x-user-id, regex: '[[:alpha:]]+[0-4]'}",
+        "  - {cookie: beta, equals: '1'}",
+        "  - {header: Cookie, equals: beta=1}",
+        "  - {cookie: beta, regex: '^v[12]$'}",
+        "  - {cookie: beta, present: true}",
         "smoke:",
         "  - {url: 'http://app-{env}/health'}",
         "  - {url: 'http://app-{env}/pay', method: POST, body: {amount: 1, note: 'a', tags: [x, 1.5, true, null]},",
@@ -349,6 +383,11 @@ def test_rules_and_tests_are_read_into_what_plans_carry():
         Rule("x-user-tier", equals="beta"),
         Rule("x-user-id", regex="^[0-4].*"),
         Rule("x-canary", present=True),
+        Rule("x-user-id", regex="[[:alpha:]]+[0-4]"),
+        cookie_rule(Cookie("beta", equals="1")),
+        cookie_rule(Cookie("beta", equals="1")),
+        cookie_rule(Cookie("beta", regex="v[12]")),
+        cookie_rule(Cookie("beta", present=True)),
     )
     assert found.smoke == (
         SmokeTest("http://app-{env}/health"),

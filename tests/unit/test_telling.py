@@ -6,6 +6,7 @@ from bot.cli.drawing import plan_lines, rollout_lines
 from bot.cli.terminal import Style
 from bot.commands.answers import Answer
 from bot.slack.replies import answer_message, plan_message
+from strategies.cookies import Cookie, cookie_rule
 from strategies.plan import (
     Batch,
     Compare,
@@ -77,6 +78,9 @@ def test_batches_that_do_not_repeat_are_notches():
     [
         (Rule("x-user-tier", equals="beta"), "x-user-tier: beta"),
         (Rule("cookie", regex="^b.*"), "cookie like /^b.*/"),
+        (cookie_rule(Cookie("beta", equals="1")), "cookie beta = 1"),
+        (cookie_rule(Cookie("beta", regex="v[12]")), "cookie beta like /v[12]/"),
+        (cookie_rule(Cookie("beta", present=True)), "any cookie beta"),
         (Rule("x-canary", present=True), "any x-canary"),
         (Rule("x-canary", present=False), "no x-canary"),
     ],

@@ -251,6 +251,12 @@ def test_a_quoted_regex_matches_its_text_and_nothing_longer(text):
         ('lag{price="$$service"}', 'lag{price="$service"}'),
         ("$metric:rate5m", "lag:rate5m"),
         ("lag # of $nobody", "lag # of $nobody"),
+        ('lag{app=~#c\n"$service"}', 'lag{app=~#c\n"a\\\\.b"}'),
+        (
+            'lag{app=~ # of $nobody\r\n # "c"\n\t"$service"}',
+            'lag{app=~ # of $nobody\r\n # "c"\n\t"a\\\\.b"}',
+        ),
+        ('lag{a!~"x" # =~\r, app="$service"}', 'lag{a!~"x" # =~\r, app="a.b"}'),
     ],
 )
 def test_variables_are_put_in(query, filled):

@@ -20,12 +20,19 @@ class World:
 
     def __init__(self) -> None:
         self.now = datetime(2026, 5, 4, tzinfo=UTC)
+        self.looks = 0
         self.ready = {"checkout-stable": 4, "checkout-canary": 4}
         self.images = {"checkout-stable": "checkout:v1", "checkout-canary": "checkout:v2"}
         self.http = [route(stable=100, canary=0)]
         self.traffic = SimulatedTraffic(
             self, lambda: self.now, service="checkout", namespace="shop"
         )
+
+    @property
+    def revision(self) -> int:
+        """Everything is set by hand: each look may find something new."""
+        self.looks += 1
+        return self.looks
 
     def object(self, plural, namespace, name, /):
         if plural == "virtualservices":

@@ -14,7 +14,7 @@ from integrations.metrics.templates.http import http_requests
 from integrations.metrics.templates.istio import istio_callers, istio_requests
 from integrations.metrics.templates.lanes import Clusters, Lanes
 from integrations.metrics.templates.linkerd import linkerd_requests
-from integrations.metrics.templates.promql import CALLERS_FRESHNESS, FRESHNESS, Question
+from integrations.metrics.templates.promql import CALLERS_FRESHNESS, FRESHNESS, UNTOLD, Question
 
 __all__ = [
     "CALLERS",
@@ -25,6 +25,7 @@ __all__ = [
     "METRICS",
     "TEMPLATES",
     "TRAFFIC",
+    "UNTOLD",
     "Clusters",
     "Lanes",
     "Question",

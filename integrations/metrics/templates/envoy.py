@@ -36,8 +36,9 @@ _DIALECT = Dialect(
     to_ms="",
     label=_LABEL,
     place=lambda _: (),
+    told=('envoy_response_code_class!=""',),
     failed=('envoy_response_code_class="5"',),
-    good='envoy_response_code_class="2"',
+    good=('envoy_response_code_class="2"',),
     classed="envoy_cluster_upstream_rq_xx",
 )
 

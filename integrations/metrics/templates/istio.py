@@ -13,6 +13,7 @@ from integrations.metrics.templates.promql import (
     rate,
     requests,
     series,
+    untold,
 )
 
 # gRPC answers a failure with HTTP 200. These are the codes that are the server's fault: unknown, deadline exceeded,
@@ -31,8 +32,9 @@ _DIALECT = Dialect(
         'reporter="destination"',
         f"destination_workload_namespace={quote(lanes.namespace)}",
     ),
+    told=('response_code!=""', 'grpc_response_status!=""'),
     failed=('response_code=~"5.."', f"grpc_response_status=~{quote(_GRPC_FAILED)}"),
-    good=f'response_code=~"2..",grpc_response_status!~{quote(_GRPC_FAILED)}',
+    good=(f'response_code=~"2..",grpc_response_status!~{quote(_GRPC_FAILED)}',),
 )
 
 _NO_ANSWER = "UF|UH|UC|UR|UT|LR|UPE|NC"
@@ -40,6 +42,8 @@ _NO_ANSWER = "UF|UH|UC|UR|UT|LR|UPE|NC"
 
 `URX` (no retry left) is not among them: alone it stands on an answer that was passed on. `DC` is the caller's doing.
 """
+_FLAGGED = 'response_flags!=""'
+"""A series whose flags were not taken away; `-` stands for none."""
 _REFUSED = "UO"
 """Envoy's flag of a request that a circuit breaker turned away."""
 
@@ -75,7 +79,13 @@ def istio_callers(lanes: Lanes, window: int) -> dict[str, Question]:
     def growth(selected: str) -> str:
         return f"rate({selected}[{window}s])"
 
-    served = f"sum by ({label}) ({rate(_CALLS, ours, window)})"
+    def there(selected: str) -> str:
+        return f"last_over_time({selected}[{window}s])"
+
+    blind = untold(
+        f"(sum by ({label}) ({seen(growth)}) > 0) unless group by ({label}) ({seen(there, _FLAGGED)})"
+    )
+    served = f"sum by ({label}) ({rate(_CALLS, (*ours, _FLAGGED), window)})"
     refused = f"sum by ({label}) ({rate(_CALLS, (*ours, _flag(_REFUSED)), window)})"
     # Which lanes each Service leads to, times what was turned away in front of it.
     ways = f"group by ({label}, destination_service) ({series(_CALLS, ours)})"
@@ -86,9 +96,10 @@ def istio_callers(lanes: Lanes, window: int) -> dict[str, Question]:
     texts = {
         "connection_failures": percent(
             f"sum by ({label}) ({seen(growth, _flag(_NO_ANSWER))})",
-            f"sum by ({label}) ({seen(growth)})",
-        ),
-        "circuit_breaker_trips": f"60 * (({refused} or 0 * {served}) + ({before} or 0 * {served}))",
+            f"sum by ({label}) ({seen(growth, _FLAGGED)})",
+        )
+        + f" or {blind}",
+        "circuit_breaker_trips": f"60 * (({refused} or 0 * {served}) + ({before} or 0 * {served})) or {blind}",
         CALLERS_FRESHNESS: age(seen("timestamp({})".format), label),
     }
     return {

@@ -22,8 +22,9 @@ _DIALECT = Dialect(
         f"namespace={quote(lanes.namespace)}",
         *_NOT_USERS,
     ),
+    told=('classification=~"failure|success"',),
     failed=('classification="failure"',),
-    good='classification="success"',
+    good=('classification="success"',),
 )
 
 

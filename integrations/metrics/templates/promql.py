@@ -16,6 +16,10 @@ CALLERS_FRESHNESS = "callers_freshness"
 """Not a metric: the same of what its callers saw. A lane that nobody reaches stops telling, its callers do not."""
 
 
+UNTOLD = "untold"
+"""The label of a sample that is no number: the lane has requests, but its series do not tell which of them failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One query; its answer has at most one series per lane, where `label` is the lane's name in `lanes`."""
@@ -40,9 +44,11 @@ class Dialect:
     """What makes milliseconds of the histogram's unit."""
     label: str
     place: Callable[[Lanes], tuple[str, ...]]
+    told: tuple[str, ...]
+    """Series that match any of these tell failures from successes; without one there is no rate of either."""
     failed: tuple[str, ...]
     """Series that match any of these are failures."""
-    good: str
+    good: tuple[str, ...]
     classed: str = ""
     """The counter that tells failures from successes, where it is another one."""
 
@@ -54,14 +60,21 @@ def requests(dialect: Dialect, lanes: Lanes, window: int) -> dict[str, Question]
     counter = series(dialect.counter, where)
     classed = dialect.classed or dialect.counter
     total = f"sum {by} (rate({counter}[{window}s]))"
-    # `or` drops a series that both sides have: a gRPC failure with HTTP 500 is one failure.
-    failed = " or ".join(rate(classed, (*where, which), window) for which in dialect.failed)
-    good = rate(classed, (*where, dialect.good), window)
+    seen = [f"last_over_time({series(classed, (*where, it))}[{window}s])" for it in dialect.told]
+    blind = f"({total} > 0) unless group {by} ({' or '.join(seen)})"
+
+    def counted(which: tuple[str, ...]) -> str:
+        # `or` drops a series that both sides have: a gRPC failure with HTTP 500 is one failure.
+        return f"sum {by} ({' or '.join(rate(classed, (*where, it), window) for it in which)})"
+
+    def share(which: tuple[str, ...]) -> str:
+        return f"{percent(counted(which), counted(dialect.told))} or {untold(blind)}"
+
     texts = {
         "requests": f"round(sum {by} (increase({counter}[{window}s])))",
         "rps": total,
-        "error_rate": percent(f"sum {by} ({failed})", total),
-        "success_rate": percent(f"sum {by} ({good})", total),
+        "error_rate": share(dialect.failed),
+        "success_rate": share(dialect.good),
         FRESHNESS: age(f"timestamp({counter})", dialect.label),
         **_latencies(dialect, where, window),
     }
@@ -97,6 +110,11 @@ def rate(name: str, matchers: tuple[str, ...], window: int) -> str:
     return f"rate({series(name, matchers)}[{window}s])"
 
 
+def untold(blind: str) -> str:
+    """Return a sample that is no number for each lane in `blind`."""
+    return f'label_replace({blind}, "{UNTOLD}", "1", "", "")'
+
+
 def age(stamps: str, label: str) -> str:
     """Return how many seconds ago the newest of these timestamps was."""
     return f"time() - max by ({label}) ({stamps})"
@@ -105,6 +123,7 @@ def age(stamps: str, label: str) -> str:
 def percent(part: str, total: str) -> str:
     """Return `part` in percent of `total`, 0 where a lane has requests but no series for `part` yet.
 
-    The series of a failure does not exist until the first such answer. Without requests 0 / 0 is NaN: no data.
+    The series of a failure does not exist until the first such answer. So `total` must only have series that would
+    tell a failure: else one that never tells reads as 0. Without requests 0 / 0 is NaN: no data.
     """
     return f"100 * ({part} or 0 * {total}) / {total}"

@@ -21,14 +21,16 @@ class Admin:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
-    async def routes(self, config: str) -> Mapping[str, Any]:
-        """Return the routes of this name that it serves now, in the shape of a route file."""
+    async def routes(self, config: str | None = None) -> Mapping[str, Any]:
+        """Return the routes of this name that it serves now (None: of all), in the shape of a route file."""
         found = await self._json("/config_dump?resource=dynamic_route_configs")
         configs = found.get("configs") if isinstance(found, dict) else None
         tables = [one.get("route_config") for one in configs or [] if isinstance(one, dict)]
         return {
             "resources": [
-                table for table in tables if isinstance(table, dict) and table.get("name") == config
+                table
+                for table in tables
+                if isinstance(table, dict) and config in {None, table.get("name")}
             ]
         }
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from integrations.base import HeaderRule, Lane, RefusedError
 from integrations.routers.envoy.document import child, copied, key_of
+from integrations.routers.envoy.leading import share_of
 from integrations.routers.envoy.metadata import note_of, put_fence
 from integrations.routers.envoy.routes import Body, Wanted, entries_of, hosts_in
+from integrations.routers.envoy.weights import weight_of
 from integrations.splitting.managed import is_managed
 
 
@@ -24,14 +26,20 @@ class Wreck:
     @property
     def canary(self) -> float:
         """The largest percent that any route gives to the canary; the routes of an audience are told apart."""
-        return max(
-            (100 * self._share(one) for one in self._routes if not is_managed(one)), default=0.0
-        )
+        if _has_unreadable_routes(self._content):
+            return 100.0
+        shares = (share_of(one, self._wanted) for one in self._routes if not is_managed(one))
+        return max((100 * share for share in shares), default=0.0)
 
     @property
     def rules(self) -> tuple[HeaderRule, ...]:
         """Our routes that are still there, as rules that equal none that could be asked for."""
         return tuple(HeaderRule(str(one["name"])) for one in self._routes if self._is_ours(one))
+
+    @property
+    def serves_canary(self) -> bool:
+        """Whether any route leads to the canary."""
+        return self.canary > 0 or bool(self.rules)
 
     @property
     def fence(self) -> str:
@@ -48,6 +56,8 @@ class Wreck:
 
         Raises `RefusedError` `cannot_cut_off` where a route cannot be turned to stable, or none leads to either.
         """
+        if _has_unreadable_routes(self._content):
+            raise self._by_hand(f"{what} has a virtual host whose routes cannot be read")
         if not any(self._is_of_a_lane(route) for route in self._routes):
             raise self._by_hand(f"{what} has no route to {self._wanted.stable} any more")
         content = copied(self._content)
@@ -55,7 +65,7 @@ class Wreck:
             routes = host.list_in(content)
             routes[:] = [route for route in routes if not self._is_ours(route)]
             for route in routes:
-                if self._share(route):
+                if share_of(route, self._wanted):
                     self._turn(route, what)
                 if self._is_of_a_lane(route):
                     put_fence(route, fence)
@@ -70,7 +80,7 @@ class Wreck:
         if not all(isinstance(entry, dict) for entry in entries):
             raise self._by_hand(f"{what} has a route with weighted clusters that cannot be read")
         lanes = [self._wanted.lane(entry) for entry in entries]
-        weights = [_weight(entry) for entry in entries]
+        weights = [weight_of(entry) or 0 for entry in entries]
         if Lane.STABLE not in lanes:
             heir = entries[lanes.index(Lane.CANARY)]
             heir[key_of(heir, "name")] = self._wanted.stable
@@ -83,22 +93,6 @@ class Wreck:
         weights[heir_at] = weights[heir_at] or int(not sum(weights))
         for entry, weight in zip(entries, weights, strict=True):
             entry[key_of(entry, "weight")] = weight
-
-    def _share(self, route: Body) -> float:
-        """Return the part of a route's traffic, 0 to 1, that goes to the canary."""
-        if child(child(route, "route"), "cluster") == self._wanted.canary:
-            return 1.0
-        entries = entries_of(route)
-        weights = [_weight(entry) for entry in entries]
-        if not sum(weights):
-            # Envoy refuses such a route and goes on with what it had, which may be anything.
-            weights = [1] * len(entries)
-        ours = [
-            weight
-            for weight, entry in zip(weights, entries, strict=True)
-            if self._wanted.lane(entry) is Lane.CANARY
-        ]
-        return sum(ours) / sum(weights) if ours else 0.0
 
     def _is_ours(self, route: Body) -> bool:
         return is_managed(route) and self._wanted.leads_to_canary(route)
@@ -120,7 +114,17 @@ class Wreck:
         )
 
 
-def _weight(entry: Any) -> int:
-    """Return a weight as far as it can count: nothing that is not a whole number from 0 does."""
-    weight = child(entry, "weight")
-    return max(0, weight) if isinstance(weight, int) and not isinstance(weight, bool) else 0
+def _has_unreadable_routes(content: Body) -> bool:
+    """Say whether a list down to the routes is none, or holds something else than messages.
+
+    Envoy may make more of it than we do, or go on with what it had, which may be anything.
+    """
+    configs = [content]
+    for name in ("resources", "virtual_hosts", "routes"):
+        lists = [found for one in configs if (found := child(one, name)) is not None]
+        if not all(isinstance(found, list) for found in lists):
+            return True
+        configs = [one for found in lists for one in found]
+        if not all(isinstance(one, dict) for one in configs):
+            return True
+    return False

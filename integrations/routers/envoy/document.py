@@ -69,8 +69,13 @@ def child(body: Any, name: str) -> Any:
 
 def listed(body: Any, name: str) -> list[Any]:
     """Return the messages in a repeated field."""
+    return [one for one in repeated(body, name) if isinstance(one, dict)]
+
+
+def repeated(body: Any, name: str) -> list[Any]:
+    """Return what is in a repeated field; Envoy takes one message without brackets too."""
     found = child(body, name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return found if isinstance(found, list) else [found] if isinstance(found, dict) else []
 
 
 def copied(body: Content) -> dict[str, Any]:

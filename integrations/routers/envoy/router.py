@@ -11,13 +11,25 @@ from dataclasses import replace
 
 from integrations.base import Finding, HeaderRule, MangledError, RefusedError, Split, TryAgainError
 from integrations.routers.envoy.admin import Admin
+from integrations.routers.envoy.cut_off import Wreck
 from integrations.routers.envoy.files import RouteFile
 from integrations.routers.envoy.findings import no_cluster, no_host, not_live, unchecked
 from integrations.routers.envoy.routes import Wanted
-from integrations.routers.envoy.sight import Sight, changed, see, sight_of, validates_clusters
+from integrations.routers.envoy.sight import (
+    Sight,
+    changed,
+    see,
+    sight_of,
+    validates_clusters,
+    with_split,
+)
+from integrations.splitting.elsewhere import reached_elsewhere
+from integrations.splitting.trying import unwritable
 
 _LIVE_WITHIN_S = 2.0
 _EVERY_S = 0.02
+_ANY_FENCE = "0.0"
+"""Of a file that is made to see whether it can be, and never written."""
 
 
 class EnvoyRouter:
@@ -42,7 +54,8 @@ class EnvoyRouter:
         """Return the split as the file has it. Raises `MangledError` too."""
         sight = await self._look()
         if sight.wrong is not None:
-            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=sight.split)
+            split = await self._as_served(sight)
+            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=split)
         try:
             live = await self._is_live(sight)
         except TryAgainError:
@@ -72,14 +85,23 @@ class EnvoyRouter:
             )
         return sight.split
 
-    async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
+    async def inspect(
+        self,
+        *,
+        canary_pods: bool,
+        weights: Sequence[float] = (),
+        rules: Sequence[HeaderRule] = (),
+    ) -> Sequence[Finding]:
         """Say what would make a split fail: the file, its folder, the clusters, a proxy with other routes."""
         try:
             self._file.refuse_read_only()
             sight = await self._look()
             if sight.wrong is not None:
                 return [Finding(sight.wrong.code, str(sight.wrong))]
-            return await self._findings(sight, canary_pods=canary_pods)
+            return [
+                *await self._findings(sight, canary_pods=canary_pods),
+                *unwritable(lambda p, rs: with_split(sight, p, _ANY_FENCE, rs), weights, rules),
+            ]
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 
@@ -91,11 +113,26 @@ class EnvoyRouter:
 
     async def _is_live(self, sight: Sight) -> bool:
         """Say whether the proxy shows what the file shows; without an admin address there is nobody to ask."""
-        if self._admin is None or sight.fork is None:
+        if self._admin is None:
             return True
+        if sight.fork is None:
+            return not Wreck(await self._admin.routes(), self._wanted).serves_canary
         told = await self._admin.routes(sight.fork.host.config)
         live = sight_of(told, self._wanted, str(self), sight.split.token).split
-        return live == sight.split
+        return replace(live, elsewhere=sight.split.elsewhere) == sight.split
+
+    async def _as_served(self, sight: Sight) -> Split:
+        """Return the split of a wreck; what the proxy still gives to the canary counts, whatever the file says."""
+        if self._admin is None:
+            return sight.split
+        try:
+            told = Wreck(await self._admin.routes(), self._wanted)
+        except TryAgainError:
+            return replace(sight.split, fence="")
+        if not told.serves_canary:
+            return sight.split
+        canary = max(sight.split.canary, told.canary)
+        return replace(sight.split, canary=canary, fence="", rules=sight.split.rules or told.rules)
 
     async def _becomes_live(self, sight: Sight) -> bool:
         """Wait until the proxy has followed: it hears of a move within milliseconds."""
@@ -108,9 +145,11 @@ class EnvoyRouter:
         return True
 
     async def _findings(self, sight: Sight, *, canary_pods: bool) -> list[Finding]:
+        found = reached_elsewhere(sight.split.elsewhere)
         if self._admin is None:
-            return [] if validates_clusters(sight) else [unchecked(str(self))]
-        found = [] if await self._is_live(sight) else [not_live(str(self))]
+            return found if validates_clusters(sight) else [*found, unchecked(str(self))]
+        if not await self._is_live(sight):
+            found.append(not_live(str(self)))
         hosts = await self._admin.hosts()
         needed = [self._wanted.stable, *([self._wanted.canary] if canary_pods else [])]
         for cluster in (self._wanted.stable, self._wanted.canary):

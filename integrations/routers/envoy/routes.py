@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.base import Lane, RefusedError
-from integrations.routers.envoy.document import child, key_of, listed
+from integrations.routers.envoy.document import child, key_of, listed, repeated
+from integrations.routers.envoy.weights import weight_of
 from integrations.splitting.managed import is_managed
 
 Body = Mapping[str, Any]
-
-MOST = 0xFFFF_FFFF
-"""The largest sum of weights that Envoy takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +79,7 @@ class Fork:
 
 def entries_of(route: Body) -> list[Any]:
     """Return the weighted clusters of a route."""
-    found = child(child(child(route, "route"), "weighted_clusters"), "clusters")
-    return found if isinstance(found, list) else []
+    return repeated(child(child(route, "route"), "weighted_clusters"), "clusters")
 
 
 def hosts_in(content: Body, virtual_host: str | None) -> Iterator[Host]:
@@ -134,8 +131,8 @@ def _fork(host: Host, index: int, wanted: Wanted, what: str) -> Fork | None:
 
 
 def _weight(entry: Any, what: str) -> int:
-    weight = child(entry, "weight") or 0
-    if not isinstance(weight, int) or isinstance(weight, bool) or not 0 <= weight <= MOST:
+    weight = weight_of(entry)
+    if weight is None:
         raise RefusedError(
             f"{what} has a weight that is no whole number from 0: correct it.", code="bad_weights"
         )

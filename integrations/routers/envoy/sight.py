@@ -12,8 +12,10 @@ from integrations.routers.envoy.audience import audience_of, routes_for
 from integrations.routers.envoy.cut_off import Wreck
 from integrations.routers.envoy.document import child, copied, dump, key_of, parse
 from integrations.routers.envoy.files import token_of
+from integrations.routers.envoy.leading import elsewhere, place_of
 from integrations.routers.envoy.metadata import note_of, put_fence
-from integrations.routers.envoy.routes import MOST, Body, Fork, Wanted, entries_of, find_fork
+from integrations.routers.envoy.routes import Body, Fork, Wanted, entries_of, find_fork
+from integrations.routers.envoy.weights import MOST
 from integrations.splitting.managed import Audience
 from integrations.splitting.shares import percent_of, share
 
@@ -42,7 +44,14 @@ def sight_of(content: Body, wanted: Wanted, what: str, token: str = "") -> Sight
         fork = find_fork(content, wanted, what)
     except RefusedError as error:
         wreck = Wreck(content, wanted)
-        split = Split(wreck.canary, token, wreck.fence, wreck.mark, rules=wreck.rules)
+        split = Split(
+            canary=wreck.canary,
+            token=token,
+            fence=wreck.fence,
+            mark=wreck.mark,
+            elsewhere=_beside(content, wanted, None, Audience()),
+            rules=wreck.rules,
+        )
         return Sight(content, split, wrong=error)
     audience = audience_of(fork, wanted)
     split = Split(
@@ -50,9 +59,18 @@ def sight_of(content: Body, wanted: Wanted, what: str, token: str = "") -> Sight
         token=token,
         fence=note_of(fork.route, "fence"),
         mark=note_of(fork.route, "rollback"),
+        elsewhere=_beside(content, wanted, fork, audience),
         rules=audience.rules,
     )
     return Sight(content, split, fork, audience)
+
+
+def _beside(content: Body, wanted: Wanted, fork: Fork | None, audience: Audience) -> str:
+    """Return what leads to the canary and would go on to after the way home, on which a wreck has all routes turned."""
+    if fork is None:
+        return elsewhere(content, wanted, None)
+    ours = (fork.index, *(managed.index for managed in audience.routes))
+    return elsewhere(content, wanted, {place_of(fork.host, at) for at in ours})
 
 
 def changed(
@@ -66,15 +84,19 @@ def changed(
     sight = see(data, wanted, what)
     refuse_newer(sight.split.fence, fence, what)
     if sight.fork is not None:
-        return dump(_split(sight, sight.fork, canary, fence, rules), data)
+        return dump(with_split(sight, canary, fence, rules), data)
     if sight.wrong is not None and (canary or rules):
         raise sight.wrong
     return dump(Wreck(sight.content, wanted).without_canary(fence, what), data)
 
 
-def _split(
-    sight: Sight, fork: Fork, canary: float, fence: str, rules: Sequence[HeaderRule]
-) -> Body:
+def with_split(sight: Sight, canary: float, fence: str, rules: Sequence[HeaderRule]) -> Body:
+    """Return the content in which the route that is split gives the canary its percent and its audience.
+
+    Raises `RefusedError`: `bad_weight`, `inexact_weight`, `bad_header_rule`.
+    """
+    fork = sight.fork
+    assert fork is not None
     weights = share(*fork.weights, others=fork.others, percent=canary, most=MOST)
     ours = routes_for(rules, sight.audience, fork)
     content = copied(sight.content)

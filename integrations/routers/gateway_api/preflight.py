@@ -17,6 +17,7 @@ from integrations.kube.way_back import Restore, way_back
 from integrations.routers.gateway_api.routes import Body, Fork
 from integrations.routers.gateway_api.sight import Sight, patch_for, sight_of
 from integrations.routers.gateway_api.status import parents_of, refusals
+from integrations.splitting.elsewhere import reached_elsewhere
 
 _WEIGHTS = ".spec.rules[].backendRefs[].weight"
 
@@ -44,6 +45,8 @@ class Preflight:
         return [
             *dict.fromkeys(finding for one in objects for finding in owned_by_another(one)),
             *(_not_accepted(body, why) for why in refusals(body)),
+            *_nothing_shared(fork),
+            *reached_elsewhere(self._sight.split.elsewhere),
             *second_routes(body, fork, listed.get("items") or []),
             *stable.findings,
             *canary.findings,
@@ -55,8 +58,13 @@ class Preflight:
         return await backing(self._cluster, self._namespace, service, pods=pods)
 
     async def _way_back(self, fork: Fork) -> list[Finding]:
-        restore = Restore(self._path, self._sight.body, lambda body: _homeward(body, fork))
+        restore = Restore(self._path, self._sight.body, lambda body: self._homeward(body, fork))
         return await way_back(self._cluster, [restore])
+
+    def _homeward(self, body: Body, fork: Fork) -> list[dict[str, Any]]:
+        """Return the patch that going back would send if it began now."""
+        whose = self._sight.whose
+        return patch_for(sight_of(body, fork, whose), 0, fence_of(body, whose) or "0.0")
 
 
 def second_routes(body: Body, fork: Fork, others: Sequence[Body]) -> Iterator[Finding]:
@@ -92,9 +100,14 @@ def _precedence(body: Body) -> tuple[str, str]:
     return str(metadata.get("creationTimestamp", "")), str(metadata["name"])
 
 
-def _homeward(body: Body, fork: Fork) -> list[dict[str, Any]]:
-    """Return the patch that going back would send if it began now."""
-    return patch_for(sight_of(body, fork), 0, fence_of(body) or "0.0")
+def _nothing_shared(fork: Fork) -> Iterator[Finding]:
+    """Yield the finding about lanes that weigh nothing: giving stable all of it would be a change, not a start."""
+    if not sum(fork.weights):
+        yield Finding(
+            "bad_weights",
+            f"In rule {fork.title} stable and canary both have the weight 0, so neither gets requests. Give stable the "
+            "weight that it shall have without a rollout.",
+        )
 
 
 def _not_accepted(body: Mapping[str, Any], why: str) -> Finding:

@@ -9,7 +9,7 @@ name of a rule without a word; so where no rule has one, the first write of an a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from integrations.base import (
@@ -26,6 +26,8 @@ from integrations.kube import Cluster, path_to
 from integrations.kube.fence import refuse_newer
 from integrations.kube.lanes import ServiceLanes, service_at
 from integrations.routers.gateway_api.cut_off import Wreck
+from integrations.routers.gateway_api.elsewhere import elsewhere
+from integrations.routers.gateway_api.memory import refuse_another
 from integrations.routers.gateway_api.preflight import Preflight
 from integrations.routers.gateway_api.routes import find_fork, rules_of, services_in
 from integrations.routers.gateway_api.sight import (
@@ -37,6 +39,7 @@ from integrations.routers.gateway_api.sight import (
 )
 from integrations.routers.gateway_api.status import waiting
 from integrations.splitting.managed import is_managed
+from integrations.splitting.trying import unwritable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class Served:
     plural: str
     versions: tuple[str, ...]
 
+
+_ANY_FENCE = "0.0"
+"""Of a patch that is made to see whether it can be, and never stored."""
 
 _GROUP = "gateway.networking.k8s.io"
 HTTP_ROUTE = Served(_GROUP, "httproutes", ("v1", "v1beta1"))
@@ -78,6 +84,7 @@ class GatewayApiRouter:
         self._rule = rule
         self._kind = route_kind
         self._stable = stable
+        self._canary = canary
         self._served = tuple(served) or (_KINDS[route_kind],)
         self._path = ""
         self._lanes = ServiceLanes(cluster, namespace, stable, canary)
@@ -115,7 +122,13 @@ class GatewayApiRouter:
             await self._refuse_nameless(sight, ops)
         return (await self._remember(await self._cluster.patch(self._path, ops))).split
 
-    async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
+    async def inspect(
+        self,
+        *,
+        canary_pods: bool,
+        weights: Sequence[float] = (),
+        rules: Sequence[HeaderRule] = (),
+    ) -> Sequence[Finding]:
         """Say what would make a split fail; looks at one namespace only."""
         self._lanes.forget()
         self._path = ""
@@ -125,7 +138,11 @@ class GatewayApiRouter:
                 return [Finding(sight.wrong.code, str(sight.wrong))] if sight.wrong else []
             preflight = Preflight(self._cluster, self._namespace, self._path, sight)
             found = await preflight.findings(sight.fork, canary_pods=canary_pods)
-            return [*found, *await self._remarks(sight.body)]
+            return [
+                *found,
+                *await self._remarks(sight.body),
+                *await self._unwritable(sight, weights, rules),
+            ]
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 
@@ -135,6 +152,17 @@ class GatewayApiRouter:
     async def _remarks(self, body: Mapping[str, Any]) -> Sequence[Finding]:  # noqa: ARG002 - as Linkerd has some
         """Say what else speaks against a split by this route."""
         return []
+
+    async def _unwritable(
+        self, sight: Sight, weights: Sequence[float], rules: Sequence[HeaderRule]
+    ) -> list[Finding]:
+        found = unwritable(lambda p, rs: patch_for(sight, p, _ANY_FENCE, rs), weights, rules)
+        if rules and not found:
+            try:
+                await self._refuse_nameless(sight, patch_for(sight, 0, _ANY_FENCE, rules))
+            except RefusedError as error:
+                found = [Finding(error.code, str(error))]
+        return found
 
     async def _look(self) -> Sight:
         return await self._remember(await self._fetch())
@@ -167,17 +195,21 @@ class GatewayApiRouter:
         await self._lanes.look_up(services_in(body, self._namespace))
         try:
             fork = find_fork(body, self._namespace, self._rule, self._lanes.lane_of)
+            refuse_another(body, fork, self._canary)
         except RefusedError as error:
-            self._last = self._wrecked(body, error)
+            sight, ours = self._wrecked(body, error), None
         else:
-            self._last = sight_of(body, fork)
+            sight = sight_of(body, fork, self._canary)
+            ours = {fork.index, *(managed.index for managed in sight.audience.routes)}
+        others = elsewhere(body, self._namespace, self._lanes.lane_of, ours)
+        self._last = replace(sight, split=replace(sight.split, elsewhere=others))
         return self._last
 
     def _wrecked(self, body: Mapping[str, Any], wrong: RefusedError) -> Sight:
         wreck = self._wreck(body)
         waits = waiting(body, canary_serves=bool(wreck.canary or wreck.rules))
-        split = split_of(body, wreck.canary, wreck.rules, waits)
-        return Sight(body, split, waits, wrong=wrong)
+        split = split_of(body, wreck.canary, wreck.rules, waits, self._canary)
+        return Sight(body, split, waits, wrong=wrong, whose=self._canary)
 
     def _wreck(self, body: Mapping[str, Any]) -> Wreck:
         return Wreck(body, self._namespace, self._lanes.lane_of)

@@ -5,7 +5,7 @@ unless it is named. Backends that are no Service of this namespace are nobody's 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from integrations.base import Lane, RefusedError
@@ -45,6 +45,8 @@ class Fork:
     backends: tuple[Backend, ...]
     stable: int
     canary: int
+    counted: bool = False
+    """It was found by its number, which may lead to another rule tomorrow."""
 
     @property
     def weights(self) -> tuple[int, int]:
@@ -68,12 +70,21 @@ def rules_of(body: Body) -> Sequence[Body]:
 
 
 def services_in(body: Body, namespace: str) -> list[str]:
-    """Return the Services of the namespace that any rule sends requests to."""
+    """Return the Services of the namespace that any rule sends requests, or copies of them, to."""
     return [
         str(ref.get("name", ""))
         for rule in rules_of(body)
-        for ref in rule.get("backendRefs") or []
+        for ref in (*(rule.get("backendRefs") or []), *mirrors_of(rule))
         if _is_service_here(ref, namespace)
+    ]
+
+
+def mirrors_of(rule: Body) -> list[Body]:
+    """Return what a rule sends copies of its requests to."""
+    bearers = (rule, *(rule.get("backendRefs") or []))
+    filters = [one for bearer in bearers for one in bearer.get("filters") or []]
+    return [
+        one["requestMirror"].get("backendRef") or {} for one in filters if "requestMirror" in one
     ]
 
 
@@ -92,7 +103,8 @@ def find_fork(body: Body, namespace: str, wanted: str | None, lane_of: LaneOf) -
         raise _ambiguous(forks, rules)
     if not forks:
         raise _nothing_to_split(wanted)
-    return forks[0]
+    counted = wanted is not None and forks[0].rule.get("name") != wanted
+    return replace(forks[0], counted=counted)
 
 
 def backends_of(rule: Body, namespace: str, lane_of: LaneOf) -> tuple[Backend, ...]:
@@ -121,7 +133,7 @@ def _meant(rules: Sequence[tuple[int, Body]], wanted: str | None) -> Sequence[tu
 
 def _fork(index: int, rule: Body, namespace: str, lane_of: LaneOf) -> Fork | None:
     refs = rule.get("backendRefs") or []
-    lanes = [_lane(ref, namespace, lane_of) for ref in refs]
+    lanes = [lane_in(ref, namespace, lane_of) for ref in refs]
     if lanes.count(Lane.STABLE) != 1 or lanes.count(Lane.CANARY) != 1:
         return None
     backends = backends_of(rule, namespace, lane_of)
@@ -135,10 +147,11 @@ def _backend(ref: Body, namespace: str, lane_of: LaneOf) -> Backend:
             f"Backend {ref.get('name')} has a weight that is no whole number from 0: correct the route.",
             code="bad_weights",
         )
-    return Backend(ref, _lane(ref, namespace, lane_of), weight)
+    return Backend(ref, lane_in(ref, namespace, lane_of), weight)
 
 
-def _lane(ref: Body, namespace: str, lane_of: LaneOf) -> Lane | None:
+def lane_in(ref: Body, namespace: str, lane_of: LaneOf) -> Lane | None:
+    """Return the lane of a backend."""
     return lane_of(str(ref.get("name", ""))) if _is_service_here(ref, namespace) else None
 
 

@@ -14,6 +14,7 @@ from integrations.base import HeaderRule, RefusedError, Split
 from integrations.kube.fence import fence_of, fence_ops, lock_op, mark_of
 from integrations.kube.reading import last_editor
 from integrations.routers.gateway_api.audience import audience_of, audience_ops
+from integrations.routers.gateway_api.memory import digest_of, memory_ops
 from integrations.routers.gateway_api.routes import MOST_WEIGHT, Body, Fork, rules_of
 from integrations.routers.gateway_api.status import waiting
 from integrations.splitting.managed import Audience
@@ -33,28 +34,33 @@ class Sight:
     audience: Audience = field(default_factory=Audience)
     wrong: RefusedError | None = None
     """Why nothing but going home is possible here."""
+    whose: str = ""
+    """Whose fence counts, see `integrations.kube.fence`."""
 
     @property
     def fence(self) -> str:
         """The fence as it is on the object."""
-        return fence_of(self.body)
+        return fence_of(self.body, self.whose)
 
     def shows(self, canary: float, rules: Sequence[HeaderRule]) -> bool:
         """Say whether the route already says so."""
         return self.split.canary == canary and self.split.rules == tuple(rules)
 
 
-def sight_of(body: Body, fork: Fork) -> Sight:
+def sight_of(body: Body, fork: Fork, whose: str = "") -> Sight:
     """Return what a route shows about the split of one of its rules."""
     audience = audience_of(rules_of(body), fork)
     canary = percent_of(*fork.weights)
     waits = waiting(body, canary_serves=bool(canary or audience.routes))
-    return Sight(body, split_of(body, canary, audience.rules, waits), waits, fork, audience)
+    split = split_of(body, canary, audience.rules, waits, whose)
+    return Sight(body, split, waits, fork, audience, whose=whose)
 
 
-def split_of(body: Body, canary: float, rules: tuple[HeaderRule, ...], waits: str) -> Split:
+def split_of(
+    body: Body, canary: float, rules: tuple[HeaderRule, ...], waits: str, whose: str
+) -> Split:
     """Return a split with what the object itself says about its state."""
-    fence = fence_of(body)
+    fence = fence_of(body, whose)
     return Split(
         canary=canary,
         token=str((body.get("metadata") or {}).get("resourceVersion", "")),
@@ -91,16 +97,23 @@ def patch_for(
             *audience_ops(sight.audience, fork, rules, rules_of(sight.body)),
         ],
         fence,
+        digest_of(fork) if fork.counted and (canary or rules) else "",
     )
 
 
-def with_fence(sight: Sight, ops: Sequence[Mapping[str, Any]], fence: str) -> list[dict[str, Any]]:
-    """Return operations as one patch: only if the object is as it was seen, and with the fence."""
+def with_fence(
+    sight: Sight, ops: Sequence[Mapping[str, Any]], fence: str, rule: str = ""
+) -> list[dict[str, Any]]:
+    """Return operations as one patch: only if the object is as it was seen, and with the fence.
+
+    `rule` is the digest of the rule that a number stands for from now on, `""` when none is split.
+    """
     annotated = bool((sight.body.get("metadata") or {}).get("annotations"))
     return [
         lock_op(sight.split.token),
         *(dict(op) for op in ops),
-        *fence_ops(annotated=annotated, fence=fence),
+        *fence_ops(annotated=annotated, fence=fence, whose=sight.whose),
+        *memory_ops(sight.body, rule, sight.whose),
     ]
 
 

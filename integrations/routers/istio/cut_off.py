@@ -14,6 +14,7 @@ from integrations.routers.istio.routes import (
     Spec,
     all_routes,
     destination_of,
+    mirrors,
 )
 from integrations.splitting.managed import is_managed
 
@@ -44,6 +45,11 @@ class Wreck:
     def serves_canary(self) -> bool:
         """Whether any route leads to the canary."""
         return self.canary > 0 or bool(self.rules)
+
+    @property
+    def names_canary(self) -> bool:
+        """Whether the canary is a destination anywhere, whatever it gets."""
+        return any(self._of(route, Lane.CANARY) for _, _, route in all_routes(self._spec))
 
     @property
     def serves_lanes(self) -> bool:
@@ -157,24 +163,30 @@ class Wreck:
         return is_managed(route) and any(lane is not None for lane in lanes)
 
     def _share(self, route: _Raw) -> float:
-        """Return the part of a route's traffic, 0 to 1, that goes to the canary."""
-        entries: Sequence[_Raw] = route.get("route") or []
-        weights = [_weight(entry) for entry in entries]
-        if not sum(weights):
-            # One destination alone gets everything whatever its weight; what Istio makes of several is not defined.
-            weights = [1] * len(entries)
-        ours = [
-            w for w, entry in zip(weights, entries, strict=True) if self._lane(entry) is Lane.CANARY
-        ]
-        return sum(ours) / sum(weights) if ours else 0.0
+        return canary_share(route, self._namespace, self._lane_of)
+
+
+def canary_share(route: _Raw, namespace: str, lane_of: LaneOf) -> float:
+    """Return the part of a route's traffic, 0 to 1, that goes to the canary."""
+    entries: Sequence[_Raw] = route.get("route") or []
+    weights = [_weight(entry) for entry in entries]
+    if not sum(weights):
+        # One destination alone gets everything whatever its weight; what Istio makes of several is not defined.
+        weights = [1] * len(entries)
+    ours = [
+        weight
+        for weight, entry in zip(weights, entries, strict=True)
+        if lane_of(destination_of(entry, namespace)) is Lane.CANARY
+    ]
+    return sum(ours) / sum(weights) if ours else 0.0
 
 
 def destinations(spec: Spec, namespace: str) -> list[Destination]:
-    """Return the destinations of all routes of an object."""
+    """Return the destinations of all routes of an object, those that only get a copy of the requests too."""
     return [
         destination_of(entry, namespace)
         for _, _, route in all_routes(spec)
-        for entry in route.get("route") or []
+        for entry in (*(route.get("route") or []), *mirrors(route))
     ]
 
 

@@ -1,7 +1,9 @@
 """Which destination is stable and which is canary.
 
-Names tell where they can (no request at all); otherwise labels do: whose pods a destination selects. What was looked
-up is remembered, so that reading a split stays one request.
+Labels tell: whose pods a destination selects. Any service may call its subsets `stable` and `canary`, so such a name
+counts only for a host that selects pods of ours, or where that cannot be looked up. What was looked up is remembered,
+so that reading a split stays one request. What cannot be told because something is gone or forbidden is never split;
+but on the way home it is guessed, so that the traffic does not stay with a canary that nobody can find any more.
 """
 
 import asyncio
@@ -12,13 +14,19 @@ from typing import Any
 from integrations.base import Lane, RefusedError
 from integrations.kube import Cluster, path_to
 from integrations.kube.lanes import (
-    lane_by_labels,
+    Labels,
     lane_by_name,
     pod_labels,
     selector_of,
     service_at,
 )
-from integrations.routers.istio.routes import Destination, full_host
+from integrations.routers.istio.routes import (
+    Destination,
+    Spec,
+    all_routes,
+    destination_of,
+    full_host,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +36,94 @@ class LaneNames:
     stable: str
     canary: str
 
+    def of(self, lane: Lane) -> str:
+        """Return the name of a lane's Deployment."""
+        return self.stable if lane is Lane.STABLE else self.canary
+
     def tell(self, destination: Destination) -> Lane | None:
         """Return the lane that a subset's or a Service's name tells; None when it does not."""
-        host = destination.service
-        name = destination.subset or (host[0] if host else "")
-        return lane_by_name(name, self.stable, self.canary)
+        return lane_by_name(destination.word, self.stable, self.canary)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What could be looked up about some destinations of one namespace; None stands for what could not."""
+
+    names: LaneNames
+    pods: Mapping[Lane, Labels | None]
+    rules: list[dict[str, Any]] | None
+    selectors: Mapping[Destination, Labels]
+    """By which labels their Services select; nothing for those that select none or could not be read."""
+    namespace: str
+    lacking: RefusedError | None
+    """Why something that is needed could not be read."""
+
+    def lane(self, destination: Destination) -> Lane | None:
+        """Return the lane for sure: whose pods it selects; where that is not known, the one that its name tells."""
+        if self.is_far(destination):
+            return None
+        named = self.names.tell(destination)
+        if named is not None and not self._excluded(destination, named):
+            return named
+        chosen = [lane for lane in Lane if self._selects(destination, lane)]
+        known = all(labels is not None for labels in self.pods.values())
+        return chosen[0] if known and len(chosen) == 1 else None
+
+    def guess(self, destination: Destination) -> Lane | None:
+        """Return the lane that is likely where it cannot be told for sure: by what people call it, too."""
+        if (lane := self.lane(destination)) or self.is_far(destination):
+            return lane
+        if self._is_foreign(destination):
+            return None
+        if self._selects(destination, Lane.STABLE) and self.pods[Lane.CANARY] is None:
+            return Lane.STABLE
+        told = [lane for lane in Lane if destination.word in self._words(lane)]
+        return told[0] if len(told) == 1 else None
+
+    def is_far(self, destination: Destination) -> bool:
+        """Say whether it is in another namespace: a Service selects pods of its own only."""
+        return destination.service is not None and destination.service[1] != self.namespace
+
+    def _is_foreign(self, destination: Destination) -> bool:
+        """Say whether its Service selects no pods of ours: as far as those of both lanes are known."""
+        known = [labels for labels in self.pods.values() if labels is not None]
+        selector = self._selector(destination).items()
+        told = len(known) == len(Lane) or bool(known and destination.subset)
+        return told and not any(selector <= labels.items() for labels in known)
+
+    def _excluded(self, destination: Destination, lane: Lane) -> bool:
+        """Say whether it cannot be this lane: it does not select its pods, or its host is another service's."""
+        pods = self.pods[lane]
+        if pods is not None:
+            subset = self._subset(destination) or {}
+            return not (self._selector(destination).items() | subset.items() <= pods.items())
+        return self._is_foreign(destination)
+
+    def _selects(self, destination: Destination, lane: Lane) -> bool:
+        subset, pods = self._subset(destination), self.pods[lane]
+        if subset is None or pods is None:
+            return False
+        wanted = self._selector(destination).items() | subset.items()
+        return bool(wanted) and wanted <= pods.items()
+
+    def _selector(self, destination: Destination) -> Labels:
+        return self.selectors.get(destination, {})
+
+    def _subset(self, destination: Destination) -> Labels | None:
+        """Return the labels of its subset; None when nobody defines it, or that cannot be read."""
+        if not destination.subset:
+            return {}
+        return subset_labels(self.rules or (), destination, self.namespace)
+
+    def _words(self, lane: Lane) -> set[str]:
+        """Return by which words people call a lane: the end of its Deployment's name, the values of its labels."""
+        name = self.names.of(lane)
+        return {
+            lane.value,
+            name,
+            name.rpartition("-")[2],
+            *map(str, (self.pods[lane] or {}).values()),
+        }
 
 
 class LaneBook:
@@ -42,60 +133,62 @@ class LaneBook:
         self._cluster = cluster
         self._namespace = namespace
         self._names = names
-        self._looked_up: dict[Destination, Lane | None] = {}
-        self._foreign: dict[str, bool] = {}
+        self._told: dict[Destination, Lane | None] = {}
+        self._guessed: dict[Destination, Lane | None] = {}
+        self._lacking: dict[Destination, RefusedError] = {}
 
     def lane_of(self, destination: Destination) -> Lane | None:
-        """Return the lane by name, else by what `look_up` found."""
-        return self._names.tell(destination) or self._looked_up.get(destination)
+        """Return the lane as `look_up` found it."""
+        return self._told.get(destination)
+
+    def lane_at_best(self, destination: Destination) -> Lane | None:
+        """Return the lane, on the way home: where it could not be told for sure, the one that is likely."""
+        return self._told.get(destination) or self._guessed.get(destination)
+
+    def why_unknown(self, destinations: Iterable[Destination]) -> RefusedError | None:
+        """Return why some of them could not be told for sure; None where all could."""
+        return next((self._lacking[one] for one in destinations if one in self._lacking), None)
 
     def forget(self) -> None:
         """Look everything up again next time: subsets may have been edited."""
-        self._looked_up.clear()
-        self._foreign.clear()
-
-    def lane_for_sure(self, destination: Destination) -> Lane | None:
-        """Return the lane unless `look_round` found that the host is somebody else's."""
-        return None if self._foreign.get(destination.host) else self.lane_of(destination)
+        self._told.clear()
+        self._guessed.clear()
+        self._lacking.clear()
 
     async def look_up(self, destinations: Iterable[Destination]) -> None:
-        """Find out by labels what names do not tell. Does nothing for destinations it knows."""
-        unknown = {d for d in destinations if not self._names.tell(d) and d not in self._looked_up}
-        # A Service selects pods of its own namespace only.
-        far = {d for d in unknown if d.service is not None and d.service[1] != self._namespace}
-        self._looked_up |= dict.fromkeys(far)
-        unknown -= far
+        """Find out which lanes they are. Does nothing for destinations it knows; what is lacking is asked for again."""
+        unknown = [d for d in dict.fromkeys(destinations) if d not in self._told]
         if not unknown:
             return
-        stable, canary, rules = await asyncio.gather(
-            pod_labels(self._cluster, self._namespace, self._names.stable),
-            pod_labels(self._cluster, self._namespace, self._names.canary),
-            destination_rules(self._cluster, self._namespace),
-        )
-        for destination in unknown:
-            wanted = await self._labels_of(destination, rules)
-            self._looked_up[destination] = lane_by_labels(wanted, stable, canary)
+        facts = await self.facts(unknown)
+        for one in unknown:
+            lane = facts.lane(one)
+            self._guessed[one] = facts.guess(one)
+            if lane is not None or facts.lacking is None or facts.is_far(one):
+                self._told[one] = lane
+                self._lacking.pop(one, None)
+            else:
+                self._lacking[one] = facts.lacking
 
-    async def look_round(self, destinations: Iterable[Destination]) -> None:
-        """Find out which hosts send nothing to our pods: any service may call its subsets `stable` and `canary`.
+    def complete(self, spec: Spec) -> None:
+        """Take for the canary's what stands beside a stable destination, is the only such one, and cannot be told.
 
-        What cannot be looked up counts as ours: whoever needs to know is cutting the canary off.
+        Only where nothing else in the object is the canary's.
         """
-        hosts = {d.host: d for d in destinations if d.host not in self._foreign and self.lane_of(d)}
-        if not hosts:
+        routes = [
+            [destination_of(entry, self._namespace) for entry in route.get("route") or []]
+            for _, _, route in all_routes(spec)
+        ]
+        if any(self.lane_at_best(one) is Lane.CANARY for ends in routes for one in ends):
             return
-        try:
-            lanes = await asyncio.gather(
-                pod_labels(self._cluster, self._namespace, self._names.stable),
-                pod_labels(self._cluster, self._namespace, self._names.canary),
-            )
-            for host, one in hosts.items():
-                far = one.service is not None and one.service[1] != self._namespace
-                selector = {} if far else selector_of(await service_of(self._cluster, one)) or {}
-                ours = any(selector.items() <= labels.items() for labels in lanes)
-                self._foreign[host] = far or not ours
-        except RefusedError:
-            return
+        for ends in routes:
+            stable = [one for one in ends if self.lane_at_best(one) is Lane.STABLE]
+            if len(stable) != 1:
+                continue
+            rest = [one for one in ends if one not in self._told and one not in stable]
+            near = [one for one in rest if one.host == stable[0].host] or rest
+            if len(near) == 1:
+                self._guessed[near[0]] = Lane.CANARY
 
     async def stable_beside(self, canary: Destination) -> Mapping[str, Any] | None:
         """Return a destination of stable to take the place of one of the canary; None where none can be told.
@@ -109,17 +202,55 @@ class LaneBook:
                 for name in subset_names(rules, canary, self._namespace)
             ]
             await self.look_up(found)
-            stable = next((d for d in found if self.lane_of(d) is Lane.STABLE), None)
+            stable = next((d for d in found if self.lane_at_best(d) is Lane.STABLE), None)
             return {"host": stable.host, "subset": stable.subset} if stable else None
         service = await service_at(self._cluster, self._names.stable, self._namespace)
         return {"host": full_host(self._names.stable, self._namespace)} if service else None
 
-    async def _labels_of(
-        self, destination: Destination, rules: list[dict[str, Any]]
-    ) -> Mapping[str, str]:
-        if destination.subset:
-            return subset_labels(rules, destination, self._namespace) or {}
-        return selector_of(await service_of(self._cluster, destination)) or {}
+    async def facts(self, destinations: Iterable[Destination]) -> Facts:
+        """Look up what tells the lanes of some destinations. Remembers nothing."""
+        destinations = tuple(destinations)
+        refusals: list[RefusedError] = []
+        near = {d.service: d for d in destinations if d.service and d.service[1] == self._namespace}
+        stable, canary, rules, *selectors = await asyncio.gather(
+            self._pods(Lane.STABLE, refusals),
+            self._pods(Lane.CANARY, refusals),
+            self._rules(destinations, refusals),
+            *(self._selector(one) for one in near.values()),
+        )
+        by_service = dict(zip(near, selectors, strict=True))
+        return Facts(
+            self._names,
+            {Lane.STABLE: stable, Lane.CANARY: canary},
+            rules,
+            {d: by_service[d.service] for d in destinations if d.service in by_service},
+            self._namespace,
+            refusals[0] if refusals else None,
+        )
+
+    async def _pods(self, lane: Lane, refusals: list[RefusedError]) -> Labels | None:
+        try:
+            return await pod_labels(self._cluster, self._namespace, self._names.of(lane))
+        except RefusedError as error:
+            refusals.append(error)
+            return None
+
+    async def _rules(
+        self, destinations: Iterable[Destination], refusals: list[RefusedError]
+    ) -> list[dict[str, Any]] | None:
+        if not any(destination.subset for destination in destinations):
+            return []
+        try:
+            return await destination_rules(self._cluster, self._namespace)
+        except RefusedError as error:
+            refusals.append(error)
+            return None
+
+    async def _selector(self, destination: Destination) -> Labels:
+        try:
+            return selector_of(await service_of(self._cluster, destination)) or {}
+        except RefusedError:
+            return {}
 
 
 async def destination_rules(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:

@@ -14,41 +14,53 @@ from integrations.kube.lanes import selector_of
 from integrations.kube.ownership import applied_from_elsewhere, owned_by_another
 from integrations.kube.reading import is_ready
 from integrations.routers.istio.lanes import (
-    destination_rules,
+    LaneBook,
     networking_version,
     service_of,
     subset_labels,
 )
-from integrations.routers.istio.routes import Destination, full_host
+from integrations.routers.istio.routes import Destination, full_host, title_of
 from integrations.routers.istio.sight import Sight
+from integrations.routers.istio.subsets import mistaken
 
 _WEIGHTS = ".spec.{family}[].route[].weight"
+
+_EVERY: tuple[Mapping[str, Any], ...] = ({}, {"uri": {"prefix": "/"}})
+"""Conditions of a route that every request fulfils."""
 
 
 class Preflight:
     """The checks around one VirtualService, as it was just read."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, root: Mapping[str, Any], sight: Sight
+        self,
+        cluster: Cluster,
+        namespace: str,
+        root: Mapping[str, Any],
+        sight: Sight,
+        lanes: LaneBook,
     ) -> None:
         """`root` is the VirtualService that claims the hosts: the one of `sight`, or the one that delegates to it."""
         self._cluster = cluster
         self._namespace = namespace
         self._root = root
         self._sight = sight
+        self._lanes = lanes
 
     async def findings(self, *, canary_pods: bool) -> list[Finding]:
         """Return everything noticed, fatal or not; without `canary_pods` only stable needs ready pods."""
         body, forks = self._sight.body, self._sight.forks
         ends = dict.fromkeys((fork.lane(lane), lane) for lane in Lane for fork in forks)
-        rules, twins, *services = await asyncio.gather(
-            destination_rules(self._cluster, self._namespace),
+        facts, twins, *services = await asyncio.gather(
+            self._lanes.facts(destination for destination, _ in ends),
             self._twins(),
             *(service_of(self._cluster, destination) for destination, _ in ends),
         )
+        if facts.rules is None and facts.lacking is not None:
+            raise facts.lacking
         lanes = await asyncio.gather(
             *(
-                self._lane(destination, rules, None if dark else service)
+                self._lane(destination, facts.rules or (), None if dark else service)
                 for (destination, lane), service in zip(ends, services, strict=True)
                 for dark in [lane is Lane.CANARY and not canary_pods]
             )
@@ -59,7 +71,9 @@ class Preflight:
         return [
             *dict.fromkeys(finding for body in objects for finding in owned_by_another(body)),
             *twins,
+            *shadowed(self._sight),
             *self._delegation(),
+            *mistaken(facts, ends),
             *(finding for lane in lanes for finding in lane),
             *applied_from_elsewhere(body, "weights", weights),
         ]
@@ -91,7 +105,7 @@ class Preflight:
         """Check the subset; and its pods where `service` is given and selects any."""
         labels = subset_labels(rules, destination, self._namespace) if destination.subset else {}
         if labels is None:
-            return [_subset_missing(destination)]
+            return []
         selector = selector_of(service)
         if not selector:
             return []
@@ -144,6 +158,24 @@ def second_virtual_services(
             )
 
 
+def shadowed(sight: Sight) -> Iterator[Finding]:
+    """Yield the http route before the split one that takes every request: Istio takes the first that matches."""
+    http = (sight.body.get("spec") or {}).get("http") or []
+    for fork in sight.forks:
+        for at, route in enumerate(http[: fork.index] if fork.family == "http" else ()):
+            if f"/spec/http/{at}" not in sight.ours and _takes_all(route):
+                yield Finding(
+                    "split_shadowed",
+                    f"Route {title_of('http', at, route)} stands before the split one and takes every request, so no "
+                    "weight has any effect. Put it last, or give it a condition.",
+                )
+
+
+def _takes_all(route: Mapping[str, Any]) -> bool:
+    blocks = route.get("match") or [{}]
+    return any(block in _EVERY for block in blocks)
+
+
 def _claims(body: Mapping[str, Any]) -> set[tuple[str, str]]:
     spec = body.get("spec") or {}
     namespace = str(body["metadata"].get("namespace", ""))
@@ -152,14 +184,6 @@ def _claims(body: Mapping[str, Any]) -> set[tuple[str, str]]:
         for host in spec.get("hosts") or []
         for gateway in spec.get("gateways") or ["mesh"]
     }
-
-
-def _subset_missing(destination: Destination) -> Finding:
-    return Finding(
-        "subset_missing",
-        f"No DestinationRule defines subset {destination.subset} of {destination.host}; "
-        "traffic sent there fails. Define it.",
-    )
 
 
 def _not_checked(destination: Destination, error: RefusedError) -> Finding:

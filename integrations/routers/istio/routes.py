@@ -53,6 +53,11 @@ class Destination:
         found = _SERVICE_HOST.fullmatch(self.host)
         return (found["service"], found["namespace"]) if found else None
 
+    @property
+    def word(self) -> str:
+        """What people call it: its subset, else its Service."""
+        return self.subset or (self.service[0] if self.service else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -120,16 +125,6 @@ def all_routes(spec: Spec) -> list[tuple[Family, int, Mapping[str, Any]]]:
     ]
 
 
-def weighted_destinations(spec: Spec, namespace: str) -> list[Destination]:
-    """Return the destinations of all routes that could be split."""
-    return [
-        destination_of(entry, namespace)
-        for _, _, route in all_routes(spec)
-        if _can_split(route)
-        for entry in route["route"]
-    ]
-
-
 def find_forks(spec: Spec, namespace: str, wanted: Wanted, lane_of: LaneOf) -> tuple[Fork, ...]:
     """Return the routes to split: each one that is wanted, or the only one that can be.
 
@@ -163,6 +158,21 @@ def destination_of(entry: Mapping[str, Any], namespace: str) -> Destination:
     destination = entry.get("destination") or {}
     host = full_host(str(destination.get("host", "")), namespace)
     return Destination(host, str(destination.get("subset", "")))
+
+
+def mirrors(route: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return where copies of a route's requests go, as entries like those of its traffic; not those of 0 percent."""
+    listed = [
+        (entry.get("destination"), entry.get("percentage")) for entry in route.get("mirrors") or []
+    ]
+    if route.get("mirror"):
+        share = route.get("mirrorPercentage")
+        listed.append((route["mirror"], share or {"value": route.get("mirrorPercent", 100)}))
+    return [
+        {"destination": destination or {}}
+        for destination, share in listed
+        if (share or {"value": 100}).get("value")
+    ]
 
 
 def title_of(family: Family, index: int, route: Mapping[str, Any]) -> str:

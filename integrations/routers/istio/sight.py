@@ -36,6 +36,10 @@ class Sight:
     """What was looked for in it."""
     wrong: RefusedError | None = None
     """Why nothing but going home is possible here."""
+    uneven: RefusedError | None = None
+    """Why no rollout should start here: the routes that are split together give the canary different shares."""
+    whose: str = ""
+    """Whose fence is written."""
 
     @property
     def name(self) -> str:
@@ -43,31 +47,48 @@ class Sight:
         return str(self.body["metadata"]["name"])
 
     @property
+    def ours(self) -> tuple[str, ...]:
+        """Where what we write is, as JSON pointers: the routes that are split, then those of the audience."""
+        audience = (f"/spec/http/{route.index}" for route in self.audience.routes)
+        return (*(fork.path for fork in self.forks), *audience)
+
+    @property
     def annotated(self) -> bool:
         """Whether it has annotations already."""
         return bool(self.body["metadata"].get("annotations"))
 
 
-def sight_of(body: Body, forks: Sequence[Fork], wanted: Wanted = _ANY) -> Sight:
-    """Return what a VirtualService shows about the split of some of its routes."""
+def sight_of(body: Body, forks: Sequence[Fork], wanted: Wanted = _ANY, whose: str = "") -> Sight:
+    """Return what a VirtualService shows about the split of some of its routes.
+
+    Of different shares it is the largest; and since one of them is not what was written, a rule that equals none that
+    could be asked for says so.
+    """
     http = (body.get("spec") or {}).get("http") or []
     main = _http(forks)
     audience = audience_of(http, main) if main else _NOBODY
     percents = [percent_of(*fork.weights) for fork in forks]
-    split = split_of(body, max(percents), audience.rules)
-    disagree = max(percents) - min(percents) > _SAME
-    wrong = _disagreeing(forks) if disagree else None
-    return Sight(body, split, tuple(forks), audience, wanted, wrong)
+    uneven = _disagreeing(forks) if max(percents) - min(percents) > _SAME else None
+    odd = (HeaderRule(" and ".join(fork.title for fork in forks)),) if uneven else ()
+    split = split_of(body, max(percents), (*audience.rules, *odd), whose)
+    return Sight(body, split, tuple(forks), audience, wanted, uneven=uneven, whose=whose)
 
 
-def split_of(body: Body, canary: float, rules: tuple[HeaderRule, ...]) -> Split:
+def split_of(
+    body: Body,
+    canary: float,
+    rules: tuple[HeaderRule, ...],
+    whose: str = "",
+    elsewhere: str = "",
+) -> Split:
     """Return a split with what the object itself says about its state."""
     return Split(
         canary=canary,
         token=str((body.get("metadata") or {}).get("resourceVersion", "")),
-        fence=fence_of(body),
+        fence=fence_of(body, whose),
         mark=mark_of(body),
         changed_by=last_editor(body),
+        elsewhere=elsewhere,
         rules=rules,
     )
 
@@ -91,7 +112,7 @@ def patch_for(
         lock_op(sight.split.token),
         *(op for fork in sight.forks for op in _fork_ops(fork, canary)),
         *(audience_ops(sight.audience, main, rules) if main else []),
-        *fence_ops(annotated=sight.annotated, fence=fence),
+        *fence_ops(annotated=sight.annotated, fence=fence, whose=sight.whose),
     ]
 
 
@@ -100,7 +121,7 @@ def cut_off_patch(sight: Sight, ops: Sequence[dict[str, Any]], fence: str) -> li
     return [
         lock_op(sight.split.token),
         *ops,
-        *fence_ops(annotated=sight.annotated, fence=fence),
+        *fence_ops(annotated=sight.annotated, fence=fence, whose=sight.whose),
     ]
 
 

@@ -48,6 +48,8 @@ class Pair:
         """Return new weights of stable and canary. Raises `RefusedError`: `bad_weight`, `inexact_weight`."""
         ours, others = self._ours, self.others
         if ours.denominator != 1 and others:
+            if not percent:  # the way home is never refused
+                return math.ceil(ours), 0
             raise RefusedError(
                 f"Stable and canary share a weight of {float(ours):g} beside other backends, and weights are written "
                 "as whole numbers. Multiply all weights of the TrafficSplit by 1000.",
@@ -76,7 +78,9 @@ def find_pair(body: Body, lane_of: Callable[[str], Lane | None]) -> Pair:
     return Pair(backends, weights, lanes.index(Lane.STABLE), lanes.index(Lane.CANARY))
 
 
-def patch_for(body: Body, pair: Pair, percent: float, fence: str) -> list[dict[str, Any]]:
+def patch_for(
+    body: Body, pair: Pair, percent: float, fence: str, whose: str = ""
+) -> list[dict[str, Any]]:
     """Return the JSON Patch that changes two weights and the fence, guarded by what was seen."""
     weights = pair.shared(percent)
     ops = [
@@ -84,16 +88,18 @@ def patch_for(body: Body, pair: Pair, percent: float, fence: str) -> list[dict[s
         for at, weight in zip((pair.stable, pair.canary), weights, strict=True)
         for op in weight_ops(f"/spec/backends/{at}", pair.backends[at], weight)
     ]
-    return with_fence(body, ops, fence)
+    return with_fence(body, ops, fence, whose)
 
 
-def with_fence(body: Body, ops: Sequence[dict[str, Any]], fence: str) -> list[dict[str, Any]]:
-    """Return operations as one patch: only if the object is as it was seen, and with the fence."""
+def with_fence(
+    body: Body, ops: Sequence[dict[str, Any]], fence: str, whose: str
+) -> list[dict[str, Any]]:
+    """Return operations as one patch: only if the object is as it was seen, and with the fence of a service."""
     metadata = body["metadata"]
     return [
         lock_op(str(metadata.get("resourceVersion", ""))),
         *ops,
-        *fence_ops(annotated=bool(metadata.get("annotations")), fence=fence),
+        *fence_ops(annotated=bool(metadata.get("annotations")), fence=fence, whose=whose),
     ]
 
 

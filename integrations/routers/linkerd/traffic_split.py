@@ -9,6 +9,7 @@ everything back to stable.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from integrations.base import (
@@ -35,6 +36,7 @@ from integrations.routers.linkerd.backends import (
     with_fence,
 )
 from integrations.routers.linkerd.cut_off import Wreck
+from integrations.splitting.trying import unwritable
 
 _VERSIONS = ("v1alpha1", "v1alpha4", "v1alpha3", "v1alpha2")
 _WEIGHTS = ".spec.backends[].weight"
@@ -63,6 +65,7 @@ class TrafficSplitRouter:
         self._namespace = namespace
         self._name = traffic_split
         self._stable = stable
+        self._canary = canary
         self._lanes = ServiceLanes(cluster, namespace, stable, canary)
         self._last: Sight | None = None
 
@@ -80,12 +83,7 @@ class TrafficSplitRouter:
 
         Raises `RefusedError` `no_header_routes` for rules.
         """
-        if rules:
-            raise RefusedError(
-                "A TrafficSplit sends requests by no header: take the headers out of the request, or split with an "
-                "HTTPRoute.",
-                code="no_header_routes",
-            )
+        _refuse_rules(rules)
         sight = self._last
         if sight is None or sight.split.token != token:
             sight = await self._look()
@@ -95,14 +93,24 @@ class TrafficSplitRouter:
         ops = await self._ops(sight, canary, fence)
         return (await self._remember(await self._cluster.patch(await self._path(), ops))).split
 
-    async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
+    async def inspect(
+        self,
+        *,
+        canary_pods: bool,
+        weights: Sequence[float] = (),
+        rules: Sequence[HeaderRule] = (),
+    ) -> Sequence[Finding]:
         """Say what would make a split fail; looks at one namespace only."""
         self._lanes.forget()
         try:
             sight = await self._look()
             if sight.pair is None:
                 return [Finding(sight.wrong.code, str(sight.wrong))] if sight.wrong else []
-            return await self._findings(sight.body, sight.pair, canary_pods=canary_pods)
+            pair = sight.pair
+            return [
+                *await self._findings(sight.body, pair, canary_pods=canary_pods),
+                *unwritable(partial(_refuse_unreachable, pair), weights, rules),
+            ]
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 
@@ -111,14 +119,15 @@ class TrafficSplitRouter:
 
     async def _ops(self, sight: Sight, canary: float, fence: str) -> list[dict[str, Any]]:
         if sight.pair is not None:
-            return patch_for(sight.body, sight.pair, canary, fence)
+            return patch_for(sight.body, sight.pair, canary, fence, self._canary)
         if canary and sight.wrong is not None:
             raise sight.wrong
         wreck = Wreck(sight.body, self._lanes.lane_of)
         known = wreck.needs_stable and await service_at(
             self._cluster, self._stable, self._namespace
         )
-        return with_fence(sight.body, wreck.ops(self._stable if known else "", str(self)), fence)
+        ops = wreck.ops(self._stable if known else "", str(self))
+        return with_fence(sight.body, ops, fence, self._canary)
 
     async def _findings(
         self, body: Mapping[str, Any], pair: Pair, *, canary_pods: bool
@@ -142,7 +151,8 @@ class TrafficSplitRouter:
 
     def _homeward(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the patch that going back would send if it began now."""
-        return patch_for(body, find_pair(body, self._lanes.lane_of), 0, fence_of(body) or "0.0")
+        pair, fence = find_pair(body, self._lanes.lane_of), fence_of(body, self._canary)
+        return patch_for(body, pair, 0, fence or "0.0", self._canary)
 
     async def _path(self) -> str:
         version = await self._cluster.version_with("split.smi-spec.io", "trafficsplits", _VERSIONS)
@@ -157,20 +167,33 @@ class TrafficSplitRouter:
             pair = find_pair(body, self._lanes.lane_of)
         except RefusedError as error:
             wreck = Wreck(body, self._lanes.lane_of)
-            self._last = Sight(body, _split_of(body, wreck.canary), wrong=error)
+            self._last = Sight(body, self._split_of(body, wreck.canary), wrong=error)
         else:
-            self._last = Sight(body, _split_of(body, pair.percent), pair)
+            self._last = Sight(body, self._split_of(body, pair.percent), pair)
         return self._last
 
+    def _split_of(self, body: Mapping[str, Any], canary: float) -> Split:
+        return Split(
+            canary=canary,
+            token=str(body["metadata"].get("resourceVersion", "")),
+            fence=fence_of(body, self._canary),
+            mark=mark_of(body),
+            changed_by=last_editor(body),
+        )
 
-def _split_of(body: Mapping[str, Any], canary: float) -> Split:
-    return Split(
-        canary=canary,
-        token=str(body["metadata"].get("resourceVersion", "")),
-        fence=fence_of(body),
-        mark=mark_of(body),
-        changed_by=last_editor(body),
-    )
+
+def _refuse_rules(rules: Sequence[HeaderRule]) -> None:
+    if rules:
+        raise RefusedError(
+            "A TrafficSplit sends requests by no header: take the headers out of the request, or split with an "
+            "HTTPRoute.",
+            code="no_header_routes",
+        )
+
+
+def _refuse_unreachable(pair: Pair, canary: float, rules: Sequence[HeaderRule]) -> None:
+    _refuse_rules(rules)
+    pair.shared(canary)
 
 
 def _second_splits(

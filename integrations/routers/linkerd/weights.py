@@ -1,7 +1,7 @@
 """The weights of a TrafficSplit: whole numbers today, quantities in its first version.
 
-Pure. `90`, `"90"`, `0.5`, `"500m"` and `"1k"` are read as what they are worth; written are whole numbers, which every
-version takes, and as text where text was found.
+Pure. `90`, `"90"`, `0.5`, `"500m"`, `"1e2"` and `"1k"` are read as what they are worth; written are whole numbers,
+which every version takes, and as text where text was found.
 """
 
 import re
@@ -10,8 +10,13 @@ from typing import Any
 
 from integrations.base import RefusedError
 
-_SUFFIXES = {"": Fraction(1), "m": Fraction(1, 1000), "k": Fraction(1000), "M": Fraction(10**6)}
-_QUANTITY = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([mkM]?)", re.ASCII)
+_SUFFIXES = {"": Fraction(1)}
+_SUFFIXES |= {unit: Fraction(1, 1000**n) for n, unit in enumerate("mun", start=1)}
+_SUFFIXES |= {unit: Fraction(1000**n) for n, unit in enumerate("kMGTPE", start=1)}
+_SUFFIXES |= {f"{unit}i": Fraction(1024**n) for n, unit in enumerate("KMGTPE", start=1)}
+_QUANTITY = re.compile(
+    r"\+?(\d{1,12}(?:\.\d{0,9})?)([munkMGTPE]?|[KMGTPE]i|[eE][+-]?\d{1,2})", re.ASCII
+)
 
 
 def weight_of(raw: Any, service: str) -> Fraction:
@@ -24,7 +29,9 @@ def weight_of(raw: Any, service: str) -> Fraction:
             f"Backend {service} has a weight that is no number from 0: correct the TrafficSplit.",
             code="bad_weights",
         )
-    return Fraction(found[1]) * _SUFFIXES[found[2]]
+    if found[2] in _SUFFIXES:
+        return Fraction(found[1]) * _SUFFIXES[found[2]]
+    return Fraction(f"1{found[2]}") * Fraction(found[1])
 
 
 def written_like(raw: Any, weight: int) -> int | str:

@@ -20,6 +20,7 @@ class LaneValues:
 
     stable: str
     canary: str
+    """`""` where it cannot be told."""
 
     def of(self, lane: Lane) -> str:
         """Return the value that selects a lane."""
@@ -27,7 +28,7 @@ class LaneValues:
 
     def lane(self, value: str) -> Lane | None:
         """Return the lane that a value selects; None when it selects neither."""
-        return next((lane for lane in Lane if self.of(lane) == value), None)
+        return next((lane for lane in Lane if value and self.of(lane) == value), None)
 
 
 class LaneBook:
@@ -49,8 +50,23 @@ class LaneBook:
 
     async def values(self) -> LaneValues:
         """Return the values of the lanes. Raises `RefusedError`: `label_missing`, `lanes_not_distinct`."""
+        values, lacking = await self.at_best()
+        if lacking is not None:
+            raise lacking
+        return values
+
+    async def at_best(self) -> tuple[LaneValues, RefusedError | None]:
+        """Return the values, and why the canary's cannot be told: going home needs stable's only."""
         if self._values is None:
-            stable, canary = await asyncio.gather(*(self._value(lane) for lane in Lane))
+            stable, canary = await asyncio.gather(
+                *(self._value(lane) for lane in (Lane.STABLE, Lane.CANARY)), return_exceptions=True
+            )
+            if isinstance(stable, BaseException):
+                raise stable
+            if isinstance(canary, RefusedError):
+                return LaneValues(stable, ""), canary
+            if isinstance(canary, BaseException):
+                raise canary
             if stable == canary:
                 raise RefusedError(
                     f"The pods of both {self._names[Lane.STABLE]} and {self._names[Lane.CANARY]} have the label "
@@ -58,7 +74,7 @@ class LaneBook:
                     code="lanes_not_distinct",
                 )
             self._values = LaneValues(stable, canary)
-        return self._values
+        return self._values, None
 
     async def _value(self, lane: Lane) -> str:
         name = self._names[lane]
@@ -76,16 +92,26 @@ class LaneBook:
 
 def selected_lane(service: Body, key: str, values: LaneValues) -> Lane:
     """Return the lane that a Service sends its traffic to. Raises `RefusedError` (`selector_unknown`)."""
-    found = str(selector_of(service).get(key, ""))
-    lane = values.lane(found)
+    lane = values.lane(selected_value(service, key))
     if lane is None:
-        shown = f"{key}={found}" if found else f"no {key}"
-        raise RefusedError(
-            f"Service {service['metadata']['name']} selects {shown}, which is neither lane "
-            f"({key}={values.stable} and {key}={values.canary}). Point it at the one that is live.",
-            code="selector_unknown",
-        )
+        raise neither_lane(service, key, values)
     return lane
+
+
+def neither_lane(service: Body, key: str, values: LaneValues) -> RefusedError:
+    """Return the refusal of a Service that selects something else."""
+    found = selected_value(service, key)
+    shown = f"{key}={found}" if found else f"no {key}"
+    return RefusedError(
+        f"Service {service['metadata']['name']} selects {shown}, which is neither lane "
+        f"({key}={values.stable} and {key}={values.canary}). Point it at the one that is live.",
+        code="selector_unknown",
+    )
+
+
+def selected_value(service: Body, key: str) -> str:
+    """Return the value of the label by which a Service selects; `""` when it selects by another one only."""
+    return str(selector_of(service).get(key, ""))
 
 
 def selector_of(service: Body) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from integrations.base import (
     HeaderRule,
     IntegrationError,
     Lane,
+    MangledError,
     RefusedError,
     Split,
     TryAgainError,
@@ -34,10 +35,13 @@ from integrations.kube.way_back import Restore, way_back
 from integrations.routers.service_selector.lanes import (
     LaneBook,
     LaneValues,
+    neither_lane,
     selected_lane,
+    selected_value,
     selector_of,
 )
 from integrations.routers.service_selector.preflight import Preflight
+from integrations.splitting.trying import unwritable
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Sight:
 
     split: Split
     body: Mapping[str, Any]
+    wrong: RefusedError | None = None
+    """Why nothing but going home is possible here."""
 
 
 class ServiceSelectorRouter:
@@ -72,15 +78,19 @@ class ServiceSelectorRouter:
         self._last: Sight | None = None
 
     async def read(self) -> Split:
-        """Return the split, 0 or 100, with one GET once the lanes are known."""
-        return (await self._look()).split
+        """Return the split, 0 or 100, with one GET once the lanes are known. Raises `MangledError` too."""
+        sight = await self._look()
+        if sight.wrong is not None:
+            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=sight.split)
+        return sight.split
 
     async def write(
         self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
     ) -> Split:
         """Select the canary for 100 and stable for 0, and write the fence, only if `token` still holds.
 
-        Raises `RefusedError` `weights_unreachable` for anything between, `no_header_routes` for rules.
+        Raises `RefusedError` `weights_unreachable` for anything between, `no_header_routes` for rules. Stable can be
+        selected whatever is selected now, and whatever became of the canary.
         """
         lane = _lane_for(canary, rules)
         sight = self._last
@@ -90,17 +100,27 @@ class ServiceSelectorRouter:
             raise ConflictError(f"{self} changed since it was read.")
         refuse_newer(sight.split.fence, fence, str(self))
         if lane is Lane.CANARY:
+            if sight.wrong is not None:
+                raise RefusedError(str(sight.wrong), code=sight.wrong.code)
             await self._turn_preview(Lane.STABLE, fence)
             return await self._turn(sight, lane, fence)
         split = await self._turn(sight, lane, fence)
         await self._follow_with_preview(fence)
         return split
 
-    async def inspect(self, *, canary_pods: bool) -> Sequence[Finding]:
+    async def inspect(
+        self,
+        *,
+        canary_pods: bool,
+        weights: Sequence[float] = (),
+        rules: Sequence[HeaderRule] = (),
+    ) -> Sequence[Finding]:
         """Say what would make a switch fail; looks at one namespace only."""
         self._lanes.forget()
         try:
             sight = await self._look()
+            if sight.wrong is not None:
+                return [Finding(sight.wrong.code, str(sight.wrong))]
             values = await self._lanes.values()
             preview = await self._preview_service()
             preflight = Preflight(self._cluster, self._namespace, self._key, values)
@@ -108,7 +128,10 @@ class ServiceSelectorRouter:
                 self._way_back(sight.body, preview, begun=canary_pods),
                 preflight.findings(sight.body, preview, canary_pods=canary_pods),
             )
-            return [finding for part in await proven for finding in part]
+            return [
+                *(finding for part in await proven for finding in part),
+                *unwritable(_lane_for, weights, rules),
+            ]
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 
@@ -139,19 +162,25 @@ class ServiceSelectorRouter:
         return await self._remember(await self._cluster.get(self._path(self._service)))
 
     async def _remember(self, body: Mapping[str, Any]) -> Sight:
-        lane = selected_lane(body, self._key, await self._lanes.values())
+        values, lacking = await self._lanes.at_best()
+        found = selected_value(body, self._key)
+        lane = values.lane(found)
+        wrong = lacking or (neither_lane(body, self._key, values) if lane is None else None)
+        # Without the label pods of both lanes are selected; and what is not stable's is not home.
+        unclear = 100.0 if found else 50.0
         split = Split(
-            canary=100.0 if lane is Lane.CANARY else 0.0,
+            canary=unclear if lane is None else 100.0 if lane is Lane.CANARY else 0.0,
             token=str(body["metadata"].get("resourceVersion", "")),
             fence=fence_of(body),
             mark=mark_of(body),
             changed_by=last_editor(body),
         )
-        self._last = Sight(split, body)
+        self._last = Sight(split, body, wrong)
         return self._last
 
     async def _turn(self, sight: Sight, lane: Lane, fence: str) -> Split:
-        ops = patch_for(sight.body, self._key, (await self._lanes.values()).of(lane), fence)
+        values, _ = await self._lanes.at_best()
+        ops = patch_for(sight.body, self._key, values.of(lane), fence)
         return (
             await self._remember(await self._cluster.patch(self._path(self._service), ops))
         ).split
@@ -167,6 +196,9 @@ class ServiceSelectorRouter:
         await self._cluster.patch(self._path(str(self._preview)), ops)
 
     async def _follow_with_preview(self, fence: str) -> None:
+        _, lacking = await self._lanes.at_best()
+        if lacking is not None:
+            return
         try:
             await self._turn_preview(Lane.CANARY, fence)
         except IntegrationError as error:
@@ -181,13 +213,23 @@ class ServiceSelectorRouter:
 
 
 def patch_for(body: Mapping[str, Any], key: str, value: str, fence: str) -> list[dict[str, Any]]:
-    """Return the JSON Patch that turns a Service to another value with the fence, guarded by what was seen."""
+    """Return the JSON Patch that turns a Service to another value with the fence, guarded by what was seen.
+
+    Raises `RefusedError` (`cannot_cut_off`) for a Service without a selector: the label alone may select anything.
+    """
+    selector = selector_of(body)
+    if not selector:
+        raise RefusedError(
+            f"Service {body['metadata']['name']} selects no pods at all, so its traffic cannot be turned by one label. "
+            "Give it back its selector: `kubectl edit` it.",
+            code="cannot_cut_off",
+        )
     path = "/spec/selector/" + key.replace("~", "~0").replace("/", "~1")
     metadata = body["metadata"]
     return [
         lock_op(str(metadata.get("resourceVersion", ""))),
-        {"op": "test", "path": path, "value": selector_of(body)[key]},
-        {"op": "replace", "path": path, "value": value},
+        *([{"op": "test", "path": path, "value": selector[key]}] if key in selector else []),
+        {"op": "add", "path": path, "value": value},
         *fence_ops(annotated=bool(metadata.get("annotations")), fence=fence),
     ]
 

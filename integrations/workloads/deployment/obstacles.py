@@ -29,6 +29,9 @@ async def pair_obstacles(
     cluster: Cluster, namespace: str, restores: Sequence[Restore], container: str
 ) -> list[Finding]:
     """Return everything noticed about the two Deployments of a pair, fatal or not."""
+    halted = paused([restore.body for restore in restores])
+    if halted:
+        return halted
     found = await _around(cluster, namespace, restores, container)
     owned = [
         finding
@@ -42,10 +45,20 @@ async def single_obstacles(
     cluster: Cluster, namespace: str, restore: Restore, container: str
 ) -> list[Finding]:
     """Return everything noticed about a Deployment whose pods move in batches, fatal or not."""
-    if (restore.body.get("spec") or {}).get("paused"):
-        return [Finding("deployment_paused", paused_sentence(restore.body))]
+    halted = paused([restore.body])
+    if halted:
+        return halted
     found = await _around(cluster, namespace, [restore], container)
     return [*found, *applied_from_elsewhere(restore.body, "image", _ALL_MOVES)]
+
+
+def paused(bodies: Sequence[Body]) -> list[Finding]:
+    """Return a finding for each Deployment that somebody has paused."""
+    return [
+        Finding("deployment_paused", paused_sentence(body))
+        for body in bodies
+        if (body.get("spec") or {}).get("paused")
+    ]
 
 
 def paused_sentence(body: Body) -> str:

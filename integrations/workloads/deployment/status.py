@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.kube.pods import said
+from integrations.workloads.deployment.obstacles import paused_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,5 @@ def _problem(body: Mapping[str, Any]) -> tuple[str, str]:
         failure = conditions["ReplicaFailure"]
         return "quota", f"The cluster does not let its pods be created{said(failure)}."
     if (body.get("spec") or {}).get("paused"):
-        return "paused", "The Deployment is paused, so nothing is rolled out; resume it."
+        return "paused", paused_sentence(body)
     return "", ""

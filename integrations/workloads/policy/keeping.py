@@ -20,7 +20,10 @@ _LARGEST = 96 * 1024
 """Bytes of what is kept for one lane: a cluster takes 256 KiB of annotations, and an object may carry two lanes."""
 _UNPACKED = 8 * 1024 * 1024
 _MANY = 3
-"""Policies that are kept. More than one, because a foreign edit that is written over is one of them."""
+"""Policies that are kept. More than one, because a foreign edit that is written over is one of them.
+
+However many there were, the one that the rollout goes back to stays among them.
+"""
 
 Ops = list[dict[str, Any]]
 
@@ -35,6 +38,10 @@ class Note:
     """The digest of what the cluster made of it: it may fill in defaults."""
     kept: Mapping[str, Content] | None = None
     """What was there before, by its image, newest first."""
+    counter: int | None = None
+    """The counter in the fence of the last write: which rollout it was."""
+    armed: str = ""
+    """The image that was there when that rollout wrote for the first time: what it goes back to."""
 
     def image_of(self, content: Content | None) -> str:
         """Return the image of what is there: the noted one only if it is still what was written."""
@@ -44,22 +51,29 @@ class Note:
             return self.image
         return image_of("edited" if self.image else "found", content)
 
+    def armed_for(self, counter: int, content: Content | None) -> str:
+        """Return the image that a rollout goes back to; `content` is what is there before it writes again."""
+        return self.armed if counter == self.counter else self.image_of(content)
+
 
 def note_on(body: Mapping[str, Any], lane: str) -> Note:
     """Return the note of a lane; one that somebody scribbled over counts as none."""
     annotations = (body.get("metadata") or {}).get("annotations") or {}
     try:
         said = json.loads(annotations.get(_says(lane), "{}"))
-        image, stored = str(said.get("image", "")), str(said.get("stored", ""))
+        image, stored, armed = (str(said.get(key, "")) for key in ("image", "stored", "armed"))
+        counter = said.get("counter")
     except (ValueError, AttributeError):
-        image = stored = ""
-    return Note(image, stored, _unpacked(str(annotations.get(_keeps(lane), ""))))
+        image = stored = armed = ""
+        counter = None
+    kept = _unpacked(str(annotations.get(_keeps(lane), "")))
+    return Note(image, stored, kept, counter if isinstance(counter, int) else None, armed)
 
 
-def kept_with(note: Note, content: Content | None, image: str) -> Mapping[str, Content]:
-    """Return what is kept once `image` takes the place of `content`.
+def kept_with(note: Note, content: Content | None, image: str, armed: str) -> Mapping[str, Content]:
+    """Return what is kept once `image` takes the place of `content`; the `armed` one is never dropped.
 
-    Raises `RefusedError` (`policy_too_large`) when `content` cannot be kept: then there would be no way back.
+    Raises `RefusedError` (`policy_too_large`) when what is needed cannot be kept: then there would be no way back.
     """
     now_there = note.image_of(content)
     kept = dict(note.kept or {})
@@ -67,7 +81,7 @@ def kept_with(note: Note, content: Content | None, image: str) -> Mapping[str, C
         kept.pop(now_there, None)
         kept = {now_there: content, **kept}
     while len(kept) > _MANY or (len(kept) > 1 and len(_packed(kept)) > _LARGEST):
-        kept.popitem()
+        kept.pop(next(one for one in reversed(kept) if one != armed))
     if len(_packed(kept)) > _LARGEST:
         raise RefusedError(
             f"The policy that is live is too large to be kept on its object ({_LARGEST // 1024} KiB, packed), so there "
@@ -77,10 +91,16 @@ def kept_with(note: Note, content: Content | None, image: str) -> Mapping[str, C
     return kept
 
 
-def notes_of(lane: str, image: str, stored: str, kept: Mapping[str, Content]) -> dict[str, str]:
+def notes_of(lane: str, note: Note) -> dict[str, str]:
     """Return the annotations that say what is there now and what was before."""
-    says = json.dumps({"image": image, "stored": stored}, separators=(",", ":"))
-    return {_says(lane): says} | ({_keeps(lane): _packed(kept)} if kept else {})
+    said = {
+        "image": note.image,
+        "stored": note.stored,
+        "counter": note.counter,
+        "armed": note.armed,
+    }
+    says = json.dumps(said, separators=(",", ":"))
+    return {_says(lane): says} | ({_keeps(lane): _packed(note.kept)} if note.kept else {})
 
 
 def note_ops(notes: Mapping[str, str]) -> Ops:

@@ -107,8 +107,8 @@ def parse(text: str, file: str) -> Manifest:
     body = _one_object(text, file)
     metadata = body.get("metadata") or {}
     spec = body.get("spec", {})
-    kind = kind_of(str(body.get("kind", "")))
-    group, _, version = str(body.get("apiVersion", "")).rpartition("/")
+    kind = kind_of(_word(body, "kind"))
+    group, _, version = _word(body, "apiVersion").rpartition("/")
     if group != kind.group or version not in kind.versions:
         raise _invalid(file, f"apiVersion of a {kind.name} is {kind.group}/{kind.versions[0]}")
     _only(file, "", body, "apiVersion", "kind", "metadata", "spec")
@@ -119,10 +119,16 @@ def parse(text: str, file: str) -> Manifest:
     return Manifest(
         kind.name,
         group,
-        str(metadata.get("name", "")),
-        str(metadata.get("namespace", "")),
+        _word(metadata, "name"),
+        _word(metadata, "namespace"),
         spec,
     )
+
+
+def _word(block: Content, key: str) -> str:
+    """Return what a key says; one that says nothing (`name:`) is as good as absent."""
+    found = block.get(key)
+    return "" if found is None else str(found)
 
 
 def digest_of(content: Content) -> str:

@@ -13,13 +13,19 @@ from integrations.kube.ownership import applied_from_elsewhere, owned_by_another
 from integrations.kube.rights import Right, missing_rights
 from integrations.kube.way_back import Restore, way_back
 from integrations.workloads.policy.slots import Body, Ops, SpecSlot
-from integrations.workloads.policy.writing import Found, path_of
+from integrations.workloads.policy.writing import Found, path_of, terminating
 
 
 async def obstacles(
-    cluster: Cluster, policies: Sequence[Found], others: Sequence[Restore] = ()
+    cluster: Cluster,
+    policies: Sequence[Found],
+    others: Sequence[Restore] = (),
+    lists: Sequence[str] = (),
 ) -> list[Finding]:
-    """Return everything noticed about the objects that carry policies; `others` are written on the way back too."""
+    """Return everything noticed about the objects that carry policies.
+
+    `others` are written on the way back too, and `lists` are the paths of what is listed on it.
+    """
     there = [one for one in policies if one.body is not None]
     restores = [
         Restore(await path_of(cluster, one.place), one.body or {}, partial(_as_it_is, one))
@@ -27,11 +33,16 @@ async def obstacles(
     ]
     missing = await missing_rights(cluster, await _rights(cluster, policies))
     if not any(finding.fatal for finding in missing):
-        missing += await way_back(cluster, [*restores, *others])
+        missing += await way_back(cluster, [*restores, *others], lists)
     return list(
         dict.fromkeys(
             [
                 *missing,
+                *(
+                    Finding("policy_terminating", stuck)
+                    for one in there
+                    if (stuck := terminating(one))
+                ),
                 *(finding for one in there for finding in owned_by_another(one.body or {})),
                 *(
                     finding

@@ -4,7 +4,8 @@ A DestinationRule carries both lanes as subsets; every other kind has an object 
 The Deployments run the same software and only get more or fewer pods, so that a weight finds as many as it needs.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,7 @@ from integrations.workloads.policy.slots import (
     subset_of,
     tells,
 )
+from integrations.workloads.policy.unanswered import Unanswered
 from integrations.workloads.policy.writing import Found, Place, body_at, put, together, try_out
 
 Labels = Mapping[str, str]
@@ -71,18 +73,23 @@ class PolicyPair:
         canary: str,
         manifest: str,
         resource: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`stable` and `canary` are Deployments; `resource` is `KIND/NAME`, None: what the manifests name."""
         self._cluster = cluster
         self._namespace = namespace
         self._names = {Lane.STABLE: stable, Lane.CANARY: canary}
         self._source = Source(manifest, resource, namespace)
+        self._unanswered = Unanswered(clock)
         self._last: dict[Lane, Sight] = {}
         self._labels: dict[Lane, Labels] = {}
         self._known: dict[Lane, dict[str, Content]] = {}
 
     async def read(self, only: Lane | None = None) -> Mapping[Lane, LaneState]:
-        """Return both lanes, or `only` one, as they are now."""
+        """Return both lanes, or `only` one, as they are now.
+
+        Raises also `TryAgainError` `policy_uncertain`: a policy that is not there may still land.
+        """
         lanes = tuple(Lane) if only is None else (only,)
         sights = await self._look(lanes)
         states = await together(self._state(sight) for sight in sights.values())
@@ -113,7 +120,7 @@ class PolicyPair:
         content = self._content(sight, wanted)
         ops = pods_ops(sight.pods, replicas, fence, await self._live(lane))
         self._last.pop(lane, None)
-        await put(self._cluster, sight.policy, wanted, content, fence)
+        await put(self._cluster, sight.policy, wanted, content, fence, self._unanswered)
         await self._cluster.patch(self._path(lane), ops)
 
     async def inspect(self, image: str = "") -> Sequence[Finding]:
@@ -127,9 +134,10 @@ class PolicyPair:
                 Restore(self._path(lane), sight.pods, _as_many_as_there_are)
                 for lane, sight in sights.items()
             ]
-            found = await obstacles(
-                self._cluster, [sight.policy for sight in sights.values()], restores
-            )
+            policies = [sight.policy for sight in sights.values()]
+            # What a rollback looks at while pods come and go.
+            pods = path_to("v1", "pods", self._namespace)
+            found = await obstacles(self._cluster, policies, restores, [pods])
             others = await rivals(
                 self._cluster, self._namespace, "Deployment", list(self._names.values())
             )
@@ -174,7 +182,9 @@ class PolicyPair:
                 await self._labels_unseen(lane)
         places = [self._place(policy, lane) for lane in lanes]
         names = {place.name: place for place in places}
-        bodies = await together(body_at(self._cluster, one) for one in names.values())
+        bodies = await together(
+            body_at(self._cluster, one, self._unanswered) for one in names.values()
+        )
         there = dict(zip(names, bodies, strict=True))
         for lane, place, pods in zip(lanes, places, running, strict=True):
             sight = Sight(self._found(lane, place, there[place.name], pods), pods)

@@ -4,10 +4,11 @@ There is nothing to move a few at a time: the object says one thing or another. 
 never taken away to make room: without an AuthorizationPolicy everything would be open meanwhile.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
-from integrations.base import ConflictError, Finding, FleetState, RefusedError
-from integrations.kube import Cluster
+from integrations.base import ConflictError, Finding, FleetState, GoneError, RefusedError
+from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_of, mark_of
 from integrations.kube.reading import last_editor
 from integrations.workloads.policy.manifests import (
@@ -19,6 +20,7 @@ from integrations.workloads.policy.manifests import (
 from integrations.workloads.policy.naming import Source, refuse_changed
 from integrations.workloads.policy.obstacles import obstacles
 from integrations.workloads.policy.slots import SpecSlot
+from integrations.workloads.policy.unanswered import Unanswered
 from integrations.workloads.policy.writing import Found, Place, body_at, put, try_out
 
 _LANE = "all"
@@ -28,18 +30,29 @@ class WholePolicy:
     """One policy, one object."""
 
     def __init__(
-        self, cluster: Cluster, *, namespace: str, name: str, manifest: str, resource: str | None
+        self,
+        cluster: Cluster,
+        *,
+        namespace: str,
+        name: str,
+        manifest: str,
+        resource: str | None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`resource` is `KIND/NAME`, None: what the manifests name. `name` is whose numbers are watched."""
-        del name
         self._cluster = cluster
         self._namespace = namespace
+        self._watched = path_to("apps/v1", "deployments", namespace, name)
+        self._unanswered = Unanswered(clock)
         self._source = Source(manifest, resource, namespace)
         self._last: Found | None = None
         self._gone = ""
 
     async def read(self) -> FleetState:
-        """Return the policy as one instance of what it says."""
+        """Return the policy as one instance of what it says.
+
+        Raises also `TryAgainError` `policy_uncertain`: it is not there, but a create that got no answer may still land.
+        """
         found = await self._look()
         body = found.body or {}
         return FleetState(
@@ -63,7 +76,7 @@ class WholePolicy:
             found = await self._look()
             if image:
                 await try_out(self._cluster, found, image, self._content(found, image))
-            return await obstacles(self._cluster, [found])
+            return [*await obstacles(self._cluster, [found]), *await self._unwatched()]
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 
@@ -96,7 +109,8 @@ class WholePolicy:
         if found.token != token:
             raise ConflictError(f"{found.place} changed since it was read.")
         self._last = None
-        await put(self._cluster, found, image, self._content(found, image), fence)
+        content = self._content(found, image)
+        await put(self._cluster, found, image, content, fence, self._unanswered)
         self._gone = fence if image == NONE else ""
 
     def image_for(self, version: str) -> str:
@@ -113,8 +127,20 @@ class WholePolicy:
         refuse_changed(image, content)
         return content
 
+    async def _unwatched(self) -> list[Finding]:
+        """Say when there is no Deployment whose numbers could be watched."""
+        try:
+            await self._cluster.get(self._watched)
+        except GoneError as error:
+            said = f"The policy is judged by the numbers of a Deployment that is not there. {error}"
+            return [Finding(error.code, said, fatal=False)]
+        except RefusedError:
+            return []  # a policy needs no right to see it
+        return []
+
     async def _look(self) -> Found:
         policy = self._source.policy
         place = Place(policy.kind, self._namespace, policy.name, _LANE)
-        self._last = Found(place, SpecSlot(), await body_at(self._cluster, place))
+        body = await body_at(self._cluster, place, self._unanswered)
+        self._last = Found(place, SpecSlot(), body)
         return self._last

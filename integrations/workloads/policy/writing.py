@@ -10,13 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from integrations.base import GoneError, RefusedError
+from integrations.base import GoneError, RefusedError, TryAgainError
+from integrations.fencing import parse_fence
 from integrations.kube import Cluster, path_to
 from integrations.kube.fence import fence_of, fence_ops, lock_op, refuse_newer
 from integrations.workloads.policy.keeping import Note, kept_with, note_on, note_ops, notes_of
-from integrations.workloads.policy.kinds import PolicyKind
-from integrations.workloads.policy.manifests import NONE, Content, digest_of
+from integrations.workloads.policy.kinds import PolicyKind, plain
+from integrations.workloads.policy.manifests import NONE, Content, digest_of, version_in
 from integrations.workloads.policy.slots import Body, Slot, SpecSlot
+from integrations.workloads.policy.unanswered import Unanswered
 
 T = TypeVar("T")
 
@@ -81,30 +83,39 @@ async def together(asked: Iterable[Awaitable[T]]) -> list[T]:
     return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
-async def body_at(cluster: Cluster, place: Place) -> Body | None:
-    """Return the object of a place; None when it is not there."""
+async def body_at(cluster: Cluster, place: Place, unanswered: Unanswered) -> Body | None:
+    """Return the object of a place; None when it is not there.
+
+    Raises `TryAgainError` `policy_uncertain` when it may still come.
+    """
     try:
         return await cluster.get(await path_of(cluster, place))
     except GoneError:
+        unanswered.refuse_absent(place.name, str(place))
         return None
 
 
 async def put(
-    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
+    cluster: Cluster,
+    found: Found,
+    image: str,
+    content: Content | None,
+    fence: str,
+    unanswered: Unanswered,
 ) -> None:
     """Let a place say `content`, known as `image`, and carry the fence. Raises as `Workload.write`.
 
     What is there already is not written again, only the fence: the token must change, whatever lands late.
+    Raises `TryAgainError` `policy_terminating` when the object shall go, and somebody holds it back.
     """
     if found.body is not None:
         refuse_newer(fence_of(found.body), fence, str(found.place))
     if image == found.image:
         await _fence(cluster, found, fence)
     elif content is None and isinstance(found.slot, SpecSlot):
-        with suppress(GoneError):  # somebody was faster
-            await cluster.delete(await path_of(cluster, found.place), token=found.token)
+        await _delete(cluster, found)
     elif found.body is None:
-        await _create(cluster, found, image, content, fence)
+        await _create(cluster, found, image, content, fence, unanswered)
     else:
         await _change(cluster, found, image, content, fence)
 
@@ -112,8 +123,44 @@ async def put(
 async def _fence(cluster: Cluster, found: Found, fence: str) -> None:
     if found.body is None:
         return
-    ops = [lock_op(found.token), *fence_ops(annotated=_annotated(found.body), fence=fence)]
+    fenced = fence_ops(annotated=_annotated(found.body), fence=fence)
+    ops = [lock_op(found.token), *fenced, *note_ops(_first_note(found, _counter(fence)))]
     await cluster.patch(await path_of(cluster, found.place), ops)
+
+
+def _first_note(found: Found, counter: int) -> dict[str, str]:
+    """Return what a rollout notes where its first write leaves the policy as it is: what it will go back to.
+
+    Nothing where that cannot be kept: whether it is too large matters when something takes its place.
+    """
+    if found.content is None or found.note.counter == counter:
+        return {}
+    image = found.image
+    with suppress(RefusedError):
+        kept = kept_with(found.note, found.content, "", image)
+        note = Note(image, digest_of(found.content), kept, counter, image)
+        return notes_of(found.place.lane, note)
+    return {}
+
+
+def terminating(found: Found) -> str:
+    """Return what keeps an object that is being deleted, as a sentence; `""` for one that stays."""
+    metadata = (found.body or {}).get("metadata") or {}
+    if not metadata.get("deletionTimestamp"):
+        return ""
+    held = ", ".join(plain(str(one)) for one in metadata.get("finalizers") or [])
+    return (
+        f"{found.place} is being deleted, and holds until it is gone: it waits for {held or 'the cluster'}. "
+        "Let whoever put that finalizer there finish, or take it off by hand."
+    )
+
+
+async def _delete(cluster: Cluster, found: Found) -> None:
+    stuck = terminating(found)
+    if stuck:
+        raise TryAgainError(stuck, code="policy_terminating")
+    with suppress(GoneError):  # somebody was faster
+        await cluster.delete(await path_of(cluster, found.place), token=found.token)
 
 
 async def try_out(cluster: Cluster, found: Found, image: str, content: Content | None) -> None:
@@ -155,26 +202,42 @@ def _ops(found: Found, body: Body, content: Content | None) -> list[dict[str, An
 
 
 async def _create(
-    cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
+    cluster: Cluster,
+    found: Found,
+    image: str,
+    content: Content | None,
+    fence: str,
+    unanswered: Unanswered,
 ) -> None:
     answer = await tried(cluster, found, image, content)
-    notes = notes_of(found.place.lane, image, _digest(found.slot, answer), {})
+    note = Note(image, _digest(found.slot, answer), {}, _counter(fence), NONE)
+    notes = notes_of(found.place.lane, note)
     (fenced,) = fence_ops(annotated=False, fence=fence)
     body = await _new(cluster, found, content)
     body["metadata"]["annotations"] = {**fenced["value"], **notes}
-    await cluster.create(await path_of(cluster, found.place, listed=True), body)
+    path = await path_of(cluster, found.place, listed=True)
+    with unanswered.creating(found.place.name):
+        await cluster.create(path, body)
 
 
 async def _change(
     cluster: Cluster, found: Found, image: str, content: Content | None, fence: str
 ) -> None:
     assert found.body is not None
-    kept = kept_with(found.note, found.content, image)
+    counter = _counter(fence)
+    armed = found.note.armed_for(counter, found.content)
+    kept = kept_with(found.note, found.content, image, armed)
     answer = await tried(cluster, found, image, content)
-    notes = notes_of(found.place.lane, image, _digest(found.slot, answer), kept)
+    note = Note(image, _digest(found.slot, answer), kept, counter, armed)
     fenced = fence_ops(annotated=_annotated(found.body), fence=fence)
-    ops = [*_ops(found, found.body, content), *fenced, *note_ops(notes)]
+    notes = note_ops(notes_of(found.place.lane, note))
+    ops = [*_ops(found, found.body, content), *fenced, *notes]
     await cluster.patch(await path_of(cluster, found.place), ops)
+
+
+def _counter(fence: str) -> int:
+    """Return which rollout writes."""
+    return (parse_fence(fence) or (0, 0))[0]
 
 
 def _digest(slot: Slot, body: Body) -> str:
@@ -186,7 +249,7 @@ def _rejected(place: Place, image: str, error: RefusedError) -> RefusedError:
     if error.code != "rejected":
         return error
     return RefusedError(
-        f"The cluster does not take {'nothing' if image == NONE else image.partition('@')[0]} as {place}. {error}",
+        f"The cluster does not take {'nothing' if image == NONE else version_in(image)} as {place}. {error}",
         code="policy_rejected",
     )
 
