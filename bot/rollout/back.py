@@ -21,6 +21,9 @@ from integrations.base import Lane, LaneState
 _LASTING = 3
 """Failed tries after which a rollback pages."""
 
+_PATIENCE = timedelta(minutes=5)
+"""How long what is left behind the traffic is tried before a person is asked what to do about it."""
+
 _GRACE = timedelta(seconds=5)
 """How long stable may show no ready pods before that pages: a controller that has not caught up yet looks the same."""
 
@@ -31,7 +34,8 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
     if armed is None:
         return nothing_written(r, seen)
     if seen.trouble is not None:
-        return _blind(_keep_trying(r, seen.trouble), seen, armed)
+        trying = _keep_trying(r, seen.trouble)
+        return _left_over(trying, seen) or _blind(trying, seen, armed)
     if r.lanes == "one":
         return _instances(r, seen, armed)
     if seen.lanes is None or seen.split is None:
@@ -117,6 +121,26 @@ def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
         verb, "sluice", text, code=code, event="rollout.needs_attention", tell="broadcast"
     )
     return replace(r, back=replace(r.back, paged=(*r.back.paged, code))).tell(entry)
+
+
+def _left_over(r: Rollout, seen: Seen) -> Rollout | None:
+    """Ask what to do about pods that cannot be brought home, for example because their Deployment was deleted.
+
+    Only once the traffic is home: until then nobody may call it settled.
+    """
+    home = r.back.home if r.back is not None else None
+    trouble = r.trouble
+    if home is None or trouble is None or not trouble.final:
+        return None
+    if seen.now - trouble.since < _PATIENCE:
+        return None
+    return _ask(
+        r,
+        seen,
+        trouble.code,
+        f"The traffic of {r.service} is home, but its pods cannot be put back: {trouble.sentence} "
+        "`resume` tries again; or put it right by hand, then `resolve`.",
+    )
 
 
 def _blind(r: Rollout, seen: Seen, armed: Armed) -> Rollout:

@@ -319,3 +319,17 @@ async def test_a_rollback_is_retried_until_the_cluster_answers_and_pages_once(st
     assert (await stage.row()).phase is Phase.ROLLED_BACK
     assert stage.as_armed
     assert len(broadcasts(stage, ALERTS)) == 1
+
+
+async def test_a_canary_that_was_deleted_does_not_hold_its_target_for_ever(stage):
+    await stage.deploy_to_gate()
+    stage.cluster.remove("deployments", "orion", "auth-service-canary")
+    await stage.say("/rollback auth-service", by=OLU)
+    await stage.wait(30)
+    assert stage.weights == (100, 0)
+    assert await stage.phase() == (Phase.ROLLING_BACK, "asked")
+    await stage.wait(400)
+    assert await stage.phase() == (Phase.NEEDS_ATTENTION, "deployment_missing")
+    assert "The traffic of auth-service is home" in stage.channel(ALERTS)[-1]
+    await stage.say("/deploy resolve auth-service it was deleted on purpose", by=ANA)
+    assert (await stage.phase())[0] is Phase.CANCELLED
