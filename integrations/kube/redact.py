@@ -89,7 +89,8 @@ _DOCKER = re.compile(r"(?P<name>\\*\"auth\\*\"\s*:\s*)\\*\"[^\"\n]*\"?", re.IGNO
 _SIGNATURE = re.compile(r"(?P<name>(?<![a-z])sig(?:nature)?(?:=|%3d))[^\s&\"']+", re.IGNORECASE)
 
 _FLAG = re.compile(
-    rf"(?P<name>(?<![\w.-])--?[\w.-]{{0,40}}(?:{_PASSWORDS}|{_OTHERS}){_REST}\s+){_VALUE}", re.IGNORECASE
+    rf"(?P<name>(?<![\w.-])--?[\w.-]{{0,40}}(?:{_PASSWORDS}|{_OTHERS}){_REST}\s+){_VALUE}",
+    re.IGNORECASE,
 )
 _USER = re.compile(  # curl -u name:password
     r"(?P<name>(?<![\w-])(?:-u|--(?:proxy-)?user)[\"',\s=]{0,8}[^\s:\"'-][^\s:\"']{0,64}:)[^\s\"']+",
