@@ -6,7 +6,6 @@ looks, from the given clock alone.
 
 import json
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from bot.sandbox.copying import copied
 from bot.sandbox.endpoints import EndpointController
 from bot.sandbox.json_patch import (
     MalformedPatchError,
@@ -125,7 +125,7 @@ class SimulatedCluster:
     def object(self, plural: str, namespace: str, name: str) -> Body | None:
         """Return a copy of an object as it is by now; None when it is not there."""
         self._advance(plural, namespace, name)
-        return deepcopy(self._objects.bodies.get(Key(plural, namespace, name)))
+        return copied(self._objects.bodies.get(Key(plural, namespace, name)))
 
     @property
     def revision(self) -> int:
@@ -287,7 +287,7 @@ class SimulatedCluster:
             raise invalid(kind, name, why)
 
     def _record(self, call: Call, body: Any) -> None:
-        self.log.append(Write(self._clock(), call.method, call.path, deepcopy(body)))
+        self.log.append(Write(self._clock(), call.method, call.path, copied(body)))
 
     def _advance(self, plural: str, namespace: str, name: str = "") -> None:
         """Let the controllers catch up with what is about to be looked at."""
@@ -333,7 +333,7 @@ def answer(
 
 
 def _shown(kind: Kind, version: str, body: Mapping[str, Any]) -> Body:
-    return {"apiVersion": _spoken(kind, version), "kind": kind.kind, **deepcopy(dict(body))}
+    return {"apiVersion": _spoken(kind, version), "kind": kind.kind, **copied(dict(body))}
 
 
 def _spoken(kind: Kind, version: str) -> str:

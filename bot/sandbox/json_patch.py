@@ -4,8 +4,9 @@ Pure: returns a changed copy, never touches what it is given.
 """
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from typing import Any
+
+from bot.sandbox.copying import copied
 
 
 class PatchError(Exception):
@@ -20,7 +21,7 @@ def apply_json_patch(body: Mapping[str, Any], ops: Any) -> dict[str, Any]:
     """Return `body` after `add`, `replace`, `remove` and `test` operations, all or nothing."""
     if not isinstance(ops, list):
         raise MalformedPatchError("a JSON Patch is a list of operations")
-    result = deepcopy(dict(body))
+    result = copied(dict(body))
     for op in ops:
         if not isinstance(op, dict) or not str(op.get("path", "")).startswith("/"):
             raise MalformedPatchError("an operation needs op and path")
@@ -32,7 +33,7 @@ def apply_merge_patch(body: Mapping[str, Any], patch: Any) -> dict[str, Any]:
     """Return `body` with objects merged, lists replaced and nulls removed."""
     if not isinstance(patch, dict):
         raise MalformedPatchError("a merge patch is an object")
-    result = deepcopy(dict(body))
+    result = copied(dict(body))
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
@@ -40,7 +41,7 @@ def apply_merge_patch(body: Mapping[str, Any], patch: Any) -> dict[str, Any]:
             inner = result.get(key)
             result[key] = apply_merge_patch(inner if isinstance(inner, dict) else {}, value)
         else:
-            result[key] = deepcopy(value)
+            result[key] = copied(value)
     return result
 
 
@@ -53,9 +54,9 @@ def _apply(root: dict[str, Any], op: Mapping[str, Any]) -> None:
                 raise PatchError(f"testing path {op['path']} value failed")
         case "replace":
             _child(holder, last)
-            _put(holder, last, deepcopy(op.get("value")), insert=False)
+            _put(holder, last, copied(op.get("value")), insert=False)
         case "add":
-            _put(holder, last, deepcopy(op.get("value")), insert=True)
+            _put(holder, last, copied(op.get("value")), insert=True)
         case "remove":
             _child(holder, last)
             del holder[int(last) if isinstance(holder, list) else last]

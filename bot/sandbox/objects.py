@@ -6,11 +6,12 @@ nothing: the real server elides it too, and a client that counts on a new resour
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
+
+from bot.sandbox.copying import copied
 
 Body = dict[str, Any]
 
@@ -117,7 +118,7 @@ class Objects:
         if old.get("status") != status:
             self.version += 1
             metadata = old["metadata"] | {"resourceVersion": str(self.version)}
-            self.bodies[key] = old | {"metadata": metadata, "status": deepcopy(dict(status))}
+            self.bodies[key] = old | {"metadata": metadata, "status": copied(dict(status))}
         return self.bodies[key]
 
     def delete(self, key: Key) -> Body:
@@ -200,7 +201,7 @@ def _requirement(text: str) -> Callable[[Mapping[str, str]], bool]:
 
 
 def _filled(kind: Kind, body: Mapping[str, Any]) -> Body:
-    new = deepcopy(dict(body))
+    new = copied(dict(body))
     if kind.fill is not None:
         kind.fill(new)
     return new

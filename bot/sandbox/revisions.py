@@ -5,8 +5,8 @@ A template that comes back gets its old revision, with the highest number, as fr
 
 import hashlib
 import json
-from copy import deepcopy
 
+from bot.sandbox.copying import copied
 from bot.sandbox.objects import Body, Key, Kind, Objects, owned_by
 
 REVISIONS = Kind("apps", ("v1",), "controllerrevisions", "ControllerRevision")
@@ -33,7 +33,7 @@ def revision_of(objects: Objects, kind: str, owner: Body) -> Body:
                 "labels": marked,
                 "ownerReferences": [owned_by("apps/v1", kind, owner)],
             },
-            "data": deepcopy(data),
+            "data": copied(data),
             "revision": newest + 1,
         }
         return objects.create(REVISIONS, body, "kube")

@@ -4,11 +4,11 @@ Level-triggered: `advance` writes the status that the controller of each parent 
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.sandbox.copying import copied
 from bot.sandbox.objects import Body, Key, Objects, stamp
 
 ROUTES = frozenset({"httproutes", "grpcroutes"})
@@ -21,7 +21,7 @@ _EVERYTHING = {"path": {"type": "PathPrefix", "value": "/"}}
 def fill_http_route(body: Body) -> None:
     """Put in what the definition of an HTTPRoute has defaults for."""
     for rule in _rules(body):
-        for match in rule.setdefault("matches", [deepcopy(_EVERYTHING)]):
+        for match in rule.setdefault("matches", [copied(_EVERYTHING)]):
             path = match.setdefault("path", {})
             path.setdefault("type", "PathPrefix")
             path.setdefault("value", "/")

@@ -217,7 +217,7 @@ def files(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(made=files(), rules=st.lists(st.sampled_from(RULES), unique=True))
 async def test_there_and_back_nothing_but_the_fence_differs(world, made, rules):
@@ -244,7 +244,7 @@ async def test_there_and_back_nothing_but_the_fence_differs(world, made, rules):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(made=files())
 async def test_the_layout_of_a_file_stays(world, made):

@@ -176,7 +176,7 @@ def weights(body: Body) -> tuple[int, int]:
     return fork.weights
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(route_bodies(), PERCENTS, AUDIENCES)
 def test_a_write_changes_two_weights_our_rules_and_the_fence_only(body, percent, audience):
     before = deepcopy(body)
@@ -190,7 +190,7 @@ def test_a_write_changes_two_weights_our_rules_and_the_fence_only(body, percent,
     assert sum(weights(after)) > 0
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(route_bodies(), PERCENTS, AUDIENCES)
 def test_writing_and_writing_back_gives_the_object_that_there_was(body, percent, audience):
     found = seen(body).split.canary
@@ -244,7 +244,7 @@ def shared(body: Body, percent: float, fence: str) -> Body:
     return apply_json_patch(deepcopy(body), backends.patch_for(body, pair, percent, fence))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(split_bodies(), PERCENTS)
 def test_a_write_of_a_trafficsplit_changes_two_weights_and_the_fence_only(body, percent):
     after = unless_inexact(lambda: shared(body, percent, "1.2"))

@@ -30,6 +30,7 @@ async def test_a_healthy_canary_walks_to_stable_on_real_metrics(tmp_path):
     assert "U0ANA" in gate.sentence
 
 
+@pytest.mark.sweep
 async def test_a_bad_canary_is_rolled_back_by_itself_on_real_metrics(tmp_path):
     async with Street.opened(tmp_path) as street:
         street.bad["v2.0.0"] = 0.4

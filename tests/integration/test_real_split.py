@@ -173,6 +173,7 @@ async def test_visitors_get_the_planned_share_and_testers_always_the_canary(road
 
 
 @pytest.mark.skipif(not prometheus_server.BINARY.exists(), reason=prometheus_server.ABSENT)
+@pytest.mark.sweep
 async def test_what_the_template_reads_is_what_the_lanes_answered(road):
     server = PrometheusServer()
     url = await server.start(road.proxy.admin_url, "/stats/prometheus")

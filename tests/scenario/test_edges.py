@@ -5,6 +5,7 @@ import pytest
 from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.scenario.stage import ALERTS, ANA, DANA, OLU, Stage
+from tests.sweeping import mostly_swept
 
 LINES = [
     ("/deploy auth-servise v2.0.0", "unknown_service"),
@@ -59,9 +60,7 @@ async def test_a_missing_virtual_service_is_named(stage):
 @pytest.mark.parametrize("lane", Lane)
 async def test_a_missing_deployment_is_named(stage, lane):
     stage.cluster.remove("deployments", "orion", f"auth-service-{lane}")
-    await cancelled(
-        stage, "deployment_missing", f"There is no Deployment auth-service-{lane}"
-    )
+    await cancelled(stage, "deployment_missing", f"There is no Deployment auth-service-{lane}")
 
 
 async def test_ambiguous_routes_are_listed_and_none_is_guessed(stage):
@@ -128,7 +127,7 @@ async def test_a_cluster_that_comes_back_in_time_is_no_matter(stage):
     assert stage.weights == (50, 50)
 
 
-@pytest.mark.parametrize("where", ["soak", "gate"])
+@pytest.mark.parametrize("where", mostly_swept(["soak", "gate"], lambda where: where == "gate"))
 async def test_a_cluster_that_is_down_on_the_way_holds_pages_once_and_goes_on(stage, where):
     await stage.deploy()
     if where == "gate":

@@ -53,6 +53,7 @@ async def test_it_rolls_to_the_end_batch_by_batch(tmp_path, kind):
         assert (stage.versions, stage.as_found) == ({V2: ALL}, True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_canary_moves_by_its_steps(tmp_path, kind):
     async with staged(tmp_path, kind) as stage:
@@ -89,6 +90,7 @@ async def test_instances_that_do_not_get_well_send_all_home(tmp_path, kind):
         assert (stage.versions, stage.as_found) == ({V1: ALL}, True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_restart_in_the_middle_changes_nothing(tmp_path, kind):
     async with staged(tmp_path, kind) as stage:

@@ -287,6 +287,7 @@ async def test_a_locked_database_costs_a_moment_and_not_the_rollback(stage, tmp_
     assert (await stage.row()).phase is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_with_slack_down_the_rollout_goes_to_its_next_gate_and_holds(stage):
     await stage.deploy()
     stage.slack.down = True

@@ -118,6 +118,7 @@ async def test_one_of_them_alone_can_be_broken_by_its_pods(stage):
     assert EU in stage.story
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["swap", "one"])
 async def test_other_shapes_walk_both_regions_to_the_end_and_home_again(tmp_path, shape):
     strategy = {"swap": "blue-green", "one": "rolling"}[shape]
@@ -160,6 +161,7 @@ async def test_a_smaller_weight_of_somebody_else_in_one_region_can_be_kept(stage
     assert stage.here_and_there == ((0, 100), (0, 100))
 
 
+@pytest.mark.sweep
 async def test_targets_that_ran_different_versions_each_get_theirs_back(stage):
     run(stage.abroad, "auth-service-stable", "v0.9.0")
     await stage.wait(60)

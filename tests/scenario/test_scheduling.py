@@ -93,6 +93,7 @@ async def test_cron_picks_the_next_day_that_fits_once(stage):
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_what_ran_while_it_waited_is_what_it_goes_back_to(stage):
     await stage.say("/deploy auth-service v3.0.0 at=05:00")
     await stage.say("/deploy auth-service v2.0.0")
@@ -221,6 +222,7 @@ async def scheduled(stage: Stage) -> tuple[Phase, str]:
     return row.phase, row.code
 
 
+@pytest.mark.sweep
 async def test_a_busy_target_asks_and_the_start_follows_by_itself_when_it_is_free_soon(stage):
     await busy_at_five(stage)
     assert await scheduled(stage) == (Phase.SCHEDULED, "target_busy")

@@ -10,6 +10,7 @@ import pytest
 from bot.rollout.values import Phase
 from tests.fakes.shell import Shell
 from tests.scenario.stage import BEN, Stage
+from tests.sweeping import mostly_swept
 
 
 async def rest_of(stage: Stage, query: str = "") -> dict:
@@ -85,15 +86,18 @@ async def by_a_pause_that_turned_into_a_gate(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "until",
-    [
-        by_a_click,
-        by_a_click_after_a_restart,
-        by_a_command,
-        by_rest,
-        by_going_back,
-        by_a_failed_check,
-        by_a_pause_that_turned_into_a_gate,
-    ],
+    mostly_swept(
+        [
+            by_a_click,
+            by_a_click_after_a_restart,
+            by_a_command,
+            by_rest,
+            by_going_back,
+            by_a_failed_check,
+            by_a_pause_that_turned_into_a_gate,
+        ],
+        lambda until: until in {by_a_click, by_going_back},
+    ),
 )
 async def test_the_wait_for_people_ends_whichever_door_ends_it(stage, until):
     await until(stage)
@@ -106,6 +110,7 @@ async def test_the_wait_for_people_ends_whichever_door_ends_it(stage, until):
     assert row.waited == (ended[-1] - began).total_seconds() >= 240
 
 
+@pytest.mark.sweep
 async def test_a_gate_that_expires_into_a_pause_is_one_wait(tmp_path):
     async with Stage.opened(tmp_path, expires="10m") as stage:
         await stage.deploy_to_gate()
@@ -135,6 +140,7 @@ async def lived(stage: Stage) -> None:
     await stage.wait(120)
 
 
+@pytest.mark.sweep
 async def test_a_month_is_told_alike_at_every_door(stage, tmp_path):
     await lived(stage)
     told = await stage.say("/deploy stats auth-service")
@@ -219,6 +225,7 @@ async def test_what_prometheus_scrapes_outlives_the_process(stage):
         assert line in before.splitlines()
 
 
+@pytest.mark.sweep
 async def test_prometheus_reads_what_it_scrapes(stage):
     promtool = shutil.which("promtool")
     if promtool is None:

@@ -7,6 +7,7 @@ import pytest
 from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.scenario.stage import Stage
+from tests.sweeping import mostly_swept
 
 EXTRA = """\
       rolling: {batch: "50%", delay: 30s, max_concurrent: 3, timeout: 60s}
@@ -99,8 +100,9 @@ async def until(stage: Stage, *, cursor: int | None = None, seconds: int = 1500)
 
 @pytest.mark.parametrize(
     "way",
-    # Colours in a mesh are the colours of `swap` behind the router of `fixed`.
-    [pytest.param(w, marks=[pytest.mark.sweep] if w.shape == "mesh" else []) for w in WAYS],
+    mostly_swept(
+        WAYS, lambda way: str(way) in {"recreate on fixed", "blue-green on swap", "rolling on one"}
+    ),
     ids=str,
 )
 @pytest.mark.timeout(240)  # a whole story per step, in real requests: minutes on a busy machine

@@ -46,7 +46,7 @@ WORDS = [
 
 
 @given(st.text() | st.lists(st.sampled_from(WORDS) | st.text(max_size=5)).map(" ".join))
-@settings(max_examples=1000)
+@settings(max_examples=300)
 def test_any_text_is_a_command_or_a_refusal(text):
     for read in (
         lambda: parse(text, command="deploy", known=KNOWN),
@@ -159,7 +159,7 @@ def others(draw):
 
 
 @given(deploys() | deploys().map(ShowPlan) | others())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_a_command_written_out_reads_as_itself(command):
     assert parse_line(render(command), KNOWN) == command
 
@@ -196,7 +196,7 @@ def typed_on_a_phone(draw):
 
 
 @given(typed_on_a_phone())
-@settings(max_examples=500)
+@settings(max_examples=150)
 def test_capitals_dashes_quotes_and_blanks_of_a_phone_change_nothing(pair):
     text, deploy = pair
 
