@@ -10,22 +10,23 @@ from datetime import timedelta
 from bot.rollout import fleets
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
-from bot.rollout.part import Armed, Trouble
+from bot.rollout.part import Armed
 from bot.rollout.retiring import still_kept
 from bot.rollout.seen import Seen
+from bot.rollout.stuck import (
+    LASTING,
+    ask,
+    keep_trying,
+    left_over,
+    overtaken,
+    page_if_late,
+    unhealthy,
+    withheld,
+)
 from bot.rollout.turning import back_to_batch
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutWeight
 from integrations.base import Lane, LaneState
-
-_LASTING = 3
-"""Failed tries after which a rollback pages."""
-
-_PATIENCE = timedelta(minutes=5)
-"""How long what is left behind the traffic is tried before a person is asked what to do about it."""
-
-_GRACE = timedelta(seconds=5)
-"""How long stable may show no ready pods before that pages: a controller that has not caught up yet looks the same."""
 
 
 def roll_back(r: Rollout, seen: Seen) -> Rollout:
@@ -34,8 +35,8 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
     if armed is None:
         return nothing_written(r, seen)
     if seen.trouble is not None:
-        trying = _keep_trying(r, seen.trouble)
-        return _left_over(trying, seen) or _blind(trying, seen, armed)
+        trying = keep_trying(r, seen.trouble)
+        return left_over(trying, seen) or _blind(trying, seen, armed)
     if r.lanes == "one":
         return _instances(r, seen, armed)
     if seen.lanes is None or seen.split is None:
@@ -62,7 +63,7 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen):
         r = replace(r, trouble=None)
     if fleets.foreign_image(r, seen.fleet):
-        return _ask(
+        return ask(
             r,
             seen,
             "stable_changed",
@@ -72,9 +73,9 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if not isinstance(r.intent, PutFleet):
         return replace(r, intent=fleets.homeward(r, seen))
     if fence_of(seen.fleet.fence)[0] > r.counter:
-        return _keep_trying(r, _overtaken(r, seen))
+        return keep_trying(r, overtaken(r, seen))
     if not fleets.is_home(r, seen):
-        return _page_if_late(fleets.nudged(r, seen, seen.fleet), seen)
+        return page_if_late(fleets.nudged(r, seen, seen.fleet), seen)
     left = int(r.batch_began) if back.partial else 0
     percent = round(100.0 * left / max(1, r.whole), 2)
     home = replace(
@@ -88,105 +89,20 @@ def _instances(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     return back_to_batch(home, seen.now) if back.partial else done(home, seen)
 
 
-def _overtaken(r: Rollout, seen: Seen) -> Trouble:
-    """Return the trouble of a place that carries a fence from beyond this rollout: no write of ours counts there."""
-    assert seen.fleet is not None
-    text = (
-        f"The instances carry the fence {seen.fleet.fence}, which is newer than this rollout ({r.counter}). If nobody "
-        "else rolls this service out, remove the annotation sluice/fence."
-    )
-    return Trouble("fenced", text, seen.now, final=True)
-
-
-def _page_if_late(r: Rollout, seen: Seen) -> Rollout:
-    assert isinstance(r.intent, PutFleet)
-    if seen.now - r.intent.at <= timedelta(minutes=5) or seen.fleet is None:
-        return r
-    if r.trouble is not None and (r.trouble.code == "instances_late" or r.trouble.tries > 0):
-        # A write that does not get through has been told, and is why nothing moves.
-        return r
-    text = (
-        f"The instances of {r.service} are not back on {r.from_version} after 5 minutes: {seen.fleet.ready} of "
-        f"{seen.fleet.total} are ready. {seen.fleet.detail} It goes on by itself when they start."
-    )
-    trouble = Trouble("instances_late", text, seen.now, tries=0, paged=True)
-    return _paged(replace(r, trouble=trouble), "rollback_held", "instances_late", text)
-
-
-def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
-    """Call people, once for each thing that is in the way of a rollback: two that take turns must not be a storm."""
-    if r.back is None or code in r.back.paged:
-        return r
-    entry = Entry(
-        verb, "sluice", text, code=code, event="rollout.needs_attention", tell="broadcast"
-    )
-    return replace(r, back=replace(r.back, paged=(*r.back.paged, code))).tell(entry)
-
-
-def _left_over(r: Rollout, seen: Seen) -> Rollout | None:
-    """Ask what to do about pods that cannot be brought home, for example because their Deployment was deleted.
-
-    Only once the traffic is home: until then nobody may call it settled.
-    """
-    home = r.back.home if r.back is not None else None
-    trouble = r.trouble
-    if home is None or trouble is None or not trouble.final:
-        return None
-    if seen.now - trouble.since < _PATIENCE:
-        return None
-    return _ask(
-        r,
-        seen,
-        trouble.code,
-        f"The traffic of {r.service} is home, but its pods cannot be put back: {trouble.sentence} "
-        "`resume` tries again; or put it right by hand, then `resolve`.",
-    )
-
-
 def _blind(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     """Bring the traffic home although the workloads cannot be read, once waiting for sight of them makes no sense.
 
     A deleted canary, a missing right: stable's health is then unknown, but the router is ours to write.
     """
-    lasting = r.trouble is not None and (r.trouble.final or r.trouble.tries >= _LASTING)
+    lasting = r.trouble is not None and (r.trouble.final or r.trouble.tries >= LASTING)
     force = r.back is not None and r.back.force
     if seen.split is None or seen.lanes is not None:
         return r
     if r.stable_touched or not (lasting or force):
-        return _withheld(r)
+        return withheld(r)
     if r.back is None or r.back.home is not None:
         return r
     return _homeward(r, seen, armed)
-
-
-def _withheld(r: Rollout) -> Rollout:
-    """Take the traffic's intent back: whether stable can carry it is not known."""
-    return replace(r, intent=None) if isinstance(r.intent, PutWeight) else r
-
-
-def _keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
-    """Count the failed try and page once when it looks lasting; nothing ends a rollback but its success."""
-    before = r.trouble
-    known = before is not None and before.code == trouble.code
-    if before is not None and known:
-        trouble = replace(trouble, since=before.since, tries=before.tries + 1)
-    r = replace(r, trouble=trouble)
-    lasting = trouble.tries == _LASTING or (trouble.final and not known)
-    if not lasting:
-        return r
-    text = (
-        f"The rollback of {r.service} is not getting through: {trouble.sentence} It is tried again "
-        f"until it works; by hand: {_by_hand(r)}."
-    )
-    return _paged(r, "rollback_failing", trouble.code, text)
-
-
-def _by_hand(r: Rollout) -> str:
-    if r.lanes == "one":
-        return f"let the instances run {r.from_version}"
-    if r.back is not None and r.back.home is not None:
-        return "the traffic is home already, only the pods are left"
-    return f"give all traffic to stable ({r.from_version})"
 
 
 def nothing_written(r: Rollout, seen: Seen) -> Rollout:
@@ -206,7 +122,7 @@ def _stable_image_home(r: Rollout, seen: Seen, armed: Armed) -> Rollout | None:
     if stable.image == armed.stable.image and force and stable.ready >= 1:
         return None
     if stable.image != armed.stable.image and not _ours(r, stable):
-        return _ask(
+        return ask(
             r,
             seen,
             "stable_changed",
@@ -231,24 +147,7 @@ def _page_if_slow(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
     slow = seen.now - r.intent.at > timedelta(minutes=5)
     if not slow:
         return r
-    return _unhealthy(r, seen, stable)
-
-
-def _unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
-    text = (
-        f"Holding the traffic where it is: stable has {stable.ready} ready pods "
-        f"({stable.detail or stable.image}). Repair it and the rollback goes on; "
-        f"`/rollback {r.service} now` moves the traffic anyway."
-    )
-    r = _withheld(r)
-    known = r.trouble if r.trouble is not None and r.trouble.code == "stable_unhealthy" else None
-    if known is None:
-        return replace(r, trouble=Trouble("stable_unhealthy", text, seen.now))
-    if known.paged or seen.now - known.since < _GRACE:
-        return r
-    return _paged(
-        replace(r, trouble=replace(known, paged=True)), "rollback_held", "stable_unhealthy", text
-    )
+    return unhealthy(r, seen, stable)
 
 
 def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
@@ -258,7 +157,7 @@ def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     force = r.back is not None and r.back.force
     moves = not same_weight(seen.split.canary, armed.canary_weight)
     if stable.ready < 1 and moves and not force:
-        return _unhealthy(r, seen, stable)
+        return unhealthy(r, seen, stable)
     if r.trouble is not None and r.trouble.code == "stable_unhealthy":
         r = replace(r, trouble=None)
     return _homeward(r, seen, armed)
@@ -360,24 +259,4 @@ def _a_stays(r: Rollout, seen: Seen) -> Rollout:
         trouble=None,
         winner="A",
         retire_at=still_kept(r, seen.now),
-    ).tell(entry)
-
-
-def _ask(r: Rollout, seen: Seen, code: str, text: str) -> Rollout:
-    entry = Entry(
-        "needs_attention",
-        "sluice",
-        text,
-        code=code,
-        event="rollout.needs_attention",
-        tell="broadcast",
-    )
-    trouble = Trouble(code, text, seen.now, final=True)
-    return replace(
-        r,
-        phase=Phase.NEEDS_ATTENTION,
-        code=code,
-        trouble=trouble,
-        resume_to=Phase.ROLLING_BACK,
-        reminded=seen.now,
     ).tell(entry)

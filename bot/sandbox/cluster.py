@@ -6,7 +6,6 @@ looks, from the given clock alone.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from bot.sandbox.calls import Call, answer, call_of, dry, field_manager, json_any, json_of
 from bot.sandbox.copying import copied
 from bot.sandbox.endpoints import EndpointController
 from bot.sandbox.json_patch import (
@@ -51,19 +51,6 @@ class Write(NamedTuple):
     method: str
     path: str
     body: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request, read to its end."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    content_type: str
-    agent: str
-    """Who calls; the part before the slash is the field manager where none is given."""
-    raw: bytes
 
 
 class SimulatedCluster:
@@ -213,7 +200,7 @@ class SimulatedCluster:
         }
 
     def _create(self, call: Call, kind: Kind, version: str, namespace: str) -> Body:
-        body = _json(call)
+        body = json_of(call)
         if kind.plural == "selfsubjectaccessreviews":
             return body | {"status": {"allowed": True}}
         metadata = body.setdefault("metadata", {})
@@ -228,8 +215,8 @@ class SimulatedCluster:
         self._refuse_invalid(call, kind, name, body)
         if kind.status_apart:
             body.pop("status", None)
-        if not _dry(call):
-            body = self._objects.create(kind, body, _manager(call))
+        if not dry(call):
+            body = self._objects.create(kind, body, field_manager(call))
             self._record(call, body)
         return _shown(kind, version, body)
 
@@ -243,13 +230,13 @@ class SimulatedCluster:
         if metadata.get("uid") != old["metadata"]["uid"]:
             raise invalid(kind, key.name, "metadata.uid: Invalid value: field is immutable")
         self._refuse_invalid(call, kind, key.name, new)
-        if _dry(call):
+        if dry(call):
             return _shown(kind, version, self._objects.merged(kind, old, new))
         if sub == "status":
             stored = self._objects.set_status(key, new.get("status") or {})
         else:
-            stored = self._objects.update(kind, key, new, _manager(call))
-        self._record(call, _json_any(call))
+            stored = self._objects.update(kind, key, new, field_manager(call))
+        self._record(call, json_any(call))
         return _shown(kind, version, stored)
 
     @staticmethod
@@ -258,7 +245,7 @@ class SimulatedCluster:
         if apply is None:
             raise Refusal(415, "the body of the request was in an unknown format")
         try:
-            return apply(shown, _json_any(call))
+            return apply(shown, json_any(call))
         except PatchError as error:
             raise test_failed() from error
         except MalformedPatchError as error:
@@ -266,10 +253,10 @@ class SimulatedCluster:
 
     def _delete(self, call: Call, kind: Kind, version: str, key: Key) -> Body:
         body = self._current(kind, key)
-        wanted = (_json(call).get("preconditions") or {}) if call.raw else {}
+        wanted = (json_of(call).get("preconditions") or {}) if call.raw else {}
         if wanted.get("resourceVersion") not in {None, body["metadata"]["resourceVersion"]}:
             raise changed_meanwhile(kind, key)
-        if not _dry(call):
+        if not dry(call):
             self._objects.delete(key)
             self._owners.wake()
             self._record(call, None)
@@ -311,52 +298,9 @@ def orion(
         cluster.put(obj)
 
 
-async def call_of(request: web.Request) -> Call:
-    """Read a request to its end. The path stays as it was sent, so that an escaped slash is part of a name."""
-    return Call(
-        request.method,
-        request.rel_url.raw_path,
-        dict(request.rel_url.query),
-        request.content_type,
-        request.headers.get("User-Agent", ""),
-        await request.read(),
-    )
-
-
-def answer(
-    status: int, body: Mapping[str, Any] | str, headers: Mapping[str, str] | None = None
-) -> web.Response:
-    """Return an HTTP answer: JSON, or the plain text that the real server gives for unknown paths."""
-    if isinstance(body, str):
-        return web.Response(status=status, text=body, headers=headers)
-    return web.json_response(body, status=status, headers=headers)
-
-
 def _shown(kind: Kind, version: str, body: Mapping[str, Any]) -> Body:
     return {"apiVersion": _spoken(kind, version), "kind": kind.kind, **copied(dict(body))}
 
 
 def _spoken(kind: Kind, version: str) -> str:
     return f"{kind.group}/{version}" if kind.group else version
-
-
-def _dry(call: Call) -> bool:
-    return call.query.get("dryRun") == "All"
-
-
-def _manager(call: Call) -> str:
-    return call.query.get("fieldManager") or call.agent.partition("/")[0]
-
-
-def _json(call: Call) -> Body:
-    body = _json_any(call)
-    if not isinstance(body, dict):
-        raise Refusal(400, "the body is not an object")
-    return body
-
-
-def _json_any(call: Call) -> Any:
-    try:
-        return json.loads(call.raw)
-    except ValueError as error:
-        raise Refusal(400, "the body is not JSON") from error

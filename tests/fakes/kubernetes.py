@@ -18,7 +18,8 @@ import yaml
 from aiohttp import web
 from jsonschema import Draft202012Validator
 
-from bot.sandbox.cluster import Call, SimulatedCluster, answer, call_of
+from bot.sandbox.calls import Call, answer, call_of
+from bot.sandbox.cluster import SimulatedCluster
 from bot.sandbox.kubelet import Mishap
 from bot.sandbox.objects import Key, Kind
 from bot.sandbox.refusals import status_body

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bot.sandbox.cluster import Call, SimulatedCluster, orion
+from bot.sandbox.calls import Call
+from bot.sandbox.cluster import SimulatedCluster, orion
 from bot.sandbox.json_patch import (
     MalformedPatchError,
     PatchError,

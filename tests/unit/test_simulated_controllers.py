@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bot.sandbox.cluster import Call, SimulatedCluster
+from bot.sandbox.calls import Call
+from bot.sandbox.cluster import SimulatedCluster
 from bot.sandbox.orion import colours, fleet
 from tests.fakes.kubernetes import Clock
 

@@ -1,0 +1,147 @@
+"""What stands in the way of going home: tried again for ever, and people are called, once for each thing. Pure.
+
+A rollback never gives up. What no further try can settle becomes a question, and only once the traffic is home.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.rollout.part import Trouble
+from bot.rollout.seen import Seen
+from bot.rollout.values import Entry, Phase, Rollout
+from bot.rollout.wanted import PutFleet, PutWeight
+from integrations.base import LaneState
+
+LASTING = 3
+"""Failed tries after which a rollback pages."""
+
+_PATIENCE = timedelta(minutes=5)
+"""How long what is left behind the traffic is tried before a person is asked what to do about it."""
+
+_GRACE = timedelta(seconds=5)
+"""How long stable may show no ready pods before that pages: a controller that has not caught up yet looks the same."""
+
+
+def keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
+    """Count the failed try and page once when it looks lasting; nothing ends a rollback but its success."""
+    before = r.trouble
+    known = before is not None and before.code == trouble.code
+    if before is not None and known:
+        trouble = replace(trouble, since=before.since, tries=before.tries + 1)
+    r = replace(r, trouble=trouble)
+    lasting = trouble.tries == LASTING or (trouble.final and not known)
+    if not lasting:
+        return r
+    text = (
+        f"The rollback of {r.service} is not getting through: {trouble.sentence} It is tried again "
+        f"until it works; by hand: {_by_hand(r)}."
+    )
+    return _paged(r, "rollback_failing", trouble.code, text)
+
+
+def left_over(r: Rollout, seen: Seen) -> Rollout | None:
+    """Ask what to do about pods that cannot be brought home, for example because their Deployment was deleted.
+
+    Only once the traffic is home: until then nobody may call it settled.
+    """
+    home = r.back.home if r.back is not None else None
+    trouble = r.trouble
+    if home is None or trouble is None or not trouble.final:
+        return None
+    if seen.now - trouble.since < _PATIENCE:
+        return None
+    return ask(
+        r,
+        seen,
+        trouble.code,
+        f"The traffic of {r.service} is home, but its pods cannot be put back: {trouble.sentence} "
+        "`resume` tries again; or put it right by hand, then `resolve`.",
+    )
+
+
+def withheld(r: Rollout) -> Rollout:
+    """Take the traffic's intent back: whether stable can carry it is not known."""
+    return replace(r, intent=None) if isinstance(r.intent, PutWeight) else r
+
+
+def unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
+    """Hold the traffic where it is: stable has no ready pods to take it."""
+    text = (
+        f"Holding the traffic where it is: stable has {stable.ready} ready pods "
+        f"({stable.detail or stable.image}). Repair it and the rollback goes on; "
+        f"`/rollback {r.service} now` moves the traffic anyway."
+    )
+    r = withheld(r)
+    known = r.trouble if r.trouble is not None and r.trouble.code == "stable_unhealthy" else None
+    if known is None:
+        return replace(r, trouble=Trouble("stable_unhealthy", text, seen.now))
+    if known.paged or seen.now - known.since < _GRACE:
+        return r
+    return _paged(
+        replace(r, trouble=replace(known, paged=True)), "rollback_held", "stable_unhealthy", text
+    )
+
+
+def page_if_late(r: Rollout, seen: Seen) -> Rollout:
+    """Call people when the instances are not home after five minutes."""
+    assert isinstance(r.intent, PutFleet)
+    if seen.now - r.intent.at <= timedelta(minutes=5) or seen.fleet is None:
+        return r
+    if r.trouble is not None and (r.trouble.code == "instances_late" or r.trouble.tries > 0):
+        # A write that does not get through has been told, and is why nothing moves.
+        return r
+    text = (
+        f"The instances of {r.service} are not back on {r.from_version} after 5 minutes: {seen.fleet.ready} of "
+        f"{seen.fleet.total} are ready. {seen.fleet.detail} It goes on by itself when they start."
+    )
+    trouble = Trouble("instances_late", text, seen.now, tries=0, paged=True)
+    return _paged(replace(r, trouble=trouble), "rollback_held", "instances_late", text)
+
+
+def overtaken(r: Rollout, seen: Seen) -> Trouble:
+    """Return the trouble of a place that carries a fence from beyond this rollout: no write of ours counts there."""
+    assert seen.fleet is not None
+    text = (
+        f"The instances carry the fence {seen.fleet.fence}, which is newer than this rollout ({r.counter}). If nobody "
+        "else rolls this service out, remove the annotation sluice/fence."
+    )
+    return Trouble("fenced", text, seen.now, final=True)
+
+
+def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
+    """Call people, once for each thing that is in the way of a rollback: two that take turns must not be a storm."""
+    if r.back is None or code in r.back.paged:
+        return r
+    entry = Entry(
+        verb, "sluice", text, code=code, event="rollout.needs_attention", tell="broadcast"
+    )
+    return replace(r, back=replace(r.back, paged=(*r.back.paged, code))).tell(entry)
+
+
+def _by_hand(r: Rollout) -> str:
+    if r.lanes == "one":
+        return f"let the instances run {r.from_version}"
+    if r.back is not None and r.back.home is not None:
+        return "the traffic is home already, only the pods are left"
+    return f"give all traffic to stable ({r.from_version})"
+
+
+def ask(r: Rollout, seen: Seen, code: str, text: str) -> Rollout:
+    """Stop, and let a person decide."""
+    entry = Entry(
+        "needs_attention",
+        "sluice",
+        text,
+        code=code,
+        event="rollout.needs_attention",
+        tell="broadcast",
+    )
+    trouble = Trouble(code, text, seen.now, final=True)
+    return replace(
+        r,
+        phase=Phase.NEEDS_ATTENTION,
+        code=code,
+        trouble=trouble,
+        resume_to=Phase.ROLLING_BACK,
+        reminded=seen.now,
+    ).tell(entry)
