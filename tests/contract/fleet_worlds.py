@@ -1,5 +1,6 @@
 """Every kind of fleet in one shape, so that one suite tries them all: six instances of v1.0.0."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ WAYS: dict[str, Any] = {
 }
 
 
-class Yard:
+class Yard(ABC):
     """One fleet, and its surroundings."""
 
     clock: Clock
@@ -59,17 +60,17 @@ class Yard:
         self.clock.advance(seconds)
 
     @property
+    @abstractmethod
     def writes(self) -> int:
         """How often somebody was told something new."""
-        raise NotImplementedError
 
+    @abstractmethod
     def break_version(self, version: str) -> None:
         """Let what starts with a version never get healthy."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def vanish(self) -> None:
         """Take the fleet away."""
-        raise NotImplementedError
 
 
 class ClusterYard(Yard):

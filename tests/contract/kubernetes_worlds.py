@@ -176,9 +176,9 @@ class World(ABC):
     async def roll_out(self, name: str, mishap: str = "") -> None:
         """Let the controllers finish what was asked of a Deployment; with a mishap its new pods suffer from it."""
 
+    @abstractmethod
     async def play_set(self, plural: str, name: str) -> None:
         """The same for a StatefulSet or a DaemonSet."""
-        raise NotImplementedError
 
     async def settle_in(self, objects: list[dict[str, Any]]) -> None:
         """Create the namespace, which comes first, and what is in it."""
@@ -211,6 +211,13 @@ class FakeWorld(World):
         super().__init__(cluster, namespace)
         self.fake = fake
         self.clock = clock
+
+    async def settle_in(self, objects: list[dict[str, Any]]) -> None:
+        """Put everything there at once: what can be done by requests is for the tests to show."""
+        namespace, *rest = objects
+        self.fake.put(namespace)
+        for body in rest:
+            self.fake.put(body | {"metadata": body["metadata"] | {"namespace": self.namespace}})
 
     async def roll_out(self, name: str, mishap: str = "") -> None:
         body = await self.object("deployments", name)
