@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from integrations.base import (
-    ConflictError,
     Finding,
     GoneError,
     HeaderRule,
-    MangledError,
     RefusedError,
     Split,
     TryAgainError,
@@ -39,6 +37,7 @@ from integrations.routers.gateway_api.sight import (
 )
 from integrations.routers.gateway_api.status import waiting
 from integrations.splitting.managed import is_managed
+from integrations.splitting.sighting import sight_for, told_split
 from integrations.splitting.trying import unwritable
 
 
@@ -93,10 +92,7 @@ class GatewayApiRouter:
 
     async def read(self) -> Split:
         """Return the split as it is now, with one GET once the lanes are known. Raises `MangledError` too."""
-        sight = await self._look()
-        if sight.wrong is not None:
-            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=sight.split)
-        return sight.split
+        return told_split(await self._look())
 
     async def write(
         self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
@@ -106,11 +102,7 @@ class GatewayApiRouter:
         Only if `token` still holds. `rules` are all there shall be: our other rules are removed. Raises `TryAgainError`
         (`route_not_accepted`) where that very write is stored and a controller does not take it over.
         """
-        sight = self._last
-        if sight is None or sight.split.token != token:
-            sight = await self._look()
-        if sight.split.token != token:
-            raise ConflictError(f"{self} changed since it was read.")
+        sight = await sight_for(self._last, self._look, token, str(self))
         refuse_newer(sight.fence, fence, str(self))
         if sight.waits and sight.fence == fence and sight.shows(canary, rules):
             raise TryAgainError(

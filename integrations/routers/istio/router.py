@@ -12,11 +12,9 @@ from functools import partial
 from typing import Any
 
 from integrations.base import (
-    ConflictError,
     Finding,
     GoneError,
     HeaderRule,
-    MangledError,
     RefusedError,
     Split,
 )
@@ -32,6 +30,7 @@ from integrations.routers.istio.routes import Destination, Fork, LaneOf, Wanted,
 from integrations.routers.istio.sight import Sight, cut_off_patch, patch_for, sight_of, split_of
 from integrations.routers.istio.subsets import mistaken_by_name
 from integrations.splitting.elsewhere import phrase, reached_elsewhere
+from integrations.splitting.sighting import sight_for, told_split
 from integrations.splitting.trying import unwritable
 
 _ANY_FENCE = "0.0"
@@ -103,10 +102,7 @@ class IstioRouter:
 
     async def read(self) -> Split:
         """Return the split as it is now, with one GET once the lanes are known. Raises `MangledError` too."""
-        sight = await self._look()
-        if sight.wrong is not None:
-            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=sight.split)
-        return sight.split
+        return told_split(await self._look())
 
     async def write(
         self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
@@ -116,11 +112,7 @@ class IstioRouter:
         Only if `token` still holds. `rules` are all there shall be: our other routes are removed. Where the route
         cannot be told any more, nothing for the canary takes it off every route (`cannot_cut_off`).
         """
-        sight = self._last
-        if sight is None or sight.split.token != token:
-            sight = await self._look()
-        if sight.split.token != token:
-            raise ConflictError(f"{self} changed since it was read.")
+        sight = await sight_for(self._last, self._look, token, str(self))
         refuse_newer(sight.split.fence, fence, str(self))
         home = canary == 0 and not rules
         if sight.wrong is not None and not home:

@@ -13,11 +13,9 @@ from functools import partial
 from typing import Any
 
 from integrations.base import (
-    ConflictError,
     Finding,
     HeaderRule,
     Lane,
-    MangledError,
     RefusedError,
     Split,
 )
@@ -36,6 +34,7 @@ from integrations.routers.linkerd.backends import (
     with_fence,
 )
 from integrations.routers.linkerd.cut_off import Wreck
+from integrations.splitting.sighting import sight_for, told_split
 from integrations.splitting.trying import unwritable
 
 _VERSIONS = ("v1alpha1", "v1alpha4", "v1alpha3", "v1alpha2")
@@ -71,10 +70,7 @@ class TrafficSplitRouter:
 
     async def read(self) -> Split:
         """Return the split as it is now, with one GET once the lanes are known. Raises `MangledError` too."""
-        sight = await self._look()
-        if sight.wrong is not None:
-            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=sight.split)
-        return sight.split
+        return told_split(await self._look())
 
     async def write(
         self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
@@ -84,11 +80,7 @@ class TrafficSplitRouter:
         Raises `RefusedError` `no_header_routes` for rules.
         """
         _refuse_rules(rules)
-        sight = self._last
-        if sight is None or sight.split.token != token:
-            sight = await self._look()
-        if sight.split.token != token:
-            raise ConflictError(f"{self} changed since it was read.")
+        sight = await sight_for(self._last, self._look, token, str(self))
         refuse_newer(sight.split.fence, fence, str(self))
         ops = await self._ops(sight, canary, fence)
         return (await self._remember(await self._cluster.patch(await self._path(), ops))).split

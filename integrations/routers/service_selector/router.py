@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.base import (
-    ConflictError,
     Finding,
     HeaderRule,
     IntegrationError,
     Lane,
-    MangledError,
     RefusedError,
     Split,
     TryAgainError,
@@ -41,6 +39,7 @@ from integrations.routers.service_selector.lanes import (
     selector_of,
 )
 from integrations.routers.service_selector.preflight import Preflight
+from integrations.splitting.sighting import sight_for, told_split
 from integrations.splitting.trying import unwritable
 
 
@@ -79,10 +78,7 @@ class ServiceSelectorRouter:
 
     async def read(self) -> Split:
         """Return the split, 0 or 100, with one GET once the lanes are known. Raises `MangledError` too."""
-        sight = await self._look()
-        if sight.wrong is not None:
-            raise MangledError(str(sight.wrong), code=sight.wrong.code, split=sight.split)
-        return sight.split
+        return told_split(await self._look())
 
     async def write(
         self, canary: float, *, token: str, fence: str, rules: Sequence[HeaderRule] = ()
@@ -93,11 +89,7 @@ class ServiceSelectorRouter:
         selected whatever is selected now, and whatever became of the canary.
         """
         lane = _lane_for(canary, rules)
-        sight = self._last
-        if sight is None or sight.split.token != token:
-            sight = await self._look()
-        if sight.split.token != token:
-            raise ConflictError(f"{self} changed since it was read.")
+        sight = await sight_for(self._last, self._look, token, str(self))
         refuse_newer(sight.split.fence, fence, str(self))
         if lane is Lane.CANARY:
             if sight.wrong is not None:
