@@ -44,6 +44,8 @@ _NO_ANSWER = "UF|UH|UC|UR|UT|LR|UPE|NC"
 """
 _FLAGGED = 'response_flags!=""'
 """A series whose flags were not taken away; `-` stands for none."""
+_LABEL = "destination_workload"
+_SOURCE, _UNNAMED = 'reporter="source"', f'{_LABEL}="unknown"'
 _REFUSED = "UO"
 """Envoy's flag of a request that a circuit breaker turned away."""
 
@@ -59,52 +61,69 @@ def istio_callers(lanes: Lanes, window: int) -> dict[str, Question]:
     Where no host was chosen the workload is "unknown". Such a failure is the lane's if it was called by a Service of
     the lane's own name; of a Service that both lanes share, only what a breaker turned away counts, and for both.
     """
-    label = "destination_workload"
-    source, unnamed = 'reporter="source"', f'{label}="unknown"'
-    space = quote(lanes.namespace)
-    ours = (source, f"{label}_namespace={space}", f"{label}=~{quote(lanes.either)}")
-    by_service = (
-        source,
-        unnamed,
-        f"destination_service_namespace={space}",
-        f"destination_service_name=~{quote(lanes.either)}",
-    )
-
-    def seen(function: Callable[[str], str], *which: str) -> str:
-        named, lost = (function(series(_CALLS, (*place, *which))) for place in (ours, by_service))
-        return (
-            f'{named} or label_replace({lost}, "{label}", "$1", "destination_service_name", "(.+)")'
-        )
-
-    def growth(selected: str) -> str:
-        return f"rate({selected}[{window}s])"
-
-    def there(selected: str) -> str:
-        return f"last_over_time({selected}[{window}s])"
-
-    blind = untold(
-        f"(sum by ({label}) ({seen(growth)}) > 0) unless group by ({label}) ({seen(there, _FLAGGED)})"
-    )
-    served = f"sum by ({label}) ({rate(_CALLS, (*ours, _FLAGGED), window)})"
-    refused = f"sum by ({label}) ({rate(_CALLS, (*ours, _flag(_REFUSED)), window)})"
-    # Which lanes each Service leads to, times what was turned away in front of it.
-    ways = f"group by ({label}, destination_service) ({series(_CALLS, ours)})"
-    lost = (
-        f"sum by (destination_service) ({rate(_CALLS, (source, unnamed, _flag(_REFUSED)), window)})"
-    )
-    before = f"sum by ({label}) ({ways} * on (destination_service) group_left () {lost})"
-    texts = {
-        "connection_failures": percent(
-            f"sum by ({label}) ({seen(growth, _flag(_NO_ANSWER))})",
-            f"sum by ({label}) ({seen(growth, _FLAGGED)})",
-        )
-        + f" or {blind}",
-        "circuit_breaker_trips": f"60 * (({refused} or 0 * {served}) + ({before} or 0 * {served})) or {blind}",
-        CALLERS_FRESHNESS: age(seen("timestamp({})".format), label),
-    }
+    tells = _Callers(lanes, window)
     return {
-        metric: Question(text, label, lanes, CALLERS_FRESHNESS) for metric, text in texts.items()
+        metric: Question(text, _LABEL, lanes, CALLERS_FRESHNESS)
+        for metric, text in (
+            ("connection_failures", f"{tells.unanswered()} or {tells.blind()}"),
+            ("circuit_breaker_trips", f"{tells.turned_away()} or {tells.blind()}"),
+            (CALLERS_FRESHNESS, age(tells.seen("timestamp({})".format), _LABEL)),
+        )
     }
+
+
+class _Callers:
+    """The parts of what callers tell about two lanes."""
+
+    def __init__(self, lanes: Lanes, window: int) -> None:
+        space, either = quote(lanes.namespace), quote(lanes.either)
+        self._window = window
+        self._ours = (_SOURCE, f"{_LABEL}_namespace={space}", f"{_LABEL}=~{either}")
+        self._by_service = (
+            _SOURCE,
+            _UNNAMED,
+            f"destination_service_namespace={space}",
+            f"destination_service_name=~{either}",
+        )
+
+    def seen(self, function: Callable[[str], str], *which: str) -> str:
+        """Return a function of the series of both lanes, those that only name a Service of a lane's own among them."""
+        named, lost = (
+            function(series(_CALLS, (*place, *which))) for place in (self._ours, self._by_service)
+        )
+        return f'{named} or label_replace({lost}, "{_LABEL}", "$1", "destination_service_name", "(.+)")'
+
+    def unanswered(self) -> str:
+        """Return the percent of the requests that never became an answer."""
+        return percent(
+            f"sum by ({_LABEL}) ({self.seen(self._growth, _flag(_NO_ANSWER))})",
+            f"sum by ({_LABEL}) ({self.seen(self._growth, _FLAGGED)})",
+        )
+
+    def turned_away(self) -> str:
+        """Return how many requests a breaker turned away per minute, at the workload or at a Service before it."""
+        served = f"sum by ({_LABEL}) ({rate(_CALLS, (*self._ours, _FLAGGED), self._window)})"
+        refused = (
+            f"sum by ({_LABEL}) ({rate(_CALLS, (*self._ours, _flag(_REFUSED)), self._window)})"
+        )
+        # Which lanes each Service leads to, times what was turned away in front of it.
+        ways = f"group by ({_LABEL}, destination_service) ({series(_CALLS, self._ours)})"
+        unnamed = (_SOURCE, _UNNAMED, _flag(_REFUSED))
+        lost = f"sum by (destination_service) ({rate(_CALLS, unnamed, self._window)})"
+        before = f"sum by ({_LABEL}) ({ways} * on (destination_service) group_left () {lost})"
+        return f"60 * (({refused} or 0 * {served}) + ({before} or 0 * {served}))"
+
+    def blind(self) -> str:
+        """Return the lanes whose series lack the flags that would tell."""
+        there = self.seen(self._there, _FLAGGED)
+        moving = f"(sum by ({_LABEL}) ({self.seen(self._growth)}) > 0)"
+        return untold(f"{moving} unless group by ({_LABEL}) ({there})")
+
+    def _growth(self, selected: str) -> str:
+        return f"rate({selected}[{self._window}s])"
+
+    def _there(self, selected: str) -> str:
+        return f"last_over_time({selected}[{self._window}s])"
 
 
 def _flag(flags: str) -> str:
