@@ -93,6 +93,8 @@ class Split:
     """The `sluice/rollback` mark that an offline rollback leaves; `""` when there is none."""
     changed_by: str = ""
     """Who last changed the object, as far as it tells (field manager), for the sentence about drift."""
+    waits: str = ""
+    """Why what is written is not at work yet, and until when, as a clause: `DNS carries it until 14:05`."""
     elsewhere: str = ""
     """Other routes of the object that lead to the canary besides the split and our managed ones, as a short phrase."""
     rules: tuple[HeaderRule, ...] = ()
@@ -170,6 +172,10 @@ class LaneState:
     """A code when the newest pods cannot become ready: `crash_loop`, `image_pull`, `unschedulable`, `deadline`…"""
     detail: str = ""
     """The sentence that goes with `problem`."""
+    name: str = ""
+    """Where a lane is a revision that the platform named (`42`, `checkout-00007`): that name; else `""`."""
+    counted: bool = True
+    """Whether it has pods that can be counted. A function has none: it counts as one, ready or not."""
 
     @property
     def version(self) -> str:

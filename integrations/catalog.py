@@ -12,6 +12,7 @@ from integrations.alert import AlertSink
 from integrations.base import Fleet, RefusedError, Router, Workload
 from integrations.metric import MetricSource
 from integrations.probe import Prober
+from integrations.revisions import Revisions
 
 
 async def connect_cluster(kubeconfig: str | None, context: str | None) -> Any:
@@ -19,6 +20,23 @@ async def connect_cluster(kubeconfig: str | None, context: str | None) -> Any:
     from integrations.kube import Cluster  # noqa: PLC0415 - 126 MB, only where a cluster is
 
     return await Cluster.connect(kubeconfig, context)
+
+
+def _aws(options: Mapping[str, Any]) -> Any:
+    from integrations.aws import AwsAccount  # noqa: PLC0415 - an extra: only where an account is
+
+    return AwsAccount(**options)
+
+
+def _gcp(options: Mapping[str, Any]) -> Any:
+    from integrations.gcp import GcpAccount  # noqa: PLC0415 - an extra: only where an account is
+
+    return GcpAccount(**options)
+
+
+def connect_account(kind: str, options: Mapping[str, Any]) -> Any:
+    """Return the connection to a cloud, with `close()`. Raises `RefusedError` where its client is not installed."""
+    return {"aws": _aws, "gcp": _gcp}[kind](options)
 
 
 def _istio(cluster: Any, options: Mapping[str, Any]) -> Router:
@@ -109,10 +127,11 @@ def connect_prober() -> Prober:
     return HttpProber()
 
 
-def _prometheus(clock: Callable[[], datetime], options: Mapping[str, Any]) -> MetricSource:
+def _prometheus(clock: Callable[[], datetime], _: None, options: Mapping[str, Any]) -> MetricSource:
     from integrations.metrics.prometheus import PrometheusSource  # noqa: PLC0415
 
-    return PrometheusSource(clock=clock, **options)
+    # What is measured is told by the names of the lanes.
+    return PrometheusSource(clock=clock, **{k: v for k, v in options.items() if k != "what"})
 
 
 def _webhook(options: Mapping[str, Any]) -> AlertSink:
@@ -140,7 +159,9 @@ FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {
     "http_fleet": _http_fleet,
     "policy": _whole_policy,
 }
-METRICS: Mapping[str, Callable[[Callable[[], datetime], Mapping[str, Any]], MetricSource]] = {
+REVISIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Revisions]] = {}
+"""What is workload and router in one."""
+METRICS: Mapping[str, Callable[[Callable[[], datetime], Any, Mapping[str, Any]], MetricSource]] = {
     "prometheus": _prometheus
 }
 SINKS: Mapping[str, Callable[[Mapping[str, Any]], AlertSink]] = {"webhook": _webhook}

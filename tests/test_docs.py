@@ -12,6 +12,7 @@ from bot.cli.helping import HERE
 from bot.grammar import usage
 from bot.grammar.phrases import NOT_YET, VERBS
 from bot.settings import EVENTS, read_config
+from bot.settings.accounts import AwsAccount, GcpAccount
 from bot.settings.block import Block
 from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
@@ -192,6 +193,8 @@ def test_the_commands_page_lists_every_route_and_which_are_open():
 BLOCKS: dict[str, type[Block]] = {
     "### `slack`": SlackBlock,
     "### `clusters.NAME`": ClusterBlock,
+    "### `accounts.NAME` of kind `aws`": AwsAccount,
+    "### `accounts.NAME` of kind `gcp`": GcpAccount,
     "### `metrics.NAME`": MetricsBlock,
     "### `alerts[]`": AlertBlock,
     "### `environments.NAME`": EnvironmentBlock,

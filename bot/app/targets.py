@@ -15,6 +15,7 @@ from integrations.alerts.schedule import retry_delay
 from integrations.base import Fleet, Router
 from integrations.metric import MetricSource
 from integrations.probe import Prober
+from integrations.revisions import RevisionRouter, Revisions, RevisionWorkload
 
 BLUE, GREEN = "blue", "green"
 
@@ -37,52 +38,74 @@ class Targets:
         self._now = now
         self._kubeconfig = kubeconfig
         self._clusters: dict[str, Any] = {}
-        self._targets: dict[tuple[_Address, str], Target] = {}
+        self._accounts: dict[str, Any] = {}
+        self._targets: dict[tuple[_Address, str, str], Target] = {}
         self._prober: Prober | None = None
 
     async def of(self, r: Rollout) -> Target:
         """Return the target of a rollout, or of a view of one. Raises `LookupError` and `IntegrationError`."""
         live = r.armed.live if r.armed is not None else ""
-        return await self.find(r.service, r.environment, r.place, live)
+        return await self.find(r.service, r.environment, r.place, live, r.dark)
 
     def places(self, service: str, environment: str) -> tuple[str, ...]:
         """Return the names of the places of a service in one environment; `""` is the only one of most services."""
         return tuple(place.name for place in self._config.target(service, environment).places)
 
-    async def find(self, service: str, environment: str, place: str = "", live: str = "") -> Target:
+    async def find(
+        self, service: str, environment: str, place: str = "", live: str = "", dark: str = ""
+    ) -> Target:
         """Return one place of a service in one environment, connected. Raises `LookupError`, `IntegrationError`.
 
         Where lanes swap, `live` is the object that counts as stable; without it the router is asked which one it is.
+        Where they are revisions, `dark` is the one of the canary, once there is one.
         """
         block = self._config.target(service, environment)
         at = _Address(service, environment, place)
         where = next((one for one in block.places if one.name == place), None)
         if where is None:
             raise LookupError(f"{service} in {environment} has no target {place!r} any more.")
-        if block.lanes == "swap" and not live:
+        if where.lanes != "swap":
+            live = ""
+        elif not live:
             live = await self._which_is_live(at, block, where)
-        return await self._connected(at, block, where, live if block.lanes == "swap" else "")
+        return await self._connected(at, block, where, live, dark if live else "")
 
     async def _which_is_live(self, at: _Address, block: TargetBlock, where: PlaceBlock) -> str:
-        """Return the colour with the larger share; whether the split is clean is for the start to judge."""
+        """Return the colour or revision with the larger share; whether the split is clean is for the start to judge."""
+        if where.workload.revisions:
+            return await (await self._revisions(where)).live()
         blue = await self._connected(at, block, where, BLUE)
         assert blue.router is not None
         split = await blue.router.read()
         return BLUE if split.canary <= 50 else GREEN
 
+    async def _revisions(self, where: PlaceBlock) -> Revisions:
+        workload = where.workload
+        options = {
+            **workload.options(),
+            **({"namespace": where.namespace} if where.namespace else {}),
+        }
+        behind = (
+            await self._cluster(where.cluster)
+            if workload.clustered and where.cluster is not None
+            else await self._account(getattr(workload, "account", None), workload.cloud)
+        )
+        made: Revisions = catalog.connect(catalog.REVISIONS, workload.kind, behind, options)
+        return made
+
     async def _connected(
-        self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str
+        self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str, dark: str = ""
     ) -> Target:
-        key = (at, live)
+        key = (at, live, dark)
         if key not in self._targets:
-            made = await self._connect(at, block, where, live)
+            made = await self._connect(at, block, where, live, dark)
             self._targets.setdefault(key, made)
         return self._targets[key]
 
     async def _connect(
-        self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str
+        self, at: _Address, block: TargetBlock, where: PlaceBlock, live: str, dark: str
     ) -> Target:
-        stable, canary = where.workload.places(live)
+        stable, canary = where.workload.places(live, dark)
         places = {"stable": stable, "canary": canary}
         if where.cluster is not None and where.workload.clustered:
             cluster = await self._cluster(where.cluster)
@@ -91,48 +114,77 @@ class Targets:
             cluster = None
             runs = {"service": at.service, "clock": self._now, **where.workload.options()}
         parts: dict[str, Any] = {"prober": self._probes()}
-        if block.lanes == "one":
+        if where.workload.revisions:
+            revisions = await self._revisions(where)
+            parts["workload"] = RevisionWorkload(revisions, live, dark)
+            parts["router"] = RevisionRouter(revisions, live, dark)
+        elif where.lanes == "one":
             parts["fleet"], parts["beside"] = _fleet(where, cluster, runs, places), bool(stable)
         else:
             parts["workload"] = catalog.connect(
                 catalog.WORKLOADS, where.workload.kind, cluster, {**runs, **places}
             )
-            parts["router"] = _router(where, cluster, places)
+            parts["router"] = await self._router(where, cluster, places)
         return Target(
-            metrics=self._metrics(where.metrics or block.metrics, where, places),
+            metrics=await self._metrics(where.metrics or block.metrics, where, places),
             variables={
                 "service": at.service,
                 "environment": at.environment,
-                "namespace": where.namespace,
+                **({"namespace": where.namespace} if where.namespace else {}),
                 **({"target": at.place} if at.place else {}),
             },
             live=live,
-            dark={BLUE: GREEN, GREEN: BLUE}.get(live, "canary"),
+            dark=where.workload.environment(live, dark),
             **parts,
         )
 
-    def _metrics(
+    async def _router(self, where: PlaceBlock, cluster: Any, places: Mapping[str, str]) -> Router:
+        traffic = where.traffic
+        assert traffic is not None  # settings ask for one where there are two places
+        behind = cluster
+        if traffic.cloud:
+            behind = await self._account(getattr(traffic, "account", None), traffic.cloud)
+        space = {} if traffic.cloud else {"namespace": where.namespace}
+        options = {**space, **places, **traffic.options()}
+        made: Router = catalog.connect(catalog.ROUTERS, traffic.kind, behind, options)
+        return made
+
+    async def _metrics(
         self, block: TargetMetrics, where: PlaceBlock, places: Mapping[str, str]
     ) -> MetricSource:
         source = self._config.metrics[block.source]
         counted = where.traffic.clusters(**places) if where.traffic else {}
         numbers = {
-            "namespace": where.namespace,
             **places,
-            "clusters": {**counted, **block.clusters},
-            "url": source.url,
+            **source.options(),
             "template": block.template,
-            "bearer_token_file": source.bearer_token_file,
-            "ca_file": source.ca_file,
-            "timeout": float(source.timeout),
+            "namespace": where.namespace or "",
+            "clusters": {**counted, **block.clusters},
+            "what": {
+                **where.workload.measured(),
+                **(where.traffic.measured() if where.traffic else {}),
+            },
         }
-        made: MetricSource = catalog.connect(catalog.METRICS, source.kind, self._now, numbers)
+        behind = await self._account(source.account, source.cloud) if source.cloud else None
+        made: MetricSource = catalog.connect(
+            catalog.METRICS, source.kind, self._now, behind, numbers
+        )
         return made
 
     def _probes(self) -> Prober:
         if self._prober is None:
             self._prober = catalog.connect_prober()
         return self._prober
+
+    async def _account(self, name: str | None, cloud: str) -> Any:
+        """Return the connection to a cloud with the credentials of an account, or with those of the machine."""
+        key = name or cloud
+        if key not in self._accounts:
+            block = self._config.accounts[name] if name is not None else None
+            options = block.model_dump(exclude={"kind"}) if block is not None else {}
+            made = catalog.connect_account(block.kind if block is not None else cloud, options)
+            self._accounts[key] = made
+        return self._accounts[key]
 
     async def _cluster(self, name: str) -> Any:
         if name not in self._clusters:
@@ -154,8 +206,8 @@ class Targets:
         closing = getattr(self._prober, "close", None)
         if closing is not None:
             await closing()
-        for cluster in self._clusters.values():
-            await cluster.close()
+        for connection in (*self._clusters.values(), *self._accounts.values()):
+            await connection.close()
 
 
 def _fleet(
@@ -168,14 +220,6 @@ def _fleet(
         made = catalog.connect(catalog.FLEETS, workload.unrouted, cluster, options)
     else:
         made = catalog.connect(catalog.FLEETS, workload.kind, cluster, runs)
-    return made
-
-
-def _router(where: PlaceBlock, cluster: Any, places: Mapping[str, str]) -> Router:
-    traffic = where.traffic
-    assert traffic is not None  # settings ask for one where there are two places
-    options = {"namespace": where.namespace, **places, **traffic.options()}
-    made: Router = catalog.connect(catalog.ROUTERS, traffic.kind, cluster, options)
     return made
 
 

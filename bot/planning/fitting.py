@@ -49,7 +49,7 @@ def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None
     """Refuse a cluster, a namespace or a mesh that the target does not have."""
     for key, given, configured in (
         ("cluster", wish.cluster, [place.cluster for place in target.places if place.cluster]),
-        ("namespace", wish.namespace, [place.namespace for place in target.places]),
+        ("namespace", wish.namespace, [x.namespace for x in target.places if x.namespace]),
         ("mesh", wish.mesh, [place.traffic.kind for place in target.places if place.traffic]),
     ):
         if given is not None and given.lower() not in configured:

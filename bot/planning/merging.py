@@ -57,6 +57,7 @@ def _base(deploy: Deploy, wish: Wish, strategy: str, config: Config) -> Request:
         retention=_retention(wish, strategy, target),
         lanes=target.lanes,
         weights=target.weights,
+        has_instances=target.counted,
         instances=config.service(deploy.service).about.instances,
         match=(*target.match, *(rule for rule in wish.match or () if rule not in target.match)),
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rollout import fleets
+from bot.rollout.holding import arriving
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.part import Armed
@@ -169,8 +170,9 @@ def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if not isinstance(r.intent, PutWeight):
         weight = r.batch_began if partial else armed.canary_weight
         return replace(r, intent=PutWeight(weight, before=ANYTHING, since=r.revision + 1))
-    if intent_state(r, seen) != "applied":
-        return r
+    state = intent_state(r, seen)
+    if state != "applied":
+        return arriving(r, seen) if state == "arriving" else r
     if partial:
         there = replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now)
         return back_to_batch(there, seen.now)

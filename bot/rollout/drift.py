@@ -80,7 +80,7 @@ def reapplied(r: Rollout, seen: Seen) -> Rollout | None:
     state = intent_state(r, seen)
     if state == "drift":
         return drifted(r, seen)
-    if state == "pending":
+    if state in {"pending", "arriving"}:
         return r
     return replace(r, intent=None, audience=r.intent.rules)
 

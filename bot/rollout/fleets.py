@@ -56,7 +56,7 @@ def move_batch(r: Rollout, seen: Seen, step: Batch) -> Rollout:
     match intent_state(r, seen):
         case "drift":
             return _changed(r, seen, fleet)
-        case "pending":
+        case "pending" | "arriving":
             return r
         case "applied":
             return _moving(r, seen, fleet, step)
@@ -155,7 +155,7 @@ def replace_all(r: Rollout, seen: Seen) -> Rollout:
     match intent_state(r, seen):
         case "drift":
             return _scaled(r, seen, fleet)
-        case "pending":
+        case "pending" | "arriving":
             return r
         case "applied":
             return _replacing(r, seen, fleet)

@@ -21,7 +21,15 @@ from bot.rollout.smoking import smoke
 from bot.rollout.soaking import soak
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutLane, PutWeight
-from bot.rollout.weighing import let_in, not_ready, plural, pods_for, weigh, weight_landed
+from bot.rollout.weighing import (
+    counted,
+    let_in,
+    not_ready,
+    plural,
+    pods_for,
+    weigh,
+    weight_landed,
+)
 from integrations.base import Lane
 from strategies.plan import (
     Approve,
@@ -87,14 +95,20 @@ def _prepare(r: Rollout, seen: Seen, step: Prepare) -> Rollout:
         intent = PutLane(Lane.CANARY, r.image, pods, seen.now, since)
         other = seen.split.elsewhere if seen.split is not None else ""
         traffic = f"; {other} leads to them" if other else " without traffic"
-        text = f"Starting {pods} {plural(pods)} of {r.version}{traffic}."
+        what = f"{pods} {plural(pods)} of {r.version}" if counted(r) else r.version
+        text = f"Starting {what}{traffic}."
         return replace(r, intent=intent).tell(Entry("preparing", "sluice", text))
     failure = not_ready(r, seen, canary, step.timeout)
     if failure:
         return failure
     if intent_state(r, seen) == "applied" and canary.settled and canary.ready >= pods:
-        text = f"{canary.ready} {plural(canary.ready)} of {r.version} ready."
-        return replace(r, intent=None).to_next(seen.now).tell(Entry("prepared", "sluice", text))
+        what = f"{canary.ready} {plural(canary.ready)} of " if canary.counted else ""
+        text = f"{what}{r.version} ready."
+        return (
+            replace(r, intent=None, dark=canary.name)
+            .to_next(seen.now)
+            .tell(Entry("prepared", "sluice", text))
+        )
     return r
 
 

@@ -1,11 +1,11 @@
-"""A foreign weight on the way up: the rollout holds and asks. Pure."""
+"""A weight that is not what it should be, or not yet: somebody else's, and one that has still to arrive. Pure."""
 
 from dataclasses import replace
 
 from bot.rollout.intents import same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold
-from bot.rollout.values import Rollout
+from bot.rollout.values import Entry, Rollout
 from bot.rollout.wanted import PutWeight
 from integrations.base import Split
 
@@ -31,6 +31,14 @@ def drifted(r: Rollout, seen: Seen) -> Rollout:
     weighed = split is not None and not r.in_place and not r.stable_touched
     theirs = split.canary if split is not None and weighed else None
     return hold(replace(r, found=theirs), seen.now, "drift", text)
+
+
+def arriving(r: Rollout, seen: Seen) -> Rollout:
+    """Say once that a weight is written, and what it waits for before it counts."""
+    if not isinstance(r.intent, PutWeight) or r.intent.told or seen.split is None:
+        return r
+    text = f"{r.intent.percent:g} % is written, but not at work yet: {seen.split.waits}."
+    return replace(r, intent=replace(r.intent, told=True)).tell(Entry("arriving", "sluice", text))
 
 
 def whose(split: Split | None) -> str:

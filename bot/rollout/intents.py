@@ -13,7 +13,8 @@ from integrations.base import FleetState, HeaderRule, LaneState, Split
 from integrations.fencing import parse_fence
 from strategies.plan import Rule
 
-State = Literal["applied", "pending", "drift"]
+State = Literal["applied", "arriving", "pending", "drift"]
+"""`arriving`: written, but not at work yet; there is nothing to write again."""
 
 ANYTHING = -1.0
 """As `before`: whatever the router shows may be overwritten (a person said so)."""
@@ -40,7 +41,9 @@ def fence_of(text: str) -> tuple[int, int]:
 def weight_state(r: Rollout, intent: PutWeight, split: Split) -> State:
     """Say whether a weight has landed. Equal weights with an older fence are still pending: the fence must land too."""
     if same_weight(split.canary, intent.percent) and same_audience(split.rules, intent.rules):
-        return "applied" if fence_of(split.fence) >= (r.counter, intent.since) else "pending"
+        if fence_of(split.fence) < (r.counter, intent.since):
+            return "pending"
+        return "arriving" if split.waits else "applied"
     # Ours on its way to other rules of the same weight, or still where it was: anything else is somebody's edit.
     here = same_weight(split.canary, intent.before) or same_weight(split.canary, intent.percent)
     return "pending" if intent.before == ANYTHING or here else "drift"

@@ -37,6 +37,8 @@ LAG = timedelta(seconds=30)
 """Between a switch of colours and the scale-down of the old one: kube-proxy and kept-alive connections lag behind."""
 DRAIN = timedelta(seconds=5)
 """From the read-back of the traffic to the first pod that stops where it was: proxies that lag still find theirs."""
+ARRIVING = timedelta(seconds=5)
+"""Between two looks at a weight that is written and has still to arrive."""
 RECHECK = timedelta(minutes=5)
 """After a rollback, when the numbers are looked at once more."""
 FRESH = timedelta(seconds=10)
@@ -236,7 +238,7 @@ def _switch_late(r: Rollout) -> datetime | None:
 
 def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime | None]:
     if r.phase is Phase.ROLLING_BACK:
-        return [now + POLL]
+        return [now + max(POLL, _after_a_write(r))]
     times: list[datetime | None] = []
     if judged(r):
         times.append(max(now, (looked or r.weight_at or now) + cadence(r)))
@@ -261,4 +263,10 @@ def _step_time(r: Rollout, now: datetime, looked: datetime | None) -> datetime:
         case Smoke() if r.progress.since is not None:
             return next_try(r, now)
         case _:
-            return now + (POLL / 4 if isinstance(r.intent, PutWeight) else POLL)
+            return now + _after_a_write(r)
+
+
+def _after_a_write(r: Rollout) -> timedelta:
+    if not isinstance(r.intent, PutWeight):
+        return POLL
+    return ARRIVING if r.intent.told else POLL / 4

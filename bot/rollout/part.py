@@ -28,6 +28,8 @@ class LaneMemo:
     image: str
     replicas: int
     ready: int
+    counted: bool = True
+    """See `LaneState.counted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Part:
     batches: int = 0
     moved: int = 0
     instances: int | None = None
+    dark: str = ""
     template: str = ""
     found: float | None = None
     batch_began: float = 0.0

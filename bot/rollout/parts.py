@@ -112,6 +112,7 @@ def summed(r: Rollout) -> Rollout:
         batches=max(part.batches for part in r.parts),
         moved=sum(part.moved for part in r.parts),
         instances=None,
+        dark=first.dark,
         template=first.template,
         batch_began=max(part.batch_began for part in r.parts),
         retire_at=min(kept, default=None),

@@ -6,7 +6,7 @@ Where it stands is read from the row's weight and intent, so that it can be take
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.holding import PASSING, drifted
+from bot.rollout.holding import PASSING, arriving, drifted
 from bot.rollout.intents import ANYTHING, intent_state
 from bot.rollout.pace import STARTING, proxies_lag
 from bot.rollout.seen import Seen
@@ -71,6 +71,8 @@ def _home(r: Rollout, seen: Seen) -> Rollout:
     state = intent_state(r, seen)
     if state == "drift":
         return drifted(r, seen)
+    if state == "arriving":
+        return arriving(r, seen)
     if state == "pending":
         return r
     return replace(r, intent=None, weight=0.0, weight_at=seen.now, audience=())

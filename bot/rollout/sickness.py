@@ -39,13 +39,17 @@ def _failing(r: Rollout, seen: Seen) -> Rollout:
     if ready > 0:
         return replace(r, trouble=None) if known else r
     if not known:
-        text = f"The canary has no ready pod while it gets {r.weight:g} % of the traffic. {canary.detail}"
+        pods = isinstance(canary, FleetState) or canary.counted
+        lacks = "has no ready pod" if pods else "is not ready"
+        text = f"The canary {lacks} while it gets {r.weight:g} % of the traffic. {canary.detail}"
         text = text.rstrip()
         trouble = Trouble("canary_not_ready", text, seen.now, tries=0)
         return replace(r, trouble=trouble).tell(Entry("sick", "sluice", text, code=trouble.code))
     if r.trouble is not None and seen.now - r.trouble.since >= SICKNESS:
         span = int(SICKNESS.total_seconds())
-        reason = f"the canary had no ready pod for {span} s"
+        reason = f"the canary was not ready for {span} s"
+        if isinstance(canary, FleetState) or canary.counted:
+            reason = f"the canary had no ready pod for {span} s"
         return turn(r, seen.now, "canary_not_ready", reason, r.judgement)
     return r
 

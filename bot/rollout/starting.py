@@ -38,15 +38,16 @@ def _arm_lanes(r: Rollout, seen: Seen, split: Split, lanes: Mapping[Lane, LaneSt
         return cancel(r, seen.now, *refusal)
     armed = Armed(
         canary_weight=split.canary,
-        stable=LaneMemo(stable.image, stable.replicas, stable.ready),
-        canary=LaneMemo(canary.image, canary.replicas, canary.ready),
+        stable=LaneMemo(stable.image, stable.replicas, stable.ready, stable.counted),
+        canary=LaneMemo(canary.image, canary.replicas, canary.ready, canary.counted),
         at=seen.now,
         mark=split.mark,
         live=seen.live,
     )
     # Routes that an earlier rollout left behind: the first write takes them away.
     left = tuple(Rule(x.header, x.equals, x.regex, x.present) for x in split.rules)
-    text = f"Started: {stable.version} → {r.version}, {stable.ready} stable pods ready."
+    ready = f"{stable.ready} stable pods ready" if stable.counted else "stable is ready"
+    text = f"Started: {stable.version} → {r.version}, {ready}."
     fences = (split.fence, stable.fence, canary.fence)
     return _armed(replace(r, audience=left), seen, armed, stable.version, fences, text)
 

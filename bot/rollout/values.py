@@ -178,6 +178,8 @@ class Rollout:
     """Instances of the one place that were last read back as moved."""
     instances: int | None = None
     """How many there are in the one place, as last read; None: as many as when it was armed."""
+    dark: str = ""
+    """Where lanes are revisions that the platform names: the one that Prepare made for this rollout."""
     template: str = ""
     """What the instances of the one place were last told to run, as read back; `""`: what they ran before."""
     found: float | None = None

@@ -28,6 +28,8 @@ class PutWeight:
     """When it was asked for, where a deadline counts from it."""
     kept: bool = False
     """It is there already, written by somebody else, and a person said that it stays: only the fence is missing."""
+    told: bool = False
+    """People know that it is written and has still to arrive (DNS, a platform that rolls it out)."""
     kind: Literal["weight"] = "weight"
 
 

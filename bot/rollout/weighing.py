@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 
-from bot.rollout.holding import PASSING, drifted
+from bot.rollout.holding import PASSING, arriving, drifted
 from bot.rollout.intents import intent_state
 from bot.rollout.pace import STARTING
 from bot.rollout.part import Trouble
@@ -22,7 +22,7 @@ from strategies.plan import Batch, Compare, Match, Rule
 
 def pods_for(r: Rollout, percent: float) -> int:
     """Return the ready pods that a weight needs: its share of what stable had ready, at least one."""
-    if r.armed is None:
+    if r.armed is None or not r.armed.stable.counted:
         return 1
     # The version that a rollback leaves may be broken: what it was meant to have counts, not what is ready of it.
     stable = r.armed.stable
@@ -31,6 +31,11 @@ def pods_for(r: Rollout, percent: float) -> int:
         # Variants are compared with as much work for each pod of both, as far as that takes no more pods than A has.
         return max(1, min(pods, ceil(pods * percent / (100 - percent))))
     return max(1, ceil(pods * percent / 100))
+
+
+def counted(r: Rollout) -> bool:
+    """Whether what runs there has pods that can be counted."""
+    return r.armed is None or r.armed.stable.counted
 
 
 def plural(pods: int) -> str:
@@ -104,9 +109,8 @@ def not_ready(r: Rollout, seen: Seen, canary: LaneState, timeout: int) -> Rollou
     if canary.problem and canary.problem not in PASSING:
         return turn(r, seen.now, canary.problem, canary.detail or canary.problem)
     if seen.now - r.intent.at > timedelta(seconds=timeout):
-        sentence = (
-            f"{r.version} had {canary.ready} of {r.intent.replicas} pods ready after {timeout} s. {canary.detail}"
-        ).rstrip()
+        had = f"had {canary.ready} of {r.intent.replicas} pods" if canary.counted else "was not"
+        sentence = f"{r.version} {had} ready after {timeout} s. {canary.detail}".rstrip()
         return turn(r, seen.now, "not_ready_in_time", sentence)
     return None
 
@@ -136,6 +140,8 @@ def weight_landed(r: Rollout, seen: Seen) -> Rollout:
     state = intent_state(r, seen)
     if state == "drift":
         return drifted(r, seen)
+    if state == "arriving":
+        return arriving(r, seen)
     return landed(r, seen) if state == "applied" else r
 
 

@@ -14,7 +14,7 @@ from bot.settings.names import PLACEHOLDER, is_url
 from bot.settings.problems import ConfigError
 from bot.settings.scalars import shown
 from bot.settings.secret import Secret
-from bot.settings.values import AlertBlock, ClusterBlock, Config, MetricsBlock
+from bot.settings.values import AlertBlock, AnyMetrics, ClusterBlock, Config, MetricsBlock
 
 DEFAULT_CONFIG = "sluice.yaml"
 DEFAULT_DATABASE = "sqlite+aiosqlite:///sluice.db"
@@ -234,7 +234,9 @@ def _filled_alert(alert: AlertBlock, i: int, env: _Environment) -> AlertBlock:
     )
 
 
-def _filled_metrics(block: MetricsBlock, name: str, env: _Environment) -> MetricsBlock:
+def _filled_metrics(block: AnyMetrics, name: str, env: _Environment) -> AnyMetrics:
+    if not isinstance(block, MetricsBlock):
+        return block
     return block.model_copy(
         update={
             "url": env.fill(block.url, f"metrics.{name}.url"),
@@ -257,7 +259,8 @@ def _check_urls(config: Config) -> None:
     for i, alert in enumerate(config.alerts):
         _checked_url(alert.url, f"alerts[{i}].url")
     for name, block in config.metrics.items():
-        _checked_url(block.url, f"metrics.{name}.url")
+        if isinstance(block, MetricsBlock):
+            _checked_url(block.url, f"metrics.{name}.url")
 
 
 def _checked_url(text: str, name: str) -> str:

@@ -58,9 +58,8 @@ def where_faults(
     """
     if not places:
         workload = given["workload"]
-        unclustered = isinstance(workload, WorkloadBlock) and not workload.clustered
-        for key in _WHERE[unclustered:]:
-            if given[key] is None:
+        for key in _WHERE:
+            if given[key] is None and needs(workload, key):
                 yield (key, "missing_key", f"The key {key} is missing here: add it.")
         return
     for key, value in given.items():
@@ -76,6 +75,17 @@ def where_faults(
             "drive them. Give them the same kind of workload."
         )
         yield ("targets", "mixed_targets", sentence)
+
+
+def needs(workload: object, key: str) -> bool:
+    """Whether a place of this workload has a cluster, a namespace. One that is not known has all of them."""
+    match workload, key:
+        case WorkloadBlock(), "cluster":
+            return workload.clustered
+        case WorkloadBlock(), "namespace":
+            return workload.namespaced
+        case _:
+            return True
 
 
 def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) -> Iterator[_Fault]:
@@ -110,7 +120,7 @@ def traffic_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Ite
     """Yield what is wrong with the router of one place."""
     lanes = workload.lanes_behind(traffic)
     if traffic is None:
-        if lanes != "one":
+        if lanes != "one" and not workload.routes:
             sentence = (
                 "Two workloads need a router that splits the traffic between them: add the key traffic. Without one, "
                 "let a single Deployment move in batches (workload: name), or a stable/canary pair of Deployments."

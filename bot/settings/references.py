@@ -31,6 +31,8 @@ def reference_problems(root: Node, file: str) -> list[Problem]:
     found = _Found(file)
     for target in _targets(root):
         found.check_names(root, target)
+    for source in _block(root.value("metrics")).entries.values():
+        found.check_account(root, _block(source.value))
     environments = _block(root.value("environments"))
     for name, entry in environments.entries.items():
         found.check_approvers(name, entry.key_at, _block(entry.value))
@@ -72,13 +74,18 @@ class _Found:
         for body in (_block(target.value), *(_block(item) for item in items)):
             source = _block(body.value("metrics")).value("source")
             self._check_name(body.value("cluster"), root.value("clusters"), "cluster")
+            for part in ("workload", "traffic"):
+                self.check_account(root, _block(body.value(part)))
             self._check_name(source, root.value("metrics"), "source")
+
+    def check_account(self, root: Mapping, body: Mapping) -> None:
+        self._check_name(body.value("account"), root.value("accounts"), "account")
 
     def _check_name(self, node: Node | None, block: Node | None, key: str) -> None:
         known = _block(block).entries
         if not isinstance(node, Scalar) or node.kind != "text" or node.text in known:
             return
-        what = {"cluster": "cluster", "source": "metric source"}[key]
+        what = {"source": "metric source"}.get(key, key)
         listed = ", ".join(list(known)[:20]) or "none"
         hint = did_you_mean(node.text, known)
         self.report(

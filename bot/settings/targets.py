@@ -15,6 +15,7 @@ from bot.settings.fields import Seconds, choice, refuse_at, whole
 from bot.settings.fitting import (
     Shape,
     cluster_faults,
+    needs,
     shape_faults,
     traffic_faults,
     where_faults,
@@ -71,7 +72,8 @@ class PlaceBlock(Block):
     name: Name
     cluster: Name | None = None
     """None only where nothing runs in one."""
-    namespace: Name
+    namespace: Name | None = None
+    """None only where a place has none."""
     workload: WorkloadField
     traffic: TrafficField | None = None
     """None only where there is one place alone, or a pair whose pods split the traffic."""
@@ -86,8 +88,11 @@ class PlaceBlock(Block):
     @model_validator(mode="after")
     def _has_a_fitting_router(self) -> Self:
         faults = list(traffic_faults(self.workload, self.traffic))
-        if self.cluster is None and self.workload.clustered:
-            faults.append(("cluster", "missing_key", "The key cluster is missing here: add it."))
+        faults += [
+            (key, "missing_key", f"The key {key} is missing here: add it.")
+            for key in ("cluster", "namespace")
+            if getattr(self, key) is None and needs(self.workload, key)
+        ]
         if self.metrics is not None:
             faults += cluster_faults(self.metrics.clusters, [self.workload])
         if faults:
@@ -134,6 +139,11 @@ class TargetBlock(Block):
         if self.targets:
             return self.targets
         return (PlaceBlock.model_construct(name="", **{key: getattr(self, key) for key in _WHERE}),)
+
+    @property
+    def counted(self) -> bool:
+        """Whether there are instances that can be counted everywhere."""
+        return all(place.workload.counted for place in self.places)
 
     @property
     def repository(self) -> str | None:

@@ -36,10 +36,16 @@ class TrafficBlock(Block):
     """Whether it can only go back and forth between two colours."""
     pairs_only: ClassVar[bool] = False
     """Whether its lanes have fixed roles."""
+    cloud: ClassVar[str] = ""
+    """The kind of account that it is reached with (key `account`); empty where that is the cluster, or nothing."""
 
     def options(self) -> dict[str, Any]:
         """Return what its adapter is made with, besides the namespace and the names of the lanes."""
         return self.model_dump(exclude={"kind"})
+
+    def measured(self) -> dict[str, str]:
+        """Return what metric sources call it (the load balancer, its groups)."""
+        return {}
 
     def clusters(self, stable: str, canary: str) -> dict[str, str]:  # noqa: ARG002 - most have none
         """Return by which name the router counts each of two workloads, where it is another one."""

@@ -5,10 +5,11 @@ percentages percent, latencies milliseconds.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from bot.settings.accounts import AccountField
 from bot.settings.block import Block, by_kind
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
 from bot.settings.names import (
@@ -64,6 +65,19 @@ class MetricsBlock(Block):
     bearer_token_file: Text | None = None
     ca_file: Text | None = None
     timeout: Seconds = 5
+    account: ClassVar[None] = None
+    cloud: ClassVar[str] = ""
+    """The kind of account that it is reached with; empty where it has an address."""
+    templates: ClassVar[tuple[str, ...]] = ("istio", "linkerd", "http", "envoy")
+    """What it can be asked with."""
+
+    def options(self) -> dict[str, Any]:
+        """Return what its adapter is made with."""
+        return self.model_dump(exclude={"kind"}) | {"timeout": float(self.timeout)}
+
+
+AnyMetrics = MetricsBlock
+"""Every kind of metric source."""
 
 
 class AlertBlock(Block):
@@ -139,7 +153,8 @@ class Config(Block):
 
     slack: SlackBlock
     clusters: dict[Name, ClusterBlock]
-    metrics: dict[Name, Annotated[MetricsBlock, by_kind({"prometheus": MetricsBlock})]]
+    accounts: dict[Name, AccountField] = Field(default_factory=dict)
+    metrics: dict[Name, Annotated[AnyMetrics, by_kind({"prometheus": MetricsBlock})]]
     alerts: tuple[Annotated[AlertBlock, by_kind({"webhook": AlertBlock})], ...] = ()
     environments: dict[Name, EnvironmentBlock] = Field(default_factory=dict)
     services: dict[Name, Service]

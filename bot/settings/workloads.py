@@ -31,6 +31,16 @@ class WorkloadBlock(Block):
 
     clustered: ClassVar[bool] = True
     """Whether it runs in a Kubernetes cluster."""
+    namespaced: ClassVar[bool] = True
+    """Whether its place has a namespace."""
+    routes: ClassVar[bool] = False
+    """Whether it splits the traffic between its lanes by itself, so that no router stands before it."""
+    revisions: ClassVar[bool] = False
+    """Whether its lanes are revisions of one object, which the platform names when it makes them."""
+    cloud: ClassVar[str] = ""
+    """The kind of account that it is reached with; empty where that is a cluster, or nothing."""
+    counted: ClassVar[bool] = True
+    """Whether it has instances that can be counted; a batch of a function is a share of its traffic."""
     stops: ClassVar[bool] = True
     """Whether all of it can be stopped at once, which `recreate` does."""
     locks: ClassVar[bool] = True
@@ -51,16 +61,25 @@ class WorkloadBlock(Block):
         """Return what the adapter is made with besides, where there is no router."""
         return {}
 
+    def measured(self) -> dict[str, str]:
+        """Return what metric sources call it besides the names of its lanes (`function`, `alias` …)."""
+        return {}
+
     def lanes_behind(self, router: object | None) -> Lanes:
         """Return its lanes with a router before it, or with none."""
         return "one" if router is None and self.unrouted else self.lanes
 
     @abstractmethod
-    def places(self, live: str) -> tuple[str, str]:
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:
         """Return what runs stable and what runs the canary; where lanes swap, `live` is the colour that is stable.
 
-        One place alone is the canary's: the numbers of all its instances are those of what moves.
+        Where lanes are revisions, `dark` is the one of the canary, `""` before it was made. One place alone is the
+        canary's: the numbers of all its instances are those of what moves.
         """
+
+    def environment(self, live: str, dark: str) -> str:  # noqa: ARG002 - most have fixed names
+        """Return what `{env}` stands for in the addresses of smoke tests: the place without traffic."""
+        return "canary"
 
 
 class PairBlock(WorkloadBlock):
@@ -70,7 +89,7 @@ class PairBlock(WorkloadBlock):
     stable: ObjectName
     canary: ObjectName
 
-    def places(self, live: str) -> tuple[str, str]:  # noqa: ARG002 - their roles are fixed
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:  # noqa: ARG002 - fixed roles
         """See `WorkloadBlock.places`."""
         return self.stable, self.canary
 
@@ -86,9 +105,13 @@ class ColoursBlock(WorkloadBlock):
     blue: ObjectName
     green: ObjectName
 
-    def places(self, live: str) -> tuple[str, str]:
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:  # noqa: ARG002 - it is the other one
         """See `WorkloadBlock.places`."""
         return (self.green, self.blue) if live == "green" else (self.blue, self.green)
+
+    def environment(self, live: str, dark: str) -> str:  # noqa: ARG002 - it is the other one
+        """See `WorkloadBlock.environment`."""
+        return "blue" if live == "green" else "green"
 
     @model_validator(mode="after")
     def _has_two_lanes(self) -> Self:
@@ -101,9 +124,31 @@ class OneBlock(WorkloadBlock):
     lanes: ClassVar[Lanes] = "one"
     name: ObjectName
 
-    def places(self, live: str) -> tuple[str, str]:  # noqa: ARG002 - there is one only
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:  # noqa: ARG002 - there is one only
         """See `WorkloadBlock.places`."""
         return "", self.name
+
+
+class RevisionsBlock(WorkloadBlock):
+    """One object of a platform that runs several revisions of it and splits the traffic between them."""
+
+    lanes: ClassVar[Lanes] = "swap"
+    clustered: ClassVar[bool] = False
+    namespaced: ClassVar[bool] = False
+    routes: ClassVar[bool] = True
+    revisions: ClassVar[bool] = True
+    counted: ClassVar[bool] = False
+    stops: ClassVar[bool] = False
+    account: Name | None = None
+    """Of `accounts`; None: what the environment of the bot says."""
+
+    def options(self) -> dict[str, Any]:
+        """See `WorkloadBlock.options`."""
+        return self.model_dump(exclude={"kind", "account"})
+
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:
+        """See `WorkloadBlock.places`."""
+        return live, dark
 
 
 class _Containers(WorkloadBlock):
