@@ -10,17 +10,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import TypeAlias
 
 from aiohttp import web
 
 from bot.sandbox.traffic import SimulatedTraffic
-from integrations.base import Lane
+from integrations.metrics.joining import named, parts
 from integrations.metrics.templates import Lanes, Question, render
 
 _WINDOW = re.compile(r"\[(\d{1,7})s\]")
 _OWN = re.compile(
     r"(?:(?:sum|avg|min|max)\()?(?P<metric>[a-z_:][a-z0-9_:]*)\{(?P<labels>[^{}]*)\}\)?"
 )
+_Row: TypeAlias = tuple[dict[str, str], float]
 _QUOTED = re.compile(r"""["']([^"'\\]*)["']""")
 
 
@@ -64,10 +66,13 @@ class SimulatedPrometheus:
         window = int(found[1]) if (found := _WINDOW.search(text)) else 60
         if window < 1:
             return _bad_data()
+        asked = parts(text) or (("", text),)
         for lanes in self._ways_round():
-            metric, question = _asked(lanes, window).get(text, ("", None))
-            if question is not None:
-                return self._answer(question, self._traffic.numbers(window).get(metric, {}))
+            known = _asked(lanes, window)
+            if all(one in known for _, one in asked):
+                return self._vector(
+                    [row for one in asked for row in self._rows(one, known, window)]
+                )
         return self._own(text)
 
     def _ways_round(self) -> tuple[Lanes, ...]:
@@ -85,13 +90,18 @@ class SimulatedPrometheus:
         values = self._traffic.figure(found["metric"], _QUOTED.findall(found["labels"]))
         return _bad_data() if values is None else self._vector([({}, value) for value in values])
 
-    def _answer(self, question: Question, values: Mapping[Lane, float]) -> web.Response:
+    def _rows(
+        self, asked: tuple[str, str], known: Mapping[str, tuple[str, Question]], window: int
+    ) -> list[_Row]:
+        """Return the series that answer one question; with its name where it came joined with others."""
+        name, text = asked
+        metric, question = known[text]
+        values = self._traffic.numbers(window).get(metric, {})
         workload = self._traffic.lanes.workload
-        return self._vector(
-            [({question.label: workload(lane)}, value) for lane, value in values.items()]
-        )
+        rows = [({question.label: workload(lane)}, value) for lane, value in values.items()]
+        return [(named(name, labels), value) for labels, value in rows] if name else rows
 
-    def _vector(self, rows: Sequence[tuple[Mapping[str, str], float]]) -> web.Response:
+    def _vector(self, rows: Sequence[_Row]) -> web.Response:
         now = self._clock().timestamp()
         result = [
             {"metric": labels, "value": [now, "NaN" if math.isnan(value) else repr(value)]}

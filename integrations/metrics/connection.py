@@ -28,6 +28,7 @@ _POOL = ThreadPoolExecutor(8, thread_name_prefix="prometheus")
 
 _CONNECT_S = 1.0
 _MOST_BYTES = 4 << 20
+_LONG_QUERY = 2000
 _HARMLESS = "PromQL info"
 """Since 2.48 Prometheus puts remarks on style among the warnings."""
 
@@ -48,6 +49,11 @@ _FAILURES = (
 
 class SourceDownError(Exception):
     """The source did not give a usable answer. `str()` is the whole sentence."""
+
+    def __init__(self, sentence: str, *, answers: bool = True) -> None:
+        """`answers` is False where nobody was reached at all: then another query fares no better."""
+        super().__init__(sentence)
+        self.answers = answers
 
 
 class _StatusError(requests.RequestException):
@@ -99,6 +105,14 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Say that there is none: a redirect could lead anywhere, and would take the token along."""
+
+    def request(self, method: Any, url: Any, *rest: Any, **options: Any) -> requests.Response:
+        """Send; a long query goes into the body, because proxies take some 8 kB of address only."""
+        params = options.get("params") or {}
+        if len(str(params.get("query", ""))) > _LONG_QUERY:
+            options = {**options, "params": None, "data": params}
+            method = "POST"
+        return super().request(method, url, *rest, **options)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send, and return an answer that is complete, HTTP 200 and whole. Raises `RequestException`."""
@@ -182,7 +196,7 @@ class Connection:
                 ) from None
             raise SourceDownError(self._sentence(error)) from None
         except _FAILURES as error:
-            raise SourceDownError(self._sentence(error)) from None
+            raise SourceDownError(self._sentence(error), answers=not _unreached(error)) from None
 
     def close(self) -> None:
         """Let go of the connections. A query that is still on its way ends by its own deadline."""
@@ -222,6 +236,13 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"Connection({self._where!r})"
+
+
+def _unreached(error: Exception) -> bool:
+    """Whether nobody was asked, or nobody was there."""
+    if isinstance(error, requests.Timeout):
+        return isinstance(error, requests.ConnectTimeout)
+    return isinstance(error, _TokenError | requests.ConnectionError)
 
 
 def _about_status(status: int) -> str:

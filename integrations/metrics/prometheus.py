@@ -1,7 +1,8 @@
 """Numbers from Prometheus: each look asks all questions at once and turns whatever comes back into readings.
 
-The one rule: every query stands for itself, so that one heavy or broken custom query cannot blind the error rate.
-`Snapshot.problem` is set only when not one query was answered; why a single metric has no number is in the log.
+The one rule: no query blinds another one. The built-in metrics are one joined query; when that has no usable answer
+each of them is asked by itself, as every custom query always is. `Snapshot.problem` is set only when not one query
+was answered; why a single metric has no number is in the log.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from integrations.base import Lane
 from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
+from integrations.metrics.joining import joined, told_apart
 from integrations.metrics.templates import METRICS, UNTOLD, Clusters, Lanes, Question, render
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
@@ -135,14 +137,33 @@ class _Look:
 
     async def _readings(self, questions: Mapping[str, Question]) -> dict[str, Reading]:
         """Ask everything at once."""
-        answers = await asyncio.gather(
-            *(self._ask(name, question.text) for name, question in questions.items())
-        )
-        told = dict(zip(questions, answers, strict=True))
+        told = await self._together(questions)
+        if told is None:
+            answers = await asyncio.gather(
+                *(self._ask(name, question.text) for name, question in questions.items())
+            )
+            told = dict(zip(questions, answers, strict=True))
         for name, answer in told.items():
             if not isinstance(answer, Missing) and any(UNTOLD in one.labels for one in answer):
                 self._refused(name, "the counter of requests lacks the label that tells failures")
         return {name: per_lane(told[name], question) for name, question in questions.items()}
+
+    async def _together(self, questions: Mapping[str, Question]) -> dict[str, Answer] | None:
+        """Ask all of it in one query; None where that has no answer and each question is to be asked by itself."""
+        try:
+            answer = await self._connection.ask(joined(questions))
+        except QueryRefusedError:
+            return None
+        except SourceDownError as error:
+            if error.answers:
+                return None
+            self._failures.append(str(error))
+            return dict.fromkeys(questions, Missing.DOWN)
+        apart = told_apart(answer, questions)
+        if apart is None:
+            return None
+        self._reached = True
+        return dict(apart)
 
     async def custom(self, name: str, query: str, variables: Mapping[str, str]) -> Reading:
         """Return the reading of one custom query."""

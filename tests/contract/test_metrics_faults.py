@@ -338,3 +338,36 @@ async def test_what_a_template_does_not_have_is_not_available(fake, template, la
 
     assert snapshot.readings["rps"].canary == 3
     assert snapshot.readings[metric] == Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+
+
+async def test_a_look_is_one_query_and_one_more_for_each_of_your_own(fake):
+    fake.vector(({"destination_workload": "auth-canary"}, "3"))
+    snapshot = await look(fake.url, custom={"lag": "lag"})
+
+    assert len(fake.queries) == 2
+    assert not snapshot.problem
+
+
+async def test_a_joined_query_that_is_refused_is_asked_in_parts(fake):
+    fake.vector(({"destination_workload": "auth-canary"}, "3"))
+    fake.fault, fake.fault_only_for = "422", " or label_replace("
+    snapshot = await look(fake.url)
+
+    assert len(fake.queries) > 10
+    assert snapshot.readings["rps"].canary == 3.0
+
+
+async def test_where_nobody_listens_nothing_is_asked_twice(fake):
+    url, tries = fake.url, []
+    await fake.stop()
+
+    async def count(reader, writer):
+        tries.append(1)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(count, "127.0.0.1", int(url.rpartition(":")[2]))
+    snapshot = await look(url)
+    server.close()
+
+    assert len(tries) == 1
+    assert snapshot.readings == dict.fromkeys(METRICS, DOWN)

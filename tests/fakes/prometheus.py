@@ -11,6 +11,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from integrations.metrics.joining import named, parts
+
 STATUS = {
     "400": 400,
     "401": 401,
@@ -41,7 +43,8 @@ class FakePrometheus:
     async def start(self, tls: Path | None = None) -> str:
         """Listen; with `tls` (a file with key and certificate) over HTTPS."""
         app = web.Application()
-        app.router.add_get("/api/v1/query", self._query)
+        app.router.add_route("GET", "/api/v1/query", self._query)
+        app.router.add_route("POST", "/api/v1/query", self._query)
         app.router.add_get("/elsewhere", self._elsewhere)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -61,16 +64,35 @@ class FakePrometheus:
         self.elsewhere += 1
         return self._good()
 
-    def _good(self) -> web.Response:
-        body = {"status": "success", "data": {"resultType": "vector", "result": self.result}}
+    def _good(self, query: str = "", without: str = "") -> web.Response:
+        body = {
+            "status": "success",
+            "data": {"resultType": "vector", "result": self._result(query, without)},
+        }
         return web.json_response(body | ({"warnings": self.warnings} if self.warnings else {}))
 
+    def _result(self, query: str, without: str) -> object:
+        """Return what is set; of a joined query for each of its questions, but those that have `without` in them."""
+        asked = parts(query)
+        if not asked or not isinstance(self.result, list):
+            return [] if without and without in query else self.result
+        return [
+            {**row, "metric": named(name, row["metric"])}
+            if isinstance(row, dict) and "metric" in row
+            else row
+            for name, text in asked
+            if not without or without not in text
+            for row in self.result
+        ]
+
     async def _query(self, request: web.Request) -> web.StreamResponse:
-        query = request.query["query"]
+        query = (await request.post() or request.query)["query"]
         self.queries.append(query)
         self.tokens.append(request.headers.get("Authorization"))
-        if self.fault_only_for not in query:
-            return self._good()
+        if not self.fault or self.fault_only_for not in query:
+            return self._good(query)
+        if self.fault == "empty" and self.fault_only_for:
+            return self._good(query, without=self.fault_only_for)
         return await self._faulty(request)
 
     async def _faulty(self, request: web.Request) -> web.StreamResponse:
