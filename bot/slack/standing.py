@@ -210,7 +210,7 @@ def colours_line(r: Rollout) -> str:
     """Return which of two places has which version, where they swap and have names."""
     if r.armed is None or not r.armed.live or r.lanes != "swap":
         return ""
-    live, other = escape(r.armed.live), _other(r.armed.live)
+    live, other = escape(r.armed.live), escape(_other(r))
     old, new = escape(r.from_version), escape(r.version)
     if r.phase.final:
         now, version = (other, new) if r.live_changed else (live, old)
@@ -220,8 +220,10 @@ def colours_line(r: Rollout) -> str:
     return f"*{live}*: {old}, {percent(100 - r.weight)} · *{other}*: {new}, {percent(r.weight)}"
 
 
-def _other(live: str) -> str:
-    return _OTHER.get(live, "the other place")
+def _other(r: Rollout) -> str:
+    """Return the name of the place that is not the live one; of a revision there is none before it was made."""
+    assert r.armed is not None
+    return r.dark or _OTHER.get(r.armed.live, "a new revision")
 
 
 def retired_line(r: Rollout) -> str:

@@ -150,7 +150,7 @@ def test_an_audience_is_named_while_it_lasts():
         ({"weight": 100.0}, "*blue*: v1, 0 % · *green*: v2, 100 %"),
         ({"armed": armed("green")}, "*green* is live with v1 · *blue* gets v2"),
         ({"phase": Phase.ROLLED_BACK}, "*blue* is live with v1"),
-        ({"armed": armed("rev-3")}, "*rev-3* is live with v1 · *the other place* gets v2"),
+        ({"armed": armed("rev-3")}, "*rev-3* is live with v1 · *a new revision* gets v2"),
     ],
 )
 def test_colours_are_named_where_lanes_swap(changes, expected):
