@@ -3,13 +3,47 @@
 The row with the intent is committed before anything here is called (G1), and every write carries its fence (G2).
 """
 
+from typing import assert_never
+
 from bot.observing import Target, header_rule
-from bot.rollout.values import Phase
-from bot.rollout.wanted import PutFleet, PutLane, PutWeight
+from bot.rollout.values import Phase, Rollout
+from bot.rollout.wanted import PutFleet, PutLane, PutLed, PutWeight
 from integrations.base import LaneState, RefusedError
+from integrations.controller import Abort, Hold, Order, Release, Resume, Retry, Start
 
 WRITING = frozenset({Phase.RUNNING, Phase.ROLLING_BACK, Phase.SUCCEEDED, Phase.ROLLED_BACK})
 """The phases in which intents are written; a row that has ended has one only while an old version is retired."""
+
+
+def writes(r: Rollout) -> bool:
+    """Whether an intent of this row is written in its phase; a hold is what pausing means where another leads."""
+    holds = isinstance(r.intent, PutLed) and r.intent.order == "hold"
+    return r.phase in WRITING or (r.phase is Phase.PAUSED and holds)
+
+
+async def put_led(target: Target, intent: PutLed, token: str, fence: str) -> None:
+    """Give the controller its order."""
+    if target.controller is None:
+        raise _no("controller")
+    await target.controller.order(_order(intent), token=token, fence=fence)
+
+
+def _order(intent: PutLed) -> Order:
+    match intent.order:
+        case "start":
+            return Start(intent.image, intent.full)
+        case "resume":
+            return Resume(intent.stop)
+        case "abort":
+            return Abort()
+        case "retry":
+            return Retry()
+        case "hold":
+            return Hold()
+        case "release":
+            return Release()
+        case _ as unknown:
+            assert_never(unknown)
 
 
 async def put_weight(target: Target, intent: PutWeight, token: str, fence: str) -> None:

@@ -24,6 +24,7 @@ from integrations.base import (
     Split,
     Workload,
 )
+from integrations.controller import Controller
 from integrations.metric import MetricSource, Missing, Snapshot
 from integrations.probe import Probe, Prober
 from strategies.plan import Compare, Match, Plan, Rule, Smoke, SmokeTest
@@ -46,6 +47,8 @@ class Target:
     router: Router | None = None
     """Both where there are two lanes; else there is a fleet."""
     fleet: Fleet | None = None
+    controller: Controller | None = None
+    """Alone, where another controller moves the traffic."""
     beside: bool = False
     """Whether a fleet runs new instances beside the old ones, in a place of their own, until all of them are new."""
     prober: Prober | None = None
@@ -56,7 +59,7 @@ class Target:
 
     def image_for(self, version: str) -> str:
         """Return the image reference of a version. Raises `RefusedError`."""
-        runs = self.fleet or self.workload
+        runs = self.controller or self.fleet or self.workload
         return runs.image_for(version) if runs is not None else version
 
 
@@ -81,22 +84,24 @@ def header_rule(rule: Rule) -> HeaderRule:
 async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen:
     """Return what the row needs to see; reads go out side by side."""
     image, wrong = _image(r, target)
-    router, workload, fleet = target.router, target.workload, target.fleet
-    split, lanes, findings, instances, snapshot, smoke = await asyncio.gather(
+    router, workload, fleet, led = target.router, target.workload, target.fleet, target.controller
+    split, lanes, findings, instances, moved, snapshot, smoke = await asyncio.gather(
         _read(partial(_split, r, router) if router and need.split else None, now),
         _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
         _read(_inspection(r, target, need, image), now),
         _read(fleet.read if fleet and need.fleet else None, now),
+        _read(led.read if led and need.led else None, now),
         _look(r, target, need.window),
         _smoke(r, target, wanted=need.smoke),
     )
     refused = trouble_of(wrong, now) if wrong else None
-    found = (refused, split[1], lanes[1], findings[1], instances[1])
+    found = (refused, split[1], lanes[1], findings[1], instances[1], moved[1])
     return Seen(
         now=now,
         split=split[0],
         lanes=lanes[0],
         fleet=instances[0],
+        led=moved[0],
         smoke=smoke,
         live=target.live,
         findings=None if findings[0] is None else tuple(findings[0]),
@@ -116,7 +121,8 @@ def _inspection(
         return partial(
             inspection, target.router, target.workload, image, asked, canary_pods=need.canary_pods
         )
-    return partial(target.fleet.inspect, image) if target.fleet is not None else None
+    runs = target.controller or target.fleet
+    return partial(runs.inspect, image) if runs is not None else None
 
 
 async def inspection(
@@ -187,10 +193,10 @@ def _as_served(r: Rollout, look: Look) -> Look:
     Put in place of the old one it runs in the stable lane, and there is no baseline. After the end the numbers of a
     place that holds all instances are those of what is live, unless both versions had numbers of their own.
     """
-    apart = r.lanes != "one" or look.beside
+    apart = not r.one_place or look.beside
     if not apart and r.phase.final:
         return replace(look, samples=tuple(_all_of_it(one) for one in look.samples))
-    handed_over = r.lanes == "one" and r.weight >= 100
+    handed_over = r.one_place and r.weight >= 100
     if apart and (r.in_place or handed_over) and not r.phase.final:
         return replace(look, samples=tuple(_only_stable(one) for one in look.samples))
     return look

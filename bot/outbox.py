@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.errands import Errands
+from bot.rollout.alarms import BY_ITSELF
 from bot.rollout.values import Rollout
 from bot.store import JournalRow, PoisonedRowError, Store
 from integrations.alert import Alert, AlertSink
@@ -173,7 +174,14 @@ class Outbox:
             data = {**alert_data(r, row), **await self._links(r)}
         except (PoisonedRowError, KeyError):
             data = {"id": row.rollout, "reason": row.entry.text, "reason_code": row.entry.code}
-        return Alert(id=f"{row.rollout}-{row.id}", type=row.entry.event, at=row.at, data=data)
+        return Alert(
+            id=f"{row.rollout}-{row.id}",
+            type=row.entry.event,
+            at=row.at,
+            data=data,
+            text=row.entry.text,
+            automatic=row.entry.actor in BY_ITSELF,
+        )
 
 
 def _spread(entry: int, seconds: float) -> timedelta:

@@ -25,7 +25,7 @@ class Actor:
 
     id: str
     """A Slack user id, `token:NAME`, or `sluice` itself."""
-    door: Literal["slack", "rest", "sluice"]
+    door: Literal["slack", "rest", "sluice", "alertmanager"]
     team_ok: bool = True
     """The user's own team is ours (not the channel's, not the app's)."""
     owner: str = ""
@@ -71,6 +71,11 @@ class Decision:
 
 YES = Decision(allowed=True)
 
+_CONTROLLER = "controller:"
+"""What the ids of controllers begin with that start a movement by themselves."""
+
+_ALARMS: frozenset[Verb] = frozenset({"rollback", "pause", "read"})
+"""What an alert may do: it is nobody, so nothing goes forward because of it."""
 _ALWAYS: frozenset[Verb] = frozenset({"rollback", "keep", "pause", "read"})
 
 
@@ -78,9 +83,19 @@ def allow(
     actor: Actor, verb: Verb, rollout: Rollout | None = None, membership: Membership | None = None
 ) -> Decision:
     """Decide. `membership` matters for promote only; without it nobody may promote."""
+    if actor.id.startswith(_CONTROLLER) and verb not in {"deploy", "read"}:
+        return Decision(
+            False,
+            "not_a_person",
+            "A controller may begin a rollout that it leads, and nothing else.",
+        )
     outsider = _outsider(actor, membership) or unplaced(actor, verb)
     if outsider is not None:
         return outsider
+    if actor.door == "alertmanager" and verb not in _ALARMS:
+        return Decision(
+            False, "not_for_alerts", "An alert may pause or roll back, and nothing else. Ask as a person."
+        )  # fmt: skip
     if verb != "promote":
         return YES
     if rollout is None or rollout.gate is None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
-from bot.applying import WRITING, put_fleet, put_lane, put_weight
+from bot.applying import put_fleet, put_lane, put_led, put_weight, writes
 from bot.observing import Target, observe, trouble_of
 from bot.rollout import advance
 from bot.rollout.intents import intent_state
@@ -23,7 +23,7 @@ from bot.rollout.part import Trouble
 from bot.rollout.parts import view, views
 from bot.rollout.seen import Afresh, Need, Seen
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.rollout.wanted import PutFleet, PutLane, PutWeight
+from bot.rollout.wanted import PutFleet, PutLane, PutLed, PutWeight
 from bot.schedule import Timers
 from bot.store import BusyError, PoisonedRowError, StaleError, Store
 from integrations.base import ConflictError, IntegrationError
@@ -286,7 +286,7 @@ class Reconciler:
 
     async def _apply(self, r: Rollout, seen: Seen) -> tuple[bool, _Troubles]:
         """Write the open intents that are not there yet. Returns whether one was, and what went wrong where."""
-        if r.phase not in WRITING:
+        if not writes(r):
             return False, {}
         each = views(r)
         done = await asyncio.gather(
@@ -315,6 +315,8 @@ class Reconciler:
                 await put_lane(await self._target_of(r), intent, seen.lanes[intent.lane], r.fence)
             case PutFleet() as intent if seen.fleet is not None:
                 await put_fleet(await self._target_of(r), intent, seen.fleet.token, r.fence)
+            case PutLed() as intent if seen.led is not None:
+                await put_led(await self._target_of(r), intent, seen.led.token, r.fence)
             case _:
                 return False
         return True

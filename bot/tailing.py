@@ -89,6 +89,8 @@ class Tails:
 
     async def _tail(self, r: Rollout) -> Entry | None:
         target = await self._target_of(r)
+        if target.controller is not None:
+            return None
         if target.fleet is not None:
             text = await target.fleet.tail()
         else:

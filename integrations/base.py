@@ -176,6 +176,8 @@ class LaneState:
     """Where a lane is a revision that the platform named (`42`, `checkout-00007`): that name; else `""`."""
     counted: bool = True
     """Whether it has pods that can be counted. A function has none: it counts as one, ready or not."""
+    standing: bool = False
+    """Whether it is always there (a value of a flag): nothing is started in it, and nothing is kept or let go of."""
 
     @property
     def version(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from integrations.alert import AlertSink
 from integrations.base import Fleet, RefusedError, Router, Workload
+from integrations.controller import Controller
 from integrations.metric import MetricSource
 from integrations.probe import Prober
 from integrations.revisions import Revisions
@@ -71,6 +72,30 @@ def _envoy(_: Any, options: Mapping[str, Any]) -> Router:
     return EnvoyRouter(**{key: value for key, value in options.items() if key != "namespace"})
 
 
+def _alb(account: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.alb import AlbRouter  # noqa: PLC0415
+
+    return AlbRouter(account, **options)
+
+
+def _route53(account: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.route53 import Route53Router  # noqa: PLC0415
+
+    return Route53Router(account, **options)
+
+
+def _unleash(_: Any, options: Mapping[str, Any]) -> Router:
+    from integrations.routers.unleash import UnleashRouter  # noqa: PLC0415
+
+    return UnleashRouter(**options)
+
+
+def _flag(_: Any, options: Mapping[str, Any]) -> Workload:
+    from integrations.workloads.flag import FlagWorkload  # noqa: PLC0415
+
+    return FlagWorkload(stable=options["stable"], canary=options["canary"])
+
+
 def _deployment(cluster: Any, options: Mapping[str, Any]) -> Workload:
     from integrations.workloads.deployment import DeploymentPair  # noqa: PLC0415
 
@@ -120,6 +145,30 @@ def _whole_policy(cluster: Any, options: Mapping[str, Any]) -> Fleet:
     return WholePolicy(cluster, **options)
 
 
+def _lambda_version(account: Any, options: Mapping[str, Any]) -> Revisions:
+    from integrations.serverless.lambda_alias import LambdaAlias  # noqa: PLC0415
+
+    return LambdaAlias(account, **options)
+
+
+def _cloud_run(account: Any, options: Mapping[str, Any]) -> Revisions:
+    from integrations.serverless.cloud_run import CloudRunService  # noqa: PLC0415
+
+    return CloudRunService(account, **options)
+
+
+def _argo_rollout(cluster: Any, options: Mapping[str, Any]) -> Controller:
+    from integrations.controllers.argo import ArgoController  # noqa: PLC0415
+
+    return ArgoController(cluster, **options)
+
+
+def _knative_revision(cluster: Any, options: Mapping[str, Any]) -> Revisions:
+    from integrations.serverless.knative import KnativeService  # noqa: PLC0415
+
+    return KnativeService(cluster, **options)
+
+
 def connect_prober() -> Prober:
     """Return who sends the requests of smoke tests, with `close()`."""
     from integrations.smoke.http import HttpProber  # noqa: PLC0415 - only where tests are run
@@ -127,11 +176,32 @@ def connect_prober() -> Prober:
     return HttpProber()
 
 
-def _prometheus(clock: Callable[[], datetime], _: None, options: Mapping[str, Any]) -> MetricSource:
+def connect_function_prober(account: Any, others: Prober) -> Prober:
+    """Return who invokes functions of an account for smoke tests, and passes on what is sent to an address."""
+    from integrations.smoke.functions import FunctionProber  # noqa: PLC0415
+
+    return FunctionProber(account, others)
+
+
+def _prometheus(
+    clock: Callable[[], datetime], account: Any, options: Mapping[str, Any]
+) -> MetricSource:
     from integrations.metrics.prometheus import PrometheusSource  # noqa: PLC0415
 
     # What is measured is told by the names of the lanes.
-    return PrometheusSource(clock=clock, **{k: v for k, v in options.items() if k != "what"})
+    told = {k: v for k, v in options.items() if k != "what"}
+    token = {"bearer_token": account.token} if account is not None else {}
+    return PrometheusSource(clock=clock, **told, **token)
+
+
+def _cloudwatch(
+    clock: Callable[[], datetime], account: Any, options: Mapping[str, Any]
+) -> MetricSource:
+    from integrations.metrics.cloudwatch import CloudWatchSource  # noqa: PLC0415
+
+    # Nothing there knows namespaces, or the clusters of a proxy.
+    told = {k: v for k, v in options.items() if k not in ("namespace", "clusters")}
+    return CloudWatchSource(account, clock=clock, **told)
 
 
 def _webhook(options: Mapping[str, Any]) -> AlertSink:
@@ -140,16 +210,38 @@ def _webhook(options: Mapping[str, Any]) -> AlertSink:
     return WebhookSink(**options)
 
 
+def _pagerduty(options: Mapping[str, Any]) -> AlertSink:
+    from integrations.alerts.pagerduty import PagerDutySink  # noqa: PLC0415
+
+    return PagerDutySink(**options)
+
+
+def _opsgenie(options: Mapping[str, Any]) -> AlertSink:
+    from integrations.alerts.opsgenie import OpsgenieSink  # noqa: PLC0415
+
+    return OpsgenieSink(**options)
+
+
+def _grafana(options: Mapping[str, Any]) -> AlertSink:
+    from integrations.alerts.grafana import GrafanaSink  # noqa: PLC0415
+
+    return GrafanaSink(**options)
+
+
 ROUTERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Router]] = {
     "istio": _istio,
     "service_selector": _service_selector,
     "gateway_api": _gateway_api,
     "linkerd": _linkerd,
     "envoy": _envoy,
+    "unleash": _unleash,
+    "alb": _alb,
+    "route53": _route53,
 }
 WORKLOADS: Mapping[str, Callable[[Any, Mapping[str, Any]], Workload]] = {
     "deployment": _deployment,
     "policy": _policy,
+    "flag": _flag,
 }
 FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {
     "deployment": _single_deployment,
@@ -159,12 +251,26 @@ FLEETS: Mapping[str, Callable[[Any, Mapping[str, Any]], Fleet]] = {
     "http_fleet": _http_fleet,
     "policy": _whole_policy,
 }
-REVISIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Revisions]] = {}
-"""What is workload and router in one."""
-METRICS: Mapping[str, Callable[[Callable[[], datetime], Any, Mapping[str, Any]], MetricSource]] = {
-    "prometheus": _prometheus
+REVISIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Revisions]] = {
+    "lambda_version": _lambda_version,
+    "cloud_run": _cloud_run,
+    "knative_revision": _knative_revision,
 }
-SINKS: Mapping[str, Callable[[Mapping[str, Any]], AlertSink]] = {"webhook": _webhook}
+"""What is workload and router in one."""
+CONTROLLERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Controller]] = {
+    "argo_rollout": _argo_rollout,
+}
+"""What moves the traffic of a target by itself."""
+METRICS: Mapping[str, Callable[[Callable[[], datetime], Any, Mapping[str, Any]], MetricSource]] = {
+    "prometheus": _prometheus,
+    "cloudwatch": _cloudwatch,
+}
+SINKS: Mapping[str, Callable[[Mapping[str, Any]], AlertSink]] = {
+    "webhook": _webhook,
+    "pagerduty": _pagerduty,
+    "opsgenie": _opsgenie,
+    "grafana": _grafana,
+}
 
 
 def connect(table: Mapping[str, Callable[..., Any]], kind: str, *arguments: Any) -> Any:

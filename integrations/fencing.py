@@ -14,10 +14,12 @@ def parse_fence(fence: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def refuse_newer(found: str, ours: str, what: str) -> None:
+def refuse_newer(
+    found: str, ours: str, what: str, *, where: str = "the annotation sluice/fence"
+) -> None:
     """Raise `RefusedError` (`fenced`) when the object already carries a newer fence than ours.
 
-    An equal fence is our own earlier attempt. A fence that somebody scribbled over counts as none: it must never be
+    `where` says what carries the fence. An equal fence is our own earlier attempt. A fence that somebody scribbled over counts as none: it must never be
     what keeps a rollback from going through.
     """
     mine = parse_fence(ours)
@@ -27,7 +29,7 @@ def refuse_newer(found: str, ours: str, what: str) -> None:
     if theirs is not None and theirs > mine:
         raise RefusedError(
             f"A newer decision ({found}) is already on {what}; this one ({ours}) is dropped. If nobody else rolls "
-            "this service out, remove the annotation sluice/fence from it, and it goes on.",
+            f"this service out, remove {where} from it, and it goes on.",
             code="fenced",
         )
 

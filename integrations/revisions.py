@@ -107,8 +107,13 @@ class _Lanes:
         self.dark = dark
 
     def canary(self, shown: Shown) -> str:
-        """Return the canary's revision, `""` while there is none."""
-        return self.dark or (shown.prepared if shown.prepared != self.live else "")
+        """Return the canary's revision, `""` while there is none.
+
+        One that was let go of makes room for the one that was there before the rollout, once that is prepared again.
+        """
+        noted = shown.prepared if shown.prepared != self.live else ""
+        there = self.dark in shown.kept or shown.shares.get(self.dark, 0) > 0
+        return self.dark if self.dark and (there or not noted) else noted
 
     def strangers(self, shown: Shown) -> list[str]:
         """Return the revisions with a share that are neither of the lanes."""

@@ -1,5 +1,6 @@
 """Request in, plan out. Pure: nothing here does I/O, reads a clock or knows a mesh."""
 
+from strategies.follow import compile_led
 from strategies.installed import compile_installed, known_strategies
 from strategies.own import COMPILERS
 from strategies.plan import Plan
@@ -18,6 +19,8 @@ def compile_plan(request: Request) -> Plan:
     _refuse_unknown(request.strategy)
     check_request(request)
     compiler = COMPILERS.get(request.strategy, compile_installed)
+    if request.lanes == "led":
+        compiler = compile_led
     plan = compiler(request)
     check_plan(plan, request)
     return plan

@@ -43,8 +43,16 @@ def _looks(soak: int) -> int:
 def late_writes() -> str:
     """Return what is uncertain about going back where no write can be held against what was there before it."""
     return (
-        "These instances take no write with a precondition: after going back they are read for a quiet period, "
-        "and told again where an update came late."
+        "This target takes no write with a precondition: after going back it is read for a quiet period, "
+        "and written again where an update came late."
+    )
+
+
+def slow_ways() -> str:
+    """Return what is slow where clients remember the answer that they got."""
+    return (
+        "Each weight reaches everybody only after about twice the TTL of the records, going back included: resolvers "
+        "keep the answers that they have."
     )
 
 

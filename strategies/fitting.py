@@ -4,13 +4,15 @@ from typing import Literal
 
 from strategies.request import PlanError
 
-Lanes = Literal["fixed", "swap", "one"]
+Lanes = Literal["fixed", "swap", "one", "led"]
 Weights = Literal["any", "switch"]
 
 _TWO_LANES = frozenset({"blue-green", "ab-test"})
 """Strategies that run both versions side by side, each as a whole."""
 _GRADUAL = frozenset({"canary", "rolling", "ab-test"})
 """Strategies that share the traffic between the versions for a while."""
+_LED = frozenset({"canary", "blue-green", "direct"})
+"""Strategies that another controller may carry out by its own plan."""
 _INSTEAD_ON_ONE = {"blue-green": "rolling", "ab-test": "canary"}
 
 
@@ -21,6 +23,8 @@ def is_weight(percent: float) -> bool:
 
 def misfit(strategy: str, lanes: Lanes, weights: Weights) -> str:
     """Return the code of why a target cannot do a strategy; empty when it can."""
+    if lanes == "led":
+        return "" if strategy in _LED else "controller_leads"
     if lanes == "one" and strategy in _TWO_LANES:
         return "needs_two_lanes"
     return "weights_unreachable" if weights == "switch" and strategy in _GRADUAL else ""
@@ -29,6 +33,8 @@ def misfit(strategy: str, lanes: Lanes, weights: Weights) -> str:
 def nearest(strategy: str, lanes: Lanes, weights: Weights) -> str:
     """Return the strategy itself, or the one closest to it that the target can do."""
     match misfit(strategy, lanes, weights):
+        case "controller_leads":
+            return "canary"
         case "needs_two_lanes":
             return "direct" if weights == "switch" else _INSTEAD_ON_ONE[strategy]
         case "weights_unreachable":
@@ -41,6 +47,13 @@ def refuse_misfit(strategy: str, lanes: Lanes, weights: Weights) -> None:
     """Refuse a strategy that the target cannot do: `PlanError` `needs_two_lanes` or `weights_unreachable`."""
     instead = nearest(strategy, lanes, weights)
     match misfit(strategy, lanes, weights):
+        case "controller_leads":
+            raise PlanError(
+                f"{strategy} cannot be done here: another controller moves the traffic of this target by its own "
+                "plan. Take canary, blue-green or direct.",
+                code="controller_leads",
+                key="strategy",
+            )
         case "needs_two_lanes":
             raise PlanError(
                 f"{strategy} needs two places to run in, and this target has one whose instances move. "

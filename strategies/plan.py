@@ -18,6 +18,7 @@ from strategies.steps import (
     Better,
     Check,
     Compare,
+    Follow,
     Match,
     Prepare,
     Promote,
@@ -41,6 +42,7 @@ __all__ = [
     "Better",
     "Check",
     "Compare",
+    "Follow",
     "Match",
     "Plan",
     "Prepare",
@@ -141,6 +143,7 @@ _QUIET: dict[str, Any] = {
     "rollback": "all",
     "score": "weighted",
     "split": 50,
+    "full": False,
 }
 # What people wrote themselves is kept as it is.
 _VERBATIM = {"body", "schema"}

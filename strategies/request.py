@@ -12,6 +12,7 @@ from strategies.plan import (
     Approve,
     Batch,
     Check,
+    Follow,
     Match,
     Plan,
     Prepare,
@@ -61,8 +62,9 @@ class Request:
     """What the request weakens; then one gate stands before the first traffic."""
     keep_baseline: float = 0
     retention: int = 0
-    lanes: Literal["fixed", "swap", "one"] = "fixed"
-    """Two places with fixed roles, two that swap roles (colours, revisions), or one place whose instances move."""
+    lanes: Literal["fixed", "swap", "one", "led"] = "fixed"
+    """Two places with fixed roles, two that swap roles (colours, revisions), one place whose instances move, or what
+    another controller moves."""
     has_instances: bool = True
     """False for targets without instances (functions): there a batch is a weight."""
     instances: int | None = None
@@ -101,6 +103,19 @@ class Request:
             expires=self.gate_expires,
             on_expiry=self.on_expiry,
             weakened=self.weakened if weakened else (),
+        )
+
+    def follow(self, *, full: bool = False) -> Follow:
+        """Return the step with which another controller is followed; `full` lets it go to the end at once."""
+        return Follow(
+            duration=max((one for one in self.soak if one > 0), default=60),
+            min_requests=self.min_requests,
+            checks=self.checks,
+            quorum=max(1, self.approvals),
+            groups=self.approvers,
+            expires=self.gate_expires,
+            on_expiry=self.on_expiry,
+            full=full,
         )
 
     def watch(self, duration: int) -> Soak:
@@ -144,7 +159,7 @@ class Request:
 
         One place has no end of its own: with its last instance the new version is all there is.
         """
-        if self.lanes == "one":
+        if self.lanes in {"one", "led"}:
             return ()
         kept = (Retire(after=self.retention),) if self.retention > 0 else ()
         return (*kept, Promote()) if self.lanes == "fixed" else (Promote(), *kept)
@@ -155,7 +170,7 @@ class Request:
         Where there are two lanes the new version runs dark first; then a gate where something was weakened; then its
         audience.
         """
-        dark = () if self.lanes == "one" else (Prepare(),)
+        dark = () if self.lanes in {"one", "led"} else (Prepare(),)
         gate = (self.approve(weakened=True),) if self.weakened and self.approvals > 0 else ()
         audience = (Match(self.match),) if self.match else ()
         return (*dark, *gate, *audience)

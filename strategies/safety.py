@@ -16,6 +16,7 @@ from strategies.plan import (
     Approve,
     Batch,
     Compare,
+    Follow,
     Match,
     Plan,
     Prepare,
@@ -24,9 +25,9 @@ from strategies.plan import (
     Retire,
     SetWeight,
     Smoke,
-    Soak,
     Step,
     Switch,
+    Watch,
     plan_from_json,
     plan_to_json,
 )
@@ -38,7 +39,7 @@ MONTH = 30 * 86_400
 _PERCENT = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,9})?%")
 _STEPS: tuple[type, ...] = get_args(get_args(Step)[0])
 _BY_WEIGHT = SetWeight | Switch
-_MOVES = SetWeight | Switch | Batch | Replace
+_MOVES = SetWeight | Switch | Batch | Replace | Follow
 _ON_TWO_LANES = Prepare | Match | Smoke | SetWeight | Switch | Compare | Promote | Retire
 _CLOSE = 1e-4
 """Percent that batches of parts may miss 100 by, from rounding."""
@@ -81,6 +82,9 @@ def _fits_the_lanes(plan: Plan, request: Request) -> Iterator[str]:
             yield f"{name} needs two places, and this target has one"
         if isinstance(step, Batch) and request.lanes != "one" and request.strategy != "rolling":
             yield "Batch is for targets with one place"
+        led = request.lanes == "led" and not isinstance(step, Approve)
+        if isinstance(step, Follow) != led:
+            yield f"{name} is not for a target that is moved in this way"
         if isinstance(step, Batch) and not request.has_instances:
             yield "Batch needs instances, and this target has none"
         if isinstance(step, SetWeight) and not _can_send(request, step.percent):
@@ -95,10 +99,10 @@ def _can_send(request: Request, percent: float) -> bool:
 
 
 def _moves_in_one_way(plan: Plan, _: Request) -> Iterator[str]:
-    ways = [kind for kind in (_BY_WEIGHT, Batch, Replace) if _any(plan, kind)]
+    ways = [kind for kind in (_BY_WEIGHT, Batch, Replace, Follow) if _any(plan, kind)]
     if not ways:
         yield "it moves no traffic"
-    if len(ways) > 1 or sum(isinstance(s, Replace) for s in plan.steps) > 1:
+    if len(ways) > 1 or sum(isinstance(s, Replace | Follow) for s in plan.steps) > 1:
         yield "it moves the traffic in two ways at once"
 
 
@@ -166,7 +170,7 @@ def _ends_as_the_lanes_do(plan: Plan, request: Request) -> Iterator[str]:
 def _watches_what_was_asked_for(plan: Plan, request: Request) -> Iterator[str]:
     first = _first_move(plan)
     for index, step in enumerate(plan.steps):
-        if not isinstance(step, Soak | Compare):
+        if not isinstance(step, Watch):
             continue
         name = type(step).__name__
         if (step.checks, step.min_requests) != (request.checks, request.min_requests):
@@ -190,7 +194,7 @@ def _takes_its_time(plan: Plan, _: Request) -> Iterator[str]:
             seconds = getattr(step, name, None)
             if seconds is not None and not least <= seconds <= MONTH:
                 yield f"{type(step).__name__} has {name} {seconds} s"
-        if isinstance(step, Soak | Compare) and step.duration == 0:
+        if isinstance(step, Watch) and step.duration == 0:
             yield f"{type(step).__name__} watches for no time"
 
 
@@ -203,7 +207,10 @@ def _asks_people(plan: Plan, request: Request) -> Iterator[str]:
         yield "a gate asks other people, or fewer, or for another time than the environment does"
     due = request.gated or (request.approvals > 0 and bool(request.weakened))
     end = next((i for i, s in enumerate(plan.steps) if isinstance(s, Promote)), len(plan.steps))
-    if due and not any(index < end for index, _ in gates):
+    if any(isinstance(s, Follow) and s != request.follow(full=s.full) for s in plan.steps):
+        yield "Follow asks other people, or fewer, or for another time than the environment does"
+    asks = any(isinstance(s, Follow) and not s.full for s in plan.steps)
+    if due and not asks and not any(index < end for index, _ in gates):
         yield "it has no gate, and this environment asks for approvals"
 
 

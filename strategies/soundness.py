@@ -88,7 +88,7 @@ def _check_steps(steps: Iterable[float]) -> None:
 
 def _check_weights(request: Request) -> None:
     """Refuse a weight that a router could not carry: it would be found out in the middle of the rollout."""
-    if request.lanes == "one" or request.weights == "switch":
+    if request.lanes in {"one", "led"} or request.weights == "switch":
         return
     for key, percents in (
         ("traffic-steps", request.steps),

@@ -187,6 +187,25 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """Let another controller move the traffic by its own plan: watch it, ask at its pauses, turn it back on a failure.
+
+    `duration` is the longest window of metrics, in seconds. The rest says who is asked at a pause, as in `Approve`.
+    """
+
+    duration: int = 60
+    min_requests: int = 1000
+    checks: tuple[Check, ...] = ()
+    quorum: int = 1
+    groups: tuple[str, ...] = ()
+    expires: int = 86400
+    on_expiry: Literal["hold", "rollback"] = "hold"
+    full: bool = False
+    """All at once: without the controller's own steps and pauses."""
+    step: Literal["Follow"] = "Follow"
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
     """Wait for `quorum` distinct people out of `groups` (user-group, user or `token:` ids)."""
 
@@ -225,9 +244,10 @@ Step = Annotated[
     | Soak
     | Approve
     | Compare
+    | Follow
     | Promote
     | Retire,
     Field(discriminator="step"),
 ]
-Watch = Soak | Compare
+Watch = Soak | Compare | Follow
 """The steps that watch metrics for a while."""

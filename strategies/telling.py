@@ -11,6 +11,7 @@ from strategies.plan import (
     Approve,
     Batch,
     Compare,
+    Follow,
     Match,
     Plan,
     Prepare,
@@ -40,7 +41,7 @@ def step_sentence(step: Step, *, repeats: bool = True) -> str:
     """Return what a step does; `repeats` says whether a batch is the one that its plan repeats."""
     if isinstance(step, Batch):
         return _batch(step, repeats=repeats)
-    if isinstance(step, Smoke | Soak | Compare | Approve):
+    if isinstance(step, Smoke | Soak | Compare | Follow | Approve):
         return _question(step)
     return _move(step)
 
@@ -66,7 +67,7 @@ def _move(step: Prepare | Replace | Match | SetWeight | Switch | Promote | Retir
             assert_never(unknown)
 
 
-def _question(step: Smoke | Soak | Compare | Approve) -> str:
+def _question(step: Smoke | Soak | Compare | Follow | Approve) -> str:
     match step:
         case Smoke():
             return _smoke(step)
@@ -74,6 +75,8 @@ def _question(step: Smoke | Soak | Compare | Approve) -> str:
             return f"watch for {span(step.duration)}, at least {step.min_requests:,} requests"
         case Compare():
             return _compare(step)
+        case Follow():
+            return _follow(step)
         case Approve():
             return _approve(step)
         case _ as unknown:
@@ -131,6 +134,17 @@ def _compare(step: Compare) -> str:
         "manual": "then a person says which one stays",
     }
     return f"compare A (live) and B (new) for {span(step.duration)}: {metrics}; {ends[step.winner]}"
+
+
+def _follow(step: Follow) -> str:
+    if step.full:
+        return "the controller moves all traffic at once, without its own steps and pauses"
+    people = "person" if step.quorum == 1 else "people"
+    return (
+        "the controller moves the traffic by its own plan; at each of its pauses ask "
+        f"{step.quorum} {people} of {', '.join(step.groups) or 'anybody'}, "
+        f"within {span(step.expires)}, then {step.on_expiry}"
+    )
 
 
 def _approve(step: Approve) -> str:

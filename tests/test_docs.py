@@ -13,11 +13,24 @@ from bot.grammar import usage
 from bot.grammar.phrases import NOT_YET, VERBS
 from bot.settings import EVENTS, read_config
 from bot.settings.accounts import AwsAccount, GcpAccount
+from bot.settings.balancers import AlbTraffic, Route53Traffic
 from bot.settings.block import Block
 from bot.settings.checks import CheckBlock, PresetBlock
+from bot.settings.cloud_run import CloudRunService, CloudRunTraffic
+from bot.settings.controllers import ArgoRollout
+from bot.settings.hooks import AlertmanagerBlock
+from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
+from bot.settings.knative import KnativeRevision, KnativeTraffic
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
 from bot.settings.scalars import format_duration
+from bot.settings.sinks import (
+    AlertBlock,
+    GrafanaSinkBlock,
+    OpsgenieSinkBlock,
+    PagerDutySinkBlock,
+)
+from bot.settings.sources import CloudWatchMetrics, MetricsBlock
 from bot.settings.targets import PlaceBlock, TargetBlock, TargetMetrics
 from bot.settings.traffic import (
     EnvoyTraffic,
@@ -29,11 +42,9 @@ from bot.settings.traffic import (
 from bot.settings.trials import MatchBlock, SmokeBlock
 from bot.settings.values import (
     About,
-    AlertBlock,
     ClusterBlock,
     EnvironmentBlock,
     FreezeWindow,
-    MetricsBlock,
     SlackBlock,
 )
 from bot.settings.ways import (
@@ -196,7 +207,12 @@ BLOCKS: dict[str, type[Block]] = {
     "### `accounts.NAME` of kind `aws`": AwsAccount,
     "### `accounts.NAME` of kind `gcp`": GcpAccount,
     "### `metrics.NAME`": MetricsBlock,
+    "### `metrics.NAME` of kind `cloudwatch`": CloudWatchMetrics,
     "### `alerts[]`": AlertBlock,
+    "### `alerts[]` of kind `pagerduty`": PagerDutySinkBlock,
+    "### `alerts[]` of kind `opsgenie`": OpsgenieSinkBlock,
+    "### `alerts[]` of kind `grafana`": GrafanaSinkBlock,
+    "### `alertmanager`": AlertmanagerBlock,
     "### `environments.NAME`": EnvironmentBlock,
     "### `environments.NAME.freeze[]`": FreezeWindow,
     "### `services.NAME.about`": About,
@@ -205,20 +221,29 @@ BLOCKS: dict[str, type[Block]] = {
     "### `workload`: a pair": DeploymentPair,
     "### `workload`: two colours": DeploymentColours,
     "### `workload`: one Deployment": SingleDeployment,
+    "### `workload`: a service of Cloud Run": CloudRunService,
+    "### `workload`: an Argo Rollout": ArgoRollout,
     "### `workload`: a StatefulSet": StatefulSet,
     "### `workload`: a DaemonSet": DaemonSet,
     "### `workload`: an HTTP fleet": HttpFleet,
+    "### `workload`: a Lambda function": LambdaVersion,
+    "### `traffic` of kind `lambda_alias`": LambdaAliasTraffic,
     "### `workload.instances[]`": Instance,
     "### `workload.version`": VersionBlock,
     "### `workload.health`": HealthBlock,
     "### `workload.update`": UpdateBlock,
     "### `workload`: a policy with two lanes": PolicyPair,
     "### `workload`: a policy for all instances": WholePolicy,
+    "### `workload`: a Knative Service": KnativeRevision,
+    "### `traffic` of kind `knative`": KnativeTraffic,
     "### `traffic` of kind `istio`": IstioTraffic,
     "### `traffic` of kind `gateway_api`": GatewayApiTraffic,
     "### `traffic` of kind `linkerd`": LinkerdTraffic,
     "### `traffic` of kind `service_selector`": ServiceSelectorTraffic,
     "### `traffic` of kind `envoy`": EnvoyTraffic,
+    "### `traffic` of kind `alb`": AlbTraffic,
+    "### `traffic` of kind `route53`": Route53Traffic,
+    "### `traffic` of kind `cloud_run`": CloudRunTraffic,
     "### `metrics` of a target": TargetMetrics,
     "### `canary`": CanaryBlock,
     "### `direct`": DirectBlock,
@@ -279,7 +304,7 @@ def leaves(cls: type[Block]) -> set[type[Block]]:
 
 def test_events_metrics_and_kinds_are_listed():
     text = page("docs/configuration.md")
-    kinds = [*catalog.ROUTERS, *catalog.WORKLOADS, *catalog.METRICS, *catalog.SINKS]
+    kinds = [*catalog.ROUTERS, *catalog.WORKLOADS, *catalog.METRICS, *catalog.SINKS, *catalog.CONTROLLERS]
     assert [name for name in (*EVENTS, *KNOWN_METRICS, *kinds) if f"`{name}`" not in text] == []
 
 

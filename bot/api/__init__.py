@@ -9,12 +9,13 @@ import hmac
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
+from bot.api import alertmanager
 from bot.api.answers import answered, problem, refused
 from bot.api.asked import (
     QUERY,
@@ -42,8 +43,15 @@ from bot.store import Store, as_json
 log = logging.getLogger("sluice.api")
 
 MAX_BODY = 1 << 20
-OPEN = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/slack/events"}
-"""Paths that need no token; Slack's are signed."""
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/v1/openapi.json",
+    "/slack/events",
+    alertmanager.PATH,
+}
+"""Paths that need no bearer token; Slack's are signed, hooks end with a token of their own, which they ask for."""
 
 ACTOR = web.RequestKey("actor", Actor)
 """Who asks, as the guard established it."""
@@ -65,6 +73,8 @@ class Doors:
     """`SLUICE_API_TOKEN`, `""` when there is none."""
     ready: Callable[[], Awaitable[dict[str, str]]]
     """Name -> `ok` or why not, for everything that has to be there."""
+    alertmanager_token: str = field(default="", repr=False)
+    """What the address of its hook ends with, `""` when there is none."""
 
 
 def api(doors: Doors, slack_events: Handler | None) -> web.Application:
@@ -88,7 +98,7 @@ def token_digest(token: str) -> str:
 def _guard(doors: Doors) -> Any:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in OPEN:
+        if _template(request) in OPEN:
             return await handler(request)
         actor = await _actor(doors, request.headers.get("Authorization", ""))
         if actor is None:
@@ -133,14 +143,22 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPRequestEntityTooLarge:
         return problem(413, "too_large", "The body is larger than 1 MiB.")
     except web.HTTPNotFound:
-        return problem(404, "unknown_path", f"There is nothing at {request.path[:200]}.")
+        return problem(404, "unknown_path", f"There is nothing at {_template(request)[:200]}.")
     except web.HTTPMethodNotAllowed as error:
         return problem(405, "wrong_method", f"Use {', '.join(sorted(error.allowed_methods))} here.")
     except web.HTTPException:
         raise
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _template(request))
         return problem(500, "failed", "Something went wrong here; the log of the bot says what.")
+
+
+def _template(request: web.Request) -> str:
+    """Return the path as it is known here: what stands in it for `{token}` is nobody's business."""
+    resource = request.match_info.route.resource
+    if resource is not None:
+        return resource.canonical
+    return "/hooks/…" if request.path.startswith("/hooks/") else request.path
 
 
 class _Routes:
@@ -149,6 +167,7 @@ class _Routes:
         self._commands = doors.commands
         self._store = doors.store
         self._exposition = Exposition(doors.store, doors.now)
+        self._alertmanager = alertmanager.AlertmanagerDoor(doors.commands, doors.alertmanager_token)
 
     def table(self) -> list[tuple[str, str, Handler]]:
         deployments = "/api/v1/deployments"
@@ -161,6 +180,7 @@ class _Routes:
             ("POST", "/api/v1/commands", self.say),
             ("GET", "/api/v1/stats", self.stats),
             ("GET", "/api/v1/openapi.json", self.openapi),
+            ("POST", alertmanager.PATH, self._alertmanager.receive),
             ("GET", "/healthz", self.healthz),
             ("GET", "/readyz", self.readyz),
             ("GET", "/metrics", self.metrics),

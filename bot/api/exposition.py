@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from bot.store import BUCKETS, Durations, Store, Totals
 
 KEPT = timedelta(seconds=5)
+OUTCOMES = ("rollback", "pause", "older", "resolved", "no_action", "unmatched")
+"""Of an alert that Alertmanager sent."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -30,12 +32,16 @@ class Exposition:
         async with self._lock:
             now = self._now()
             if self._made is None or not timedelta() <= now - self._made < KEPT:
-                self._text = exposed(await self._store.counts(), await self._store.totals())
+                self._text = exposed(
+                    await self._store.counts(),
+                    await self._store.totals(),
+                    await self._store.alarms(),
+                )
                 self._made = now
             return self._text
 
 
-def exposed(phases: Mapping[str, int], totals: Totals) -> str:
+def exposed(phases: Mapping[str, int], totals: Totals, alarms: Mapping[str, int]) -> str:
     """Return the metrics of a bot."""
     lines = [
         *_head("sluice_rollouts", "gauge", about="Rollouts by phase."),
@@ -67,6 +73,15 @@ def exposed(phases: Mapping[str, int], totals: Totals) -> str:
             "sluice_rollout_human_wait_seconds",
             totals.waited,
             about="How long rollouts waited for people.",
+        ),
+        *_head(
+            "sluice_alerts_received_total",
+            "counter",
+            about="Alerts that Alertmanager sent, each once, by what became of them.",
+        ),
+        *(
+            _line("sluice_alerts_received_total", {"outcome": outcome}, alarms.get(outcome, 0))
+            for outcome in OUTCOMES
         ),
     ]
     return "\n".join(lines) + "\n"

@@ -16,6 +16,10 @@ _SUMMARIES = {
     ("POST", "/api/v1/commands"): "Say a command as in Slack",
     ("GET", "/api/v1/stats"): "How the strategies did: success, durations, rollbacks",
     ("GET", "/api/v1/openapi.json"): "This document",
+    (
+        "POST",
+        "/hooks/alertmanager/{token}",
+    ): "Alerts of Alertmanager: they pause or roll back what they match",
     ("GET", "/healthz"): "Whether the process lives",
     ("GET", "/readyz"): "Whether it can work",
     ("GET", "/metrics"): "Numbers for Prometheus",

@@ -19,6 +19,8 @@ async def look_ahead(
     Raises `IntegrationError`.
     """
     image = target.image_for(version) if version is not None else ""
+    if target.controller is not None:
+        return list(await target.controller.inspect(image))
     if target.fleet is not None:
         return await _fleet_ahead(target.fleet, image)
     assert target.router is not None

@@ -27,6 +27,7 @@ from bot.slack.listeners import SlackDoor
 from bot.slack.speaking import TROUBLE, reason, web_client
 from bot.store import Inbound, Store
 from bot.tailing import Tails
+from bot.watching import Watcher
 from strategies.plan import Plan
 
 log = logging.getLogger("sluice")
@@ -37,6 +38,8 @@ _SINK = "sink:"
 """Prefix of timers that ring for the outbox."""
 _CLICK = "click:"
 """Prefix of timers that ring for the inbox."""
+_WATCH = "watch:"
+"""The timer that rings for the watcher."""
 _GREETING_PAUSE = 15.0
 _MEETING = 3.0
 """Seconds that a start waits for Slack; rollouts in flight must not wait longer."""
@@ -74,9 +77,13 @@ class Bot:
                 wake=self.reconciler.wake,
                 traffic=Traffic(self.targets, clock.now).of,
                 preflight=self._preflight,
+                moved_on=self.targets.moved_on,
             )
         )
         self.reconciler.consult(self.commands.afresh)
+        self.watcher = Watcher(
+            self.targets.watched(), store, self.commands, self.targets.controller_of, clock.now
+        )
         self.door = SlackDoor(
             commands=self.commands,
             directory=directory,
@@ -126,6 +133,7 @@ class Bot:
         self.reconciler.use(timers)
         self.announcer.use(lambda rollout, at: timers.wake(_SLACK + rollout, at))
         self.outbox.use(lambda sink, at: timers.wake(_SINK + sink, at))
+        self.watcher.use(lambda at: timers.wake(_WATCH, at))
         self.inbox.use(lambda key, at: timers.wake(_CLICK + key, at))
 
     async def meet_slack(self) -> None:
@@ -147,13 +155,17 @@ class Bot:
             self.outbox.ring(name.removeprefix(_SINK))
         elif name.startswith(_CLICK):
             self.inbox.ring(name.removeprefix(_CLICK))
+        elif name == _WATCH:
+            self.watcher.ring()
         else:
             self.reconciler.ring(name)
 
     async def listen(self) -> None:
         """Open the doors. Raises `DoorError` where the address cannot be had."""
         root = self.settings.api_token.reveal() if self.settings.api_token else ""
-        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready)
+        hook = self.settings.config.alertmanager
+        token = hook.token.reveal() if hook else ""
+        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready, token)
         app = api(doors, self.door.events)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -173,6 +185,7 @@ class Bot:
         await self.announcer.boot()
         count = await self.reconciler.boot()
         log.info("took up %d rollouts", count)
+        self.watcher.ring()
 
     async def _greet(self, clicks: Sequence[Inbound]) -> None:
         """Learn which workspace is ours, then carry out the clicks of the last process: only Slack knows who may.
@@ -209,6 +222,7 @@ class Bot:
         await self.door.disconnect()
         await self.inbox.stop()
         await self.door.settled()
+        await self.watcher.stop()
         await self.reconciler.stop()
         await self.tails.stop()
         await self.announcer.stop()
@@ -220,6 +234,7 @@ class Bot:
     async def settled(self) -> None:
         """Wait until nothing is being done at this moment (tests on virtual time)."""
         await self.door.settled()
+        await self.watcher.settled()
         await self.reconciler.settled()
         await self.tails.settled()
         await self.announcer.settled()

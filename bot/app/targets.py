@@ -8,16 +8,18 @@ from typing import Any
 from bot.observing import Target
 from bot.outbox import Subscription
 from bot.rollout.values import Rollout
+from bot.settings.controllers import LedBlock
 from bot.settings.targets import PlaceBlock, TargetBlock, TargetMetrics
 from bot.settings.values import Config
+from bot.watching import Watched
 from integrations import catalog
+from integrations.alert import AlertSink
 from integrations.alerts.schedule import retry_delay
 from integrations.base import Fleet, Router
+from integrations.controller import Controller
 from integrations.metric import MetricSource
 from integrations.probe import Prober
 from integrations.revisions import RevisionRouter, Revisions, RevisionWorkload
-
-BLUE, GREEN = "blue", "green"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,27 @@ class Targets:
         live = r.armed.live if r.armed is not None else ""
         return await self.find(r.service, r.environment, r.place, live, r.dark)
 
+    async def moved_on(self, r: Rollout) -> bool:
+        """Whether the pause that the open gate of a rollout asks about is over. Raises as `of`."""
+        controller = (await self.of(r)).controller
+        if controller is None or r.gate is None:
+            return False
+        return (await controller.read()).stop != r.gate.stop
+
+    async def controller_of(self, service: str, environment: str) -> Controller | None:
+        """Return what leads a target, None where nothing does. Raises as `find`."""
+        return (await self.find(service, environment)).controller
+
+    def watched(self) -> list[Watched]:
+        """Return the targets whose movements are taken up although nobody asked for them here."""
+        return [
+            Watched(service, environment, place.workload.controller)
+            for service, block in self._config.services.items()
+            for environment in block.targets
+            for place in self._config.target(service, environment).places
+            if isinstance(place.workload, LedBlock) and place.workload.watch
+        ]
+
     def places(self, service: str, environment: str) -> tuple[str, ...]:
         """Return the names of the places of a service in one environment; `""` is the only one of most services."""
         return tuple(place.name for place in self._config.target(service, environment).places)
@@ -74,16 +97,17 @@ class Targets:
         """Return the colour or revision with the larger share; whether the split is clean is for the start to judge."""
         if where.workload.revisions:
             return await (await self._revisions(where)).live()
-        blue = await self._connected(at, block, where, BLUE)
-        assert blue.router is not None
-        split = await blue.router.read()
-        return BLUE if split.canary <= 50 else GREEN
+        one, other = where.workload.turns
+        found = await self._connected(at, block, where, one)
+        assert found.router is not None
+        split = await found.router.read()
+        return one if split.canary <= 50 else other
 
     async def _revisions(self, where: PlaceBlock) -> Revisions:
         workload = where.workload
         options = {
             **workload.options(),
-            **({"namespace": where.namespace} if where.namespace else {}),
+            **({"namespace": where.namespace} if workload.namespaced else {}),
         }
         behind = (
             await self._cluster(where.cluster)
@@ -113,20 +137,24 @@ class Targets:
         else:
             cluster = None
             runs = {"service": at.service, "clock": self._now, **where.workload.options()}
-        parts: dict[str, Any] = {"prober": self._probes()}
+        parts: dict[str, Any] = {"prober": await self._probes(where)}
         if where.workload.revisions:
             revisions = await self._revisions(where)
             parts["workload"] = RevisionWorkload(revisions, live, dark)
             parts["router"] = RevisionRouter(revisions, live, dark)
+        elif where.lanes == "led":
+            kind = where.workload.kind
+            parts["controller"] = catalog.connect(catalog.CONTROLLERS, kind, cluster, runs)
+            parts["beside"] = bool(stable)
         elif where.lanes == "one":
             parts["fleet"], parts["beside"] = _fleet(where, cluster, runs, places), bool(stable)
         else:
             parts["workload"] = catalog.connect(
                 catalog.WORKLOADS, where.workload.kind, cluster, {**runs, **places}
             )
-            parts["router"] = await self._router(where, cluster, places)
+            parts["router"] = await self._router(where, cluster, places, live)
         return Target(
-            metrics=await self._metrics(where.metrics or block.metrics, where, places),
+            metrics=await self._metrics(block.numbers(where), where, places, live),
             variables={
                 "service": at.service,
                 "environment": at.environment,
@@ -138,19 +166,22 @@ class Targets:
             **parts,
         )
 
-    async def _router(self, where: PlaceBlock, cluster: Any, places: Mapping[str, str]) -> Router:
+    async def _router(
+        self, where: PlaceBlock, cluster: Any, places: Mapping[str, str], live: str
+    ) -> Router:
         traffic = where.traffic
         assert traffic is not None  # settings ask for one where there are two places
         behind = cluster
         if traffic.cloud:
             behind = await self._account(getattr(traffic, "account", None), traffic.cloud)
-        space = {} if traffic.cloud else {"namespace": where.namespace}
-        options = {**space, **places, **traffic.options()}
+        clocked = traffic.cloud or traffic.flags
+        space = {"clock": self._now} if clocked else {"namespace": where.namespace}
+        options = {**space, **places, **traffic.lanes(live), **traffic.options()}
         made: Router = catalog.connect(catalog.ROUTERS, traffic.kind, behind, options)
         return made
 
     async def _metrics(
-        self, block: TargetMetrics, where: PlaceBlock, places: Mapping[str, str]
+        self, block: TargetMetrics, where: PlaceBlock, places: Mapping[str, str], live: str
     ) -> MetricSource:
         source = self._config.metrics[block.source]
         counted = where.traffic.clusters(**places) if where.traffic else {}
@@ -158,11 +189,12 @@ class Targets:
             **places,
             **source.options(),
             "template": block.template,
-            "namespace": where.namespace or "",
+            # What is in none must not be taken for something in any.
+            "namespace": where.namespace or ("" if where.workload.namespaced else "none"),
             "clusters": {**counted, **block.clusters},
             "what": {
                 **where.workload.measured(),
-                **(where.traffic.measured() if where.traffic else {}),
+                **(where.traffic.measured(live) if where.traffic else {}),
             },
         }
         behind = await self._account(source.account, source.cloud) if source.cloud else None
@@ -171,10 +203,14 @@ class Targets:
         )
         return made
 
-    def _probes(self) -> Prober:
+    async def _probes(self, where: PlaceBlock) -> Prober:
         if self._prober is None:
             self._prober = catalog.connect_prober()
-        return self._prober
+        workload = where.workload
+        if not workload.invoked:
+            return self._prober
+        account = await self._account(getattr(workload, "account", None), workload.cloud)
+        return catalog.connect_function_prober(account, self._prober)
 
     async def _account(self, name: str | None, cloud: str) -> Any:
         """Return the connection to a cloud with the credentials of an account, or with those of the machine."""
@@ -199,7 +235,7 @@ class Targets:
     async def close(self) -> None:
         """Close every connection."""
         for target in self._targets.values():
-            for part in (target.metrics, target.fleet):
+            for part in (target.metrics, target.fleet, target.router):
                 closing = getattr(part, "close", None)
                 if closing is not None:
                     await closing()
@@ -227,11 +263,7 @@ def subscriptions(config: Config) -> list[Subscription]:
     """Return the alert sinks of a configuration. Raises `RefusedError`."""
     made = []
     for index, block in enumerate(config.alerts):
-        options = {
-            "url": block.url,
-            "secret": block.secret.reveal(),
-            "name": f"{block.kind}-{index}",
-        }
-        sink = catalog.connect(catalog.SINKS, block.kind, options)
-        made.append(Subscription(sink, frozenset(block.events), retry_delay))
+        options = {**block.options(), "name": f"{block.kind}-{index}"}
+        sink: AlertSink = catalog.connect(catalog.SINKS, block.kind, options)
+        made.append(Subscription(sink, sink.follows.union(block.events), retry_delay))
     return made

@@ -7,6 +7,7 @@ Nothing here touches a target or Slack: the reconciler does that when it is woke
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
+from bot.commands import alarming
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.cautions import cautioned
@@ -102,6 +103,12 @@ class Commands:
             force=force,
             winner=winner,
         )
+
+    async def alarm(self, notices: Sequence[alarming.Notice]) -> None:
+        """Do what alerts ask for: they pause or roll back what their labels match. Raises `Refusal`."""
+        block = self._world.config.alertmanager
+        if block is not None:
+            await alarming.alarm(self._world, block, notices)
 
     async def stats(self, service: str | None, days: int, actor: Actor) -> Answer:
         """Return how the strategies did in the last `days`; the words of chat know no other window than the usual."""

@@ -17,10 +17,13 @@ from bot.planning import lanes_for, rollback_plan
 from bot.policy import Actor
 from bot.rollout import acts
 from bot.rollout.part import Part
+from bot.rollout.parts import standing
 from bot.rollout.past import ever_stable, newest_finished, stable_versions
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
 
+_VALUES = ("off", "on")
+"""Of a flag; what only a flag was is no version of what it goes along with."""
 RECENT = timedelta(minutes=60)
 """A rollback this young makes a second one suspicious: two people, one incident."""
 
@@ -166,6 +169,7 @@ async def _afterwards(
     r = replace(r, rollback_of=undone.id if undone else "unknown", image=_image_of(past, version))
     if undone is not None and undone.from_version == version:
         r = replace(r, parts=tuple(_as_it_was(part, undone) for part in r.parts))
+    r = replace(r, parts=_with_flags(r, past, version))
     r = r.tell(entry)
     return await _create(world, r, actor, receipt, ready=ready)
 
@@ -182,9 +186,9 @@ async def _create(
 def _kept_ready(past: Sequence[Rollout], version: str, now: datetime) -> bool:
     """Say whether the version that was live before is still kept ready, so that going back is one write."""
     newest = newest_finished(past)
-    if newest is None or newest.retire_at is None or newest.from_version != version:
+    if newest is None or newest.from_version != version:
         return False
-    return now < newest.retire_at
+    return standing(newest) or (newest.retire_at is not None and now < newest.retire_at)
 
 
 def _image_of(past: Sequence[Rollout], version: str) -> str:
@@ -201,6 +205,29 @@ def _as_it_was(part: Part, undone: Rollout) -> Part:
         if before.name == part.name and before.armed is not None:
             return replace(part, to=before.from_version, image=before.armed.stable.image)
     return part
+
+
+def _with_flags(r: Rollout, past: Sequence[Rollout], version: str) -> tuple[Part, ...]:
+    """Return the targets with every flag as it was when `version` was left; what was not moved then stays as it is.
+
+    Without a flag beside something else nothing changes: then all of them run the same kind of version.
+    """
+    if not any(part.lanes for part in r.parts):
+        return r.parts
+    left = next((one for one in past if one.live_changed and one.from_version == version), None)
+    moved = {part.name: part for part in left.parts} if left is not None else {}
+    parts = tuple(
+        replace(part, to=moved[part.name].from_version) if part.lanes else part
+        for part in r.parts
+        if part.name in moved or not (part.lanes or version in _VALUES)
+    )
+    if not parts:
+        raise Refusal(
+            f"{version} is the value of a flag, and nothing says what {r.service} in {r.environment} ran with it. Name "
+            "a version.",
+            code="not_a_past_version",
+        )
+    return parts
 
 
 def _default_environment(world: World, service: str) -> str:

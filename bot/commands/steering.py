@@ -4,6 +4,7 @@ Pause and rollback take effect in the very commit that records them. A promote i
 look-up of who may; whoever lost a race is told so.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import cast
@@ -26,6 +27,8 @@ FRESH = timedelta(seconds=5)
 """A gate younger than this may not be the one that the person had in mind."""
 
 _TRIES = 8
+_GLANCE = 3.0
+"""Seconds that a vote waits to hear whether its pause still lasts."""
 
 Steering = verbs.Promote | verbs.Pause | verbs.Resume | verbs.Extend | verbs.Resolve
 
@@ -237,12 +240,35 @@ async def settle_promote(world: World, inbound: Inbound) -> Answer:
         raise
 
 
+async def _still_there(world: World, r: Rollout) -> None:
+    """Refuse a yes to a pause that the controller of the target has left meanwhile. Raises `Refusal`.
+
+    Only so that nobody believes to have decided: an order to go on is bound to its pause in any case.
+    """
+    if r.gate is None or not r.gate.stop or world.moved_on is None:
+        return
+    try:
+        async with asyncio.timeout(_GLANCE):
+            over = await world.moved_on(r)
+    except Exception:  # noqa: BLE001 - whatever hinders the look, the vote is bound to its pause
+        return
+    if over:
+        world.wake(r)
+        raise Refusal(
+            f"Nothing was changed: the pause of {r.service} that you saw is over, moved on by itself or by somebody "
+            "else. Your approval counts for no other; look at the card.",
+            code="gate_closed",
+            rollout=r,
+        )
+
+
 async def _cast(
     world: World, rollout: str, actor: Actor, gate: str, reason: str, key: str | None = None
 ) -> Answer:
     r = await find(world, rollout)
     groups = r.gate.groups if r.gate is not None else ()
     membership = await world.directory.membership(actor, groups)
+    await _still_there(world, r)
     for _ in range(_TRIES):
         try:
             async with world.store.writing() as writing:

@@ -50,4 +50,6 @@ class World:
     """Requests per second that a service gets in an environment now; None: nobody knows. Only ever a hint."""
     preflight: Callable[[Plan], Awaitable[Sequence[str]]] | None = None
     """What a start of a plan would meet on its target; None: nobody can say."""
+    moved_on: Callable[[Rollout], Awaitable[bool]] | None = None
+    """Whether the pause that the open gate asks about is over already; where another controller leads. May raise."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

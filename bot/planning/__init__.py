@@ -5,12 +5,12 @@ Every default is filled in here, once, and everything that the request weakens i
 
 from bot.planning.advising import advice_for
 from bot.planning.people import rules_for
-from bot.planning.plans import lanes_for, places_for, plan_for, request_for, rollback_plan
+from bot.planning.plans import lanes_for, parts_for, plan_for, request_for, rollback_plan
 
 __all__ = [
     "advice_for",
     "lanes_for",
-    "places_for",
+    "parts_for",
     "plan_for",
     "request_for",
     "rollback_plan",

@@ -42,5 +42,8 @@ def default_strategy(
         return "direct", (text,)
     if taken == usual:
         return taken, ()
+    if target.lanes == "led":
+        text = f"{name} usually means {usual}, but another controller leads this target: {taken} is taken."
+        return taken, (text,)
     what = "one place only" if target.lanes == "one" else "a router that knows all or nothing"
     return taken, (f"{name} usually means {usual}, but this target has {what}: {taken} is taken.",)

@@ -98,6 +98,35 @@ def must_be_its_image(version: str, repository: str) -> None:
     )
 
 
+def must_not_lead(wish: Wish, target: TargetBlock) -> None:
+    """Refuse what only the plan of the controller says, where another one leads: it would be ignored."""
+    if target.lanes != "led":
+        return
+    for field, key in {
+        **{f: k for f, (k, _) in _ONLY_FOR.items()},
+        "auto_promote": "auto-promote",
+    }.items():
+        if getattr(wish, field) is not None:
+            typed = _typed(wish, field, key)
+            raise PlanError(
+                f"{typed} means nothing here: another controller moves the traffic of this target by its own plan. "
+                f"Leave {typed} out, or change that plan.",
+                code="controller_leads",
+                key=typed,
+            )
+
+
+def must_be_its_value(version: str, target: TargetBlock) -> None:
+    """Refuse what is no value of a flag, where a flag is all that there is."""
+    turns = target.lead.workload.turns
+    if target.lead.workload.flag and version not in turns:
+        raise PlanError(
+            f"{shown(version)} is no value of a flag. Say `on` to open it, `off` to take it away.",
+            code="wrong_version",
+            key="version",
+        )
+
+
 def must_be_its_options(wish: Wish, strategy: str, target: TargetBlock) -> None:
     """Refuse what the strategy has no use for, and an audience that nobody could tell apart."""
     if strategy in COMPILERS:

@@ -6,12 +6,23 @@ Pure. A name that no source knows needs a query; only what people count in their
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS, NOT_MEASURED, unknown_metric
+from bot.settings.metrics import (
+    BUSINESS_METRICS,
+    KNOWN_METRICS,
+    LATE,
+    NOT_MEASURED,
+    WITHOUT_QUERIES,
+    unknown_metric,
+)
+from bot.settings.sources import AnyMetrics, CloudWatchMetrics
 from bot.settings.targets import TargetBlock
+from bot.settings.values import Config
 from strategies.plan import Check, Yardstick
-from strategies.request import PlanError
+from strategies.request import PlanError, Request
 from strategies.wish import Wish
 from strategies.yardsticks import better_of
+
+_LEAVE_OUT = "Its source takes no queries: leave the check out."
 
 
 def checks(wish: Wish, target: TargetBlock) -> tuple[Check, ...]:
@@ -37,17 +48,57 @@ def yardsticks(wish: Wish, target: TargetBlock) -> tuple[Yardstick, ...]:
 
 def never_judged(checks: Iterable[Check], target: TargetBlock) -> Iterator[str]:
     """Yield which checks will never have a number to judge."""
+    queried = target.metrics.template not in WITHOUT_QUERIES
+    way_out = "Add a query for it under queries, or leave the check out." if queried else _LEAVE_OUT
     for name in _without_numbers(checks, target):
         yield (
             f"{name} has no numbers here, so its check never passes and each stage ends with a question. "
-            "Add a query for it under queries, or leave the check out."
+            f"{way_out}"
         )
 
 
 def not_available(compare: Iterable[Yardstick], target: TargetBlock) -> Iterator[str]:
     """Yield which lines of an A/B test will have no numbers."""
     for name in _without_numbers(compare, target):
-        yield f"{name} has no query here: it will be shown as not available. Add one under queries."
+        if target.metrics.template in WITHOUT_QUERIES:
+            yield f"{name} has no numbers here: it will be shown as not available."
+        else:
+            yield f"{name} has no query here: it will be shown as not available. Add one under queries."
+
+
+def by_source(request: Request, target: TargetBlock, config: Config) -> Iterator[str]:
+    """Yield what the metric sources of a target cannot tell: a stage that is over before they do, the cold starts."""
+    blocks = [place.metrics or target.metrics for place in target.places]
+    soak = min(_watched(request), default=0)
+    late = {one.source: LATE.get(one.template, config.metrics[one.source].delay) for one in blocks}
+    for name, delay in late.items():
+        if 0 < soak < delay:
+            yield (
+                f"{name} has its numbers some minutes late: a soak of {soak} s ends before the first one, with a "
+                f"question. Watch for {delay} s or longer."
+            )
+    counts = all(_counts_cold_starts(one.template, config.metrics[one.source]) for one in blocks)
+    if not counts and any(check.metric == "cold_start_rate" for check in request.checks):
+        yield (
+            "cold_start_rate has no numbers here, so its check never passes and each stage ends with a question. "
+            "Set logs: true at the metric source, or leave the check out."
+        )
+
+
+def _watched(request: Request) -> tuple[int, ...]:
+    """Return the seconds that the stages of a request are watched for."""
+    match request.strategy:
+        case "rolling":
+            return (request.batch_delay,)
+        case "ab-test":
+            return (request.test_duration,)
+        case _:
+            return request.soak
+
+
+def _counts_cold_starts(template: str, source: AnyMetrics) -> bool:
+    """Whether a source that could count them does; what none can is told elsewhere."""
+    return template != "lambda" or not isinstance(source, CloudWatchMetrics) or source.logs
 
 
 def _without_numbers(measured: Iterable[Check | Yardstick], target: TargetBlock) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.grammar.verbs import Deploy
-from bot.planning.limits import checks, never_judged, not_available, yardsticks
+from bot.planning.limits import by_source, checks, never_judged, not_available, yardsticks
 from bot.planning.people import approvals
 from bot.planning.stages import raised, shortest, stages
 from bot.settings.scalars import format_duration, shown
@@ -32,7 +32,11 @@ def merged(
     request = _with_dark_lane(request, wish, target)
     least = shortest(wish, target)
     watched = _watched_long_enough(request, wish, least)
-    return watched, tuple(_warnings(request, watched, wish, target, least))
+    warnings = (
+        *_warnings(request, watched, wish, target, least),
+        *by_source(watched, target, config),
+    )
+    return watched, warnings
 
 
 def _base(deploy: Deploy, wish: Wish, strategy: str, config: Config) -> Request:
@@ -71,7 +75,8 @@ def _retention(wish: Wish, strategy: str, target: TargetBlock) -> int:
     if target.lanes == "one":
         return 0
     block = target.blue_green if strategy == "blue-green" else target.canary
-    usual = _HOUR if target.lanes == "swap" else 0
+    # A value of a flag is always there.
+    usual = _HOUR if target.lanes == "swap" and not target.lead.workload.flag else 0
     return _or(wish.retention, _or(block.retention, usual))
 
 

@@ -10,19 +10,24 @@ from bot.planning.choosing import chosen, default_strategy
 from bot.planning.fitting import (
     must_be_its_image,
     must_be_its_options,
+    must_be_its_value,
     must_be_one_target,
     must_be_stoppable,
     must_be_this_target,
+    must_not_lead,
 )
 from bot.planning.merging import merged
 from bot.planning.people import many_approvals
 from bot.planning.weakening import weakened
 from bot.planning.wording import wish_of
+from bot.rollout.part import Part
+from bot.settings.flags import ON
+from bot.settings.targets import TargetBlock
 from bot.settings.values import Config
 from strategies import compile_plan
-from strategies.cautions import late_writes
+from strategies.cautions import late_writes, slow_ways
 from strategies.fitting import Lanes
-from strategies.plan import Approve, Batch, Plan, Prepare, Promote, Step, Switch
+from strategies.plan import Approve, Batch, Follow, Plan, Prepare, Promote, Step, Switch
 from strategies.request import PlanError, Request
 from strategies.soundness import check_request
 from strategies.wish import Wish
@@ -48,6 +53,8 @@ def request_for(deploy: Deploy, config: Config) -> Request:
 def rollback_plan(service: str, environment: str, version: str, lanes: Lanes = "fixed") -> Plan:
     """Return the plan that brings an earlier version back: as fast as its pods start, no gate, no soak."""
     steps: tuple[Step, ...] = (Prepare(), Switch(), Promote())
+    if lanes == "led":
+        steps = (Follow(full=True),)
     return Plan(
         service=service,
         environment=environment,
@@ -57,9 +64,18 @@ def rollback_plan(service: str, environment: str, version: str, lanes: Lanes = "
     )
 
 
-def places_for(service: str, environment: str, config: Config) -> tuple[str, ...]:
-    """Return the names of several targets, in the order in which a rollout goes forward; empty for a single one."""
-    return tuple(place.name for place in config.target(service, environment).targets)
+def parts_for(service: str, environment: str, config: Config) -> tuple[Part, ...]:
+    """Return several targets as a rollout begins with them, in the order in which it goes forward; else nothing.
+
+    A flag beside a deployment is opened whatever the version is called, and watched where it has numbers of its own.
+    """
+    target = config.target(service, environment)
+    return tuple(
+        Part(place.name, to=ON, lanes=place.lanes, unwatched=place.metrics is None)
+        if target.goes_along(place)
+        else Part(place.name)
+        for place in target.targets
+    )
 
 
 def lanes_for(service: str, environment: str, config: Config) -> Lanes:
@@ -84,7 +100,9 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
     must_be_this_target(wish, target, deploy)
     if target.repository is not None:
         must_be_its_image(deploy.version, target.repository)
+    must_be_its_value(deploy.version, target)
     strategy, cautions = chosen(wish, target, environment, deploy.environment)
+    must_not_lead(wish, target)
     must_be_one_target(strategy, target, wish)
     must_be_stoppable(strategy, target, wish)
     must_be_its_options(wish, strategy, target)
@@ -95,5 +113,12 @@ def _prepared(deploy: Deploy, config: Config) -> tuple[Request, tuple[str, ...]]
         unasked, _ = merged(deploy, Wish(), strategy, config)
         usual, _ = default_strategy(target, environment, deploy.environment)
         request = replace(request, weakened=tuple(weakened(request, unasked, usual)))
-    late = () if all(place.workload.locks for place in target.places) else (late_writes(),)
-    return request, (*wish.warnings, *cautions, *more, *late)
+    return request, (*wish.warnings, *cautions, *more, *_of_its_kind(target))
+
+
+def _of_its_kind(target: TargetBlock) -> tuple[str, ...]:
+    """Return what is uncertain or slow about writing to what the target is made of."""
+    routers = [place.traffic for place in target.places if place.traffic is not None]
+    locked = all(part.locks for part in (*(x.workload for x in target.places), *routers))
+    late = () if locked else (late_writes(),)
+    return (*late, *((slow_ways(),) if any(one.lingers for one in routers) else ()))

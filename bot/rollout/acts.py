@@ -14,7 +14,7 @@ from bot.rollout.part import Part
 from bot.rollout.parts import summed, view
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
-from bot.rollout.wanted import Intent, PutFleet, PutLane, PutWeight
+from bot.rollout.wanted import Intent, PutFleet, PutLane, PutLed, PutWeight
 from bot.rollout.weighing import audience
 from strategies.plan import Batch, SetWeight, Switch, Watch
 
@@ -41,6 +41,8 @@ def pause(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
     text = f"Paused at {r.weight:g} % by {actor}{why}."
     r = gates.close_gate(r, text, (actor,))
     progress = stopped(r.progress, now)
+    if r.lanes == "led" and r.armed is not None:
+        r = replace(r, intent=PutLed("hold", now, r.revision + 1))
     return replace(r, phase=Phase.PAUSED, code="paused", progress=progress, reminded=None).tell(
         Entry("paused", actor, text, event="rollout.paused")
     )
@@ -50,7 +52,8 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
     """Go on. A gate that was closed by the pause opens afresh, a foreign weight is written over."""
     if r.phase not in {Phase.PAUSED, Phase.NEEDS_ATTENTION}:
         raise WrongStateError(f"{r.target} is not paused.", code="not_paused")
-    entry = Entry("resumed", actor, f"Resumed at {r.weight:g} % by {actor}.")
+    text = f"Resumed at {r.weight:g} % by {actor}."
+    entry = Entry("resumed", actor, text, event="rollout.resumed")
     if r.back is not None:
         return replace(
             r,
@@ -88,9 +91,8 @@ def adopt(r: Rollout, actor: str, now: datetime) -> Rollout:
             "`resume` writes ours again, `rollback` goes home.",
             code="nothing_to_adopt",
         )
-    told = Entry(
-        "adopted", actor, f"{actor} keeps {_weights(weights)}; the plan goes on from there."
-    )
+    text = f"{actor} keeps {_weights(weights)}; the plan goes on from there."
+    told = Entry("adopted", actor, text, event="rollout.resumed")
     r = replace(r, look=None, judgement=None, **_adopted(r, r, now)) if not r.parts else r
     parts = tuple(replace(part, **_adopted(r, part, now)) for part in r.parts)
     running = isinstance(r.step, Watch)
@@ -140,12 +142,14 @@ def _resumed(r: Rollout, part: Part, now: datetime) -> Part:
 
 def _again(r: Rollout, now: datetime) -> Intent | None:
     """Return the intent to go on with: pods get their whole time anew, a foreign weight is written over."""
+    if r.lanes == "led" and r.code == "paused":
+        return PutLed("release", now, r.revision + 1) if r.armed is not None else None
     if r.code == "drift":
         if r.lanes == "one":
             return fleets.again(r, now)
         percent = r.intent.percent if isinstance(r.intent, PutWeight) else r.weight
         return PutWeight(percent, before=ANYTHING, since=r.revision + 1, rules=audience(r))
-    if isinstance(r.intent, PutLane | PutFleet):
+    if isinstance(r.intent, PutLane | PutFleet | PutLed):
         return replace(r.intent, at=now)
     return r.intent
 
@@ -157,7 +161,7 @@ def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:
         gate = replace(r.gate, expires=max(r.gate.expires, now) + timedelta(seconds=seconds))
         text = f"{actor} gave the decision {minutes} more."
         return replace(r, gate=gate).tell(Entry("extended", actor, text))
-    if isinstance(r.step, Watch) and r.phase in {Phase.RUNNING, Phase.PAUSED}:
+    if gates.extends_soak(r) and r.phase in {Phase.RUNNING, Phase.PAUSED}:
         longer = replace(r.progress, extended=r.progress.extended + seconds)
         text = f"{actor} extended the soak at {r.weight:g} % by {minutes}."
         return replace(r, progress=longer).tell(Entry("extended", actor, text))
@@ -245,5 +249,5 @@ def resolve(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
         )
     text = f"Resolved by hand by {actor}: {reason}."
     return replace(r, phase=Phase.CANCELLED, code="resolved", ended=now, trouble=None).tell(
-        Entry("resolved", actor, text, code="resolved")
+        Entry("resolved", actor, text, code="resolved", event="rollout.cancelled")
     )

@@ -13,6 +13,7 @@ from bot.rollout.comparing import run_test
 from bot.rollout.fleets import move_batch, replace_all
 from bot.rollout.intents import ANYTHING, intent_state
 from bot.rollout.pace import LAG, proxies_lag
+from bot.rollout.parts import standing
 from bot.rollout.promoting import promote
 from bot.rollout.replacing import replace_stable
 from bot.rollout.retiring import still_kept
@@ -35,6 +36,7 @@ from strategies.plan import (
     Approve,
     Batch,
     Compare,
+    Follow,
     Match,
     Prepare,
     Promote,
@@ -64,10 +66,15 @@ def walk(r: Rollout, seen: Seen) -> Rollout:  # noqa: C901, PLR0912 - one line p
             return weigh(r, seen, 100.0, timeout)
         case Batch() as step:
             return move_batch(r, seen, step) if r.lanes == "one" else batch(r, seen, step)
+        case Smoke() if r.place and standing(r):
+            # Requests go to what the flag is about, not to the flag.
+            return r.to_next(seen.now)
         case Smoke() as step:
             return smoke(r, seen, step)
         case Soak() as step:
             return soak(r, seen, step)
+        case Follow():
+            return r  # `bot.rollout.following` takes it
         case Approve():
             return gates.open_gate(r, seen.now, "approve")
         case Compare() as step:
@@ -89,6 +96,8 @@ def _prepare(r: Rollout, seen: Seen, step: Prepare) -> Rollout:
     if seen.lanes is None:
         return r
     canary = seen.lanes[Lane.CANARY]
+    if canary.standing:
+        return r.to_next(seen.now)
     pods = pods_for(r, _first_percent(r))
     if not isinstance(r.intent, PutLane):
         since = r.revision + 1 if r.wary else 0
@@ -145,7 +154,7 @@ def succeed(r: Rollout, now: datetime, kept: int = 0) -> Rollout:
     verb = "rolled back to" if r.rollback_of else "live:"
     text = f"{r.service} {verb} {r.version} in {r.environment}, after {took} min."
     # Replaced in its place there is nothing left to keep.
-    keeps = r.lanes == "swap" and not any(isinstance(step, Replace) for step in r.plan.steps)
+    keeps = r.lanes == "swap" and not r.in_place and not standing(r)
     retire_at = now + max(LAG, timedelta(seconds=kept)) if keeps else still_kept(r, now)
     entry = Entry("succeeded", "sluice", text, event="rollout.succeeded")
     return replace(

@@ -9,7 +9,8 @@ from typing import Literal
 
 from bot.rollout.times import lasting
 from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout, Vote
-from strategies.plan import Approve, Batch, Replace, SetWeight, Switch, Watch
+from bot.rollout.wanted import PutLed
+from strategies.plan import Approve, Batch, Follow, Replace, SetWeight, Switch, Watch
 
 
 def next_weight(r: Rollout) -> float | None:
@@ -44,6 +45,8 @@ def goal_of(r: Rollout) -> str:
                 return f"to {percent:g} %"
             case Switch():
                 return "to 100 %"
+            case Follow():
+                return (r.followed.goal if r.followed else "") or "by the controller's plan"
             case Batch():
                 return "in batches" if r.plan.repeated is not None else _notch(r, index)
             case Replace():
@@ -76,7 +79,7 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
         groups=approve.groups if approve else r.rules.approvers,
         look=r.look,
         judgement=r.judgement,
-        weakened=approve.weakened if approve and kind == "approve" else (),
+        weakened=approve.weakened if isinstance(approve, Approve) and kind == "approve" else (),
     )
     kept = replace(r.progress, attempt=attempt)
     blind = kind == "ask" and r.judgement is not None and not r.judgement.asks
@@ -93,8 +96,10 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
     )
 
 
-def _approve_of(r: Rollout) -> Approve | None:
+def _approve_of(r: Rollout) -> Approve | Follow | None:
     """Return the step that says who may decide here: the current one, or the gate that stands behind the soak."""
+    if isinstance(r.step, Follow):
+        return r.step
     ahead = r.plan.steps[r.cursor : r.cursor + 2]
     return next((step for step in ahead if isinstance(step, Approve)), None)
 
@@ -105,7 +110,8 @@ def _question(r: Rollout, kind: str) -> str:
         return f"The A/B test is over ({stands}): which variant stays, A ({r.from_version}) or B ({r.version})?"
     if kind == "ask" and r.judgement is not None:
         return f"The metrics cannot decide at {r.weight:g} %: {r.judgement.sentence}."
-    return f"Waiting for a decision at {r.weight:g} %."
+    asks = f" {r.followed.asks}" if isinstance(r.step, Follow) and r.followed else ""
+    return f"Waiting for a decision at {r.weight:g} %{':' * bool(asks)}{asks}."
 
 
 def close_gate(r: Rollout, sentence: str, people: tuple[str, ...] = ()) -> Rollout:
@@ -141,7 +147,13 @@ def vote(r: Rollout, actor: str, now: datetime, reason: str = "") -> Rollout:
         text,
         data={**data, "people": people, "waited_s": int((now - gate.opened).total_seconds())},
     )
-    return replace(r, phase=Phase.RUNNING, code="").to_next(now).tell(entry)
+    going = replace(r, phase=Phase.RUNNING, code="")
+    if isinstance(r.step, Follow):
+        # The step goes on; the controller is told, and only at the pause that this was about.
+        return replace(going, intent=PutLed("resume", now, r.revision + 1, stop=gate.stop)).tell(
+            entry
+        )
+    return going.to_next(now).tell(entry)
 
 
 def _past_twin(r: Rollout) -> Rollout:
@@ -169,9 +181,9 @@ def expire(r: Rollout, now: datetime) -> Rollout:
 
 def on_expiry(r: Rollout) -> Literal["hold", "rollback"]:
     """Return what the open gate does when nobody answers."""
-    return r.step.on_expiry if isinstance(r.step, Approve) else r.rules.on_expiry
+    return r.step.on_expiry if isinstance(r.step, Approve | Follow) else r.rules.on_expiry
 
 
 def extends_soak(r: Rollout) -> bool:
     """Whether `extend` moves the end of a soak (and not the deadline of a gate)."""
-    return r.gate is None and isinstance(r.step, Watch)
+    return r.gate is None and isinstance(r.step, Watch) and not isinstance(r.step, Follow)

@@ -4,12 +4,13 @@ An intent is saved before it is written (G1). Whether it has landed is only ever
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 from bot.rollout.seen import Seen
 from bot.rollout.values import Phase, Rollout
-from bot.rollout.wanted import PutFleet, PutLane, PutWeight
+from bot.rollout.wanted import PutFleet, PutLane, PutLed, PutWeight
 from integrations.base import FleetState, HeaderRule, LaneState, Split
+from integrations.controller import LedState
 from integrations.fencing import parse_fence
 from strategies.plan import Rule
 
@@ -67,6 +68,51 @@ def fleet_state(r: Rollout, intent: PutFleet, fleet: FleetState) -> State:
     return "pending" if fleet.again else "applied"
 
 
+def led_state(r: Rollout, intent: PutLed, led: LedState) -> State:
+    """Say whether an order has been carried out, from how the controller stands; `drift`: it no longer makes sense."""
+    match intent.order:
+        case "start":
+            return _start_state(intent, led)
+        case "resume":
+            # At any other stop, or at none, there is nothing to write: it has moved on, whoever did that.
+            return "pending" if led.stop and led.stop == intent.stop else "applied"
+        case "abort":
+            return _abort_state(r, intent, led)
+        case "retry":
+            return "pending" if led.aborted else "applied"
+        case "hold":
+            return "applied" if led.held else "pending"
+        case "release":
+            return "pending" if led.held else "applied"
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _start_state(intent: PutLed, led: LedState) -> State:
+    if not same_image(led.image, intent.image):
+        return "pending" if intent.before in {"", led.image} else "drift"
+    if not led.movement:
+        return "arriving"
+    done = not intent.full or led.full or led.aborted or led.phase == "healthy"
+    return "applied" if done else "pending"
+
+
+def _abort_state(r: Rollout, intent: PutLed, led: LedState) -> State:
+    if led.aborted:
+        # A hold would keep the controller from bringing the traffic home.
+        return "pending" if led.held else "applied" if same_weight(led.weight, 0) else "arriving"
+    if not led.movement:
+        return "arriving"
+    ours = same_image(led.image, r.image)
+    if r.followed is None and not ours:
+        # Nothing was seen to move, but a start may be on its way: the fence is what it fails at.
+        fenced = fence_of(led.fence) >= (r.counter, intent.since) and not led.held
+        return "applied" if fenced else "pending"
+    if r.armed is not None and same_image(led.image, r.armed.stable.image):
+        return "pending" if led.held else "applied" if led.phase == "healthy" else "arriving"
+    return "pending" if ours and led.phase != "healthy" else "drift"
+
+
 def same_audience(found: Sequence[HeaderRule], wanted: Sequence[Rule]) -> bool:
     """Whether the managed routes of a router are the rules that are wanted, in their order."""
     return [_condition(one) for one in found] == [_condition(one) for one in wanted]
@@ -85,6 +131,8 @@ def intent_state(r: Rollout, seen: Seen) -> State:
             return lane_state(r, intent, seen.lanes[intent.lane])
         case PutFleet() as intent if seen.fleet is not None:
             return fleet_state(r, intent, seen.fleet)
+        case PutLed() as intent if seen.led is not None:
+            return led_state(r, intent, seen.led)
         case _:
             return "pending"
 

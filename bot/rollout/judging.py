@@ -45,7 +45,7 @@ def judged(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
         min_requests=soak.min_requests,
         fails=r.progress.fails,
         # In one place both versions are mostly in the same numbers: there is nothing to hold them against.
-        weight=100.0 if r.lanes == "one" and not look.beside else r.weight,
+        weight=100.0 if r.one_place and not look.beside else r.weight,
     )
 
 

@@ -72,12 +72,14 @@ def answers_again(r: Rollout, seen: Seen) -> Rollout:
     """Forget a trouble that is over; what it alone had held goes on, because everything is read back first."""
     over = r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen)
     unseen = seen.split is None and seen.lanes is None and seen.fleet is None
+    unseen = unseen and seen.led is None
     if not over or r.trouble is None or unseen:
         return r
     if r.phase is Phase.PAUSED and r.code == r.trouble.code:
         return _going_on(r, seen)
     paged, r = r.trouble.paged, replace(r, trouble=None)
-    entry = Entry("answers_again", "sluice", "The target answers again.")
+    text = "The target answers again."
+    entry = Entry("answers_again", "sluice", text, event="rollout.resumed")
     return r.tell(entry) if paged else r
 
 
@@ -86,7 +88,7 @@ def _going_on(r: Rollout, seen: Seen) -> Rollout:
     progress = replace(r.progress, since=since, began=seen.now)
     text = f"The target answers again; going on at {r.weight:g} %."
     running = replace(r, phase=Phase.RUNNING, code="", progress=progress, reminded=None).tell(
-        Entry("resumed", "sluice", text)
+        Entry("resumed", "sluice", text, event="rollout.resumed")
     )
     # A write that has still to land may fail as before: that people were called about it is remembered.
     return running if unwritten(running, seen) else replace(running, trouble=None)

@@ -12,12 +12,13 @@ from bot.rollout.parts import turn_of, view
 from bot.rollout.seen import Need
 from bot.rollout.smoking import next_try, tests_due
 from bot.rollout.values import Phase, Rollout
-from bot.rollout.wanted import PutWeight
+from bot.rollout.wanted import PutLed, PutWeight
 from integrations.base import Lane
 from strategies.plan import (
     Approve,
     Batch,
     Compare,
+    Follow,
     Retire,
     SetWeight,
     Smoke,
@@ -47,6 +48,8 @@ COMPARE_LONG = 3600
 """Seconds from which on an A/B test is looked at once a minute only."""
 REMIND = timedelta(days=1)
 """Between two reminders of a rollout that holds by itself."""
+FOLLOW = timedelta(seconds=5)
+"""Between two looks at what another controller moves."""
 SLOWEST = timedelta(minutes=1)
 """The longest wait between two tries while something is in the way."""
 
@@ -92,7 +95,7 @@ def look_due(r: Rollout, now: datetime, looked: datetime | None) -> bool:
 
 def soak_end(r: Rollout) -> datetime | None:
     """Return when the current soak has lasted long enough; `None` when no soak time runs."""
-    if not isinstance(r.step, Watch) or r.progress.since is None:
+    if not isinstance(r.step, Watch) or isinstance(r.step, Follow) or r.progress.since is None:
         return None
     left = r.step.duration + r.progress.extended - r.progress.observed
     return r.progress.since + timedelta(seconds=left)
@@ -114,6 +117,8 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
     """Return what `advance` wants to see in this turn."""
     if r.parts and r.phase is not Phase.SCHEDULED:
         each = {part.name: _part_need(r, part, now, looked) for part in r.parts}
+        blind = {part.name for part in r.parts if part.unwatched}
+        each |= {name: replace(each[name], window=0) for name in blind}
         return Need(parts={name: wanted for name, wanted in each.items() if wanted != Need()})
     if r.phase.final:
         due = r.recheck_at is not None and now >= r.recheck_at
@@ -121,6 +126,8 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
         return Need(split=over, lanes=over, window=int(RECHECK.total_seconds()) if due else 0)
     if r.phase is Phase.SCHEDULED:
         return Need(afresh=scheduling.look_due(r, now))
+    if r.lanes == "led":
+        return _led_need(r, now, looked)
     if r.lanes == "one":
         return _fleet_need(r, now, looked)
     if r.phase is Phase.ROLLING_BACK:
@@ -148,7 +155,7 @@ def _part_need(r: Rollout, part: Part, now: datetime, looked: datetime | None) -
         return need(own, now, looked)
     if not look_due(own, now, looked):
         return Need()
-    paired = r.lanes != "one"
+    paired = own.lanes != "one"
     return Need(split=paired, lanes=paired, fleet=not paired, window=window(own, now))
 
 
@@ -178,6 +185,15 @@ def _fleet_need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
     moving = r.phase is Phase.RUNNING and not isinstance(r.step, Watch | Approve)
     unclear = r.intent is not None or r.trouble is not None
     return Need(fleet=moving or unclear)
+
+
+def _led_need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
+    """Return what is needed where another controller leads: it moves at any time, so it is looked at every time."""
+    if r.phase is Phase.NEEDS_ATTENTION:
+        return Need()
+    if r.armed is None:
+        return Need(led=True, inspect=r.phase is Phase.RUNNING)
+    return Need(led=True, window=window(r, now) if look_due(r, now, looked) else 0)
 
 
 def _resting_need(r: Rollout) -> Need:
@@ -242,6 +258,8 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
     times: list[datetime | None] = []
     if judged(r):
         times.append(max(now, (looked or r.weight_at or now) + cadence(r)))
+    if r.lanes == "led" and r.armed is not None:
+        times.append(now + (POLL if isinstance(r.intent, PutLed) else FOLLOW))
     if r.phase is Phase.WAITING:
         times.append(r.gate.expires if r.gate else now)
     elif r.phase is Phase.PAUSED:
@@ -257,6 +275,8 @@ def _step_time(r: Rollout, now: datetime, looked: datetime | None) -> datetime:
             end = soak_end(r) or now
             # Behind its end a soak is decided by a look; between two looks there is nothing to do.
             return end if end > now or looked is None else max(now, looked + cadence(r))
+        case Follow():
+            return now + FOLLOW
         case Retire(after=after) if r.progress.since is not None:
             left = after - r.progress.observed
             return max(now, r.progress.since + timedelta(seconds=left))

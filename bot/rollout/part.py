@@ -6,6 +6,7 @@ else (phase, cursor, gate, plan) is common to all.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from bot.rollout.wanted import Intent
 from strategies.plan import Rule
@@ -30,6 +31,8 @@ class LaneMemo:
     ready: int
     counted: bool = True
     """See `LaneState.counted`."""
+    standing: bool = False
+    """See `LaneState.standing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,18 @@ class Armed:
     """The offline mark that the router carried already: left by an earlier rollback, no wish about this rollout."""
     live: str = ""
     """Where lanes swap: the place that was live (`blue`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What another controller moves for this rollout, as it was last seen; see `integrations.controller.LedState`."""
+
+    movement: str = ""
+    """`""` until it was seen that our version is on its way."""
+    here: str = ""
+    progress: str = ""
+    asks: str = ""
+    goal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,10 @@ class Part:
     name: str
     to: str = ""
     """Its own version, where going back leads to different ones; `""`: that of the row."""
+    lanes: Literal["", "fixed", "swap", "one", "led"] = ""
+    """Its own shape, where it is another one than the row's (a flag beside a deployment); `""`: that of the row."""
+    unwatched: bool = False
+    """It has no numbers of its own: those of the other targets say whether it goes well."""
     done: bool = False
     """It has done the current step; on the way home: it has nothing more to do."""
     asks: bool = False

@@ -14,7 +14,9 @@ from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Approve, Compare, Retire, Soak
 
 _OWN = tuple(
-    field.name for field in fields(Part) if field.name in {f.name for f in fields(Rollout)}
+    field.name
+    for field in fields(Part)
+    if field.name != "lanes" and field.name in {f.name for f in fields(Rollout)}
 )
 _SHARED = ("phase", "code", "counter", "gate", "closed", "reminded", "resume_to", "ended")
 """What a step of one target may change for all of them, besides beginning to go back."""
@@ -37,8 +39,9 @@ def view(r: Rollout, part: Part) -> Rollout:
     """Return the row as it would be if this were its only target."""
     own: dict[str, Any] = {name: getattr(part, name) for name in _OWN}
     back = replace(r.back, home=part.home) if r.back is not None else None
-    version = part.to or r.version
-    return replace(r, parts=(), place=part.name, version=version, back=back, news=(), **own)
+    version, lanes = part.to or r.version, part.lanes or r.lanes
+    mine = replace(r, parts=(), place=part.name, version=version, lanes=lanes, back=back, news=())
+    return replace(mine, **own)
 
 
 def views(r: Rollout) -> tuple[Rollout, ...]:
@@ -95,11 +98,13 @@ def _clocked(r: Rollout, after: Rollout, now: datetime) -> Rollout:
 
 def summed(r: Rollout) -> Rollout:
     """Return the row with its own fields as the sum of its parts: the largest weight, the newest write."""
-    first = r.parts[0]
+    # A flag among them goes along with what it is about.
+    first = next((part for part in r.parts if not standing(part)), r.parts[0])
     armed = all(part.armed is not None for part in r.parts)
     times = [part.weight_at for part in r.parts if part.weight_at is not None]
     kept = [part.retire_at for part in r.parts if part.retire_at is not None]
-    versions = dict.fromkeys(part.from_version for part in r.parts if part.from_version)
+    led = [part for part in r.parts if standing(part) == standing(first)]
+    versions = dict.fromkeys(part.from_version for part in led if part.from_version)
     return replace(
         r,
         armed=first.armed if armed else None,
@@ -118,6 +123,11 @@ def summed(r: Rollout) -> Rollout:
         retire_at=min(kept, default=None),
         trouble=_trouble(r),
     )
+
+
+def standing(own: Rollout | Part) -> bool:
+    """Whether its lanes are always there: a feature flag."""
+    return own.armed is not None and own.armed.stable.standing
 
 
 def _trouble(r: Rollout) -> Trouble | None:

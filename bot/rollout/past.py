@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.rollout.parts import standing
 from bot.rollout.values import Phase, Rollout
 
 
@@ -30,7 +31,13 @@ def stable_versions(newest_first: Sequence[Rollout]) -> list[str]:
 def ever_stable(newest_first: Sequence[Rollout]) -> set[str]:
     """Return every version that has been stable on this target."""
     done = [r for r in newest_first if r.live_changed]
-    parts = {part.from_version for r in newest_first for part in r.parts if part.from_version}
+    parts = {
+        part.from_version
+        for r in newest_first
+        for part in r.parts
+        # What a flag was is no version of what it goes along with.
+        if part.from_version and not (part.lanes and standing(part))
+    }
     return (
         {r.version for r in done} | {r.from_version for r in newest_first if r.from_version} | parts
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.values import Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState, Split
+from integrations.controller import LedState
 from strategies.verdict import Fails, Judgement, Look
 
 
@@ -25,6 +26,8 @@ class Need:
     canary_pods: bool = False
     fleet: bool = False
     """The instances of a target with one place."""
+    led: bool = False
+    """What another controller moves, and where it stands."""
     smoke: bool = False
     """Run the smoke tests of the current step."""
     afresh: bool = False
@@ -55,6 +58,7 @@ class Seen:
     split: Split | None = None
     lanes: Mapping[Lane, LaneState] | None = None
     fleet: FleetState | None = None
+    led: LedState | None = None
     smoke: tuple[SmokeResult, ...] | None = None
     live: str = ""
     """Where lanes swap: the name of the place that is stable."""

@@ -14,7 +14,7 @@ from bot.rollout.forward import walk
 from bot.rollout.judging import judged, look_at
 from bot.rollout.outages import answers_again, troubled
 from bot.rollout.part import Part
-from bot.rollout.parts import absorb, own, put, summed, told, turn_of, view
+from bot.rollout.parts import absorb, own, put, standing, summed, told, turn_of, view
 from bot.rollout.resting import expired, recheck, reminded
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
@@ -111,7 +111,8 @@ def _sight(part: Part, seen: Seen) -> Seen:
 def _mark(r: Rollout, part: Part, sight: Seen | None) -> str:
     if sight is None:
         return ""
-    return offline_mark(view(r, part), sight.fleet if r.lanes == "one" else sight.split)
+    own = view(r, part)
+    return offline_mark(own, sight.fleet if own.lanes == "one" else sight.split)
 
 
 def _troubled(r: Rollout, seen: Seen, troubles: list[Part]) -> Rollout:
@@ -138,17 +139,30 @@ def _arm(r: Rollout, seen: Seen) -> Rollout:
             r = replace(put(r, own(part, after)), counter=after.counter)
             said += [f"{part.name}: {entry.text}" for entry in after.news]
     moving = tuple(part for part in r.parts if part.name not in level)
+    if moving and all(part.unwatched for part in moving) and _watches(r):
+        text = (
+            f"{', '.join(level)}: {r.version} already runs, and without that nothing says whether the rest goes well. "
+            f"Roll {', '.join(part.name for part in moving)} out by itself."
+        )
+        return cancel(r, seen.now, "already_live", text)
     if not moving:
         text = f"{r.version} is what already runs on every target. Name another version."
         return cancel(r, seen.now, "already_live", text)
     if any(part.armed is None for part in moving):
         return r
+    ahead = [part for part in r.parts if part.name in level]
     # A target that was ahead is made no part of it: the others are brought level.
     r = summed(replace(r, parts=moving))
-    said += [f"{name}: runs {r.version} already and is left alone." for name in level]
+    said += [
+        f"{part.name}: runs {part.to or r.version} already and is left alone." for part in ahead
+    ]
     data = {"from_version": r.from_version}
     text = f"Started on {len(r.parts)} targets. {' '.join(said)}".replace(": Started:", ":")
     return r.tell(Entry("armed", "sluice", text, event="rollout.started", data=data))
+
+
+def _watches(r: Rollout) -> bool:
+    return any(isinstance(step, Watch) for step in r.plan.steps)
 
 
 def _answering(r: Rollout, seen: Seen) -> Rollout:
@@ -192,10 +206,15 @@ def _step(r: Rollout, seen: Seen) -> Rollout:
 def _together(r: Rollout, seen: Seen) -> Rollout:
     """Do a step that all targets do at the same time."""
     after = walk(r, seen)
-    if not after.phase.final:
-        return after
-    kept = tuple(replace(part, retire_at=after.retire_at) for part in after.parts)
-    return replace(after, parts=kept)
+    return _keeping(after) if after.phase.final else after
+
+
+def _keeping(ended: Rollout) -> Rollout:
+    """Let each target keep its old version as long as the row does; a flag has none to be kept."""
+    parts = tuple(
+        replace(part, retire_at=None if standing(part) else ended.retire_at) for part in ended.parts
+    )
+    return replace(ended, parts=parts)
 
 
 def _judged(r: Rollout, seen: Seen) -> tuple[Rollout, _Looks]:
@@ -217,7 +236,8 @@ def _worst(r: Rollout, seen: Seen, looks: _Looks) -> Seen:
         return seen
     name = max(looks, key=lambda one: _BADNESS[looks[one][1].verdict])
     look, judgement = looks[name]
-    well = judgement.verdict is Verdict.PASS and len(looks) == len(r.parts)
+    watched = sum(not part.unwatched for part in r.parts)
+    well = judgement.verdict is Verdict.PASS and len(looks) == watched
     said = f"{judgement.sentence} on every target" if well else f"{name}: {judgement.sentence}"
     named = replace(judgement, sentence=said)
     return replace(seen, look=look, judged=(named, r.progress.fails))
@@ -239,7 +259,8 @@ def _shown(r: Rollout, seen: Seen, looks: _Looks) -> Rollout:
 def _afterwards(r: Rollout, seen: Seen) -> Seen:
     """Return what was seen, with the numbers of the target that failed, else of the first."""
     failed = [part for part in r.parts if part.judgement and part.judgement.verdict is Verdict.FAIL]
-    sight = _sight([*failed, *r.parts][0], seen)
+    watched = [part for part in r.parts if not part.unwatched]
+    sight = _sight([*failed, *watched, *r.parts][0], seen)
     return replace(seen, look=sight.look, trouble=sight.trouble)
 
 
@@ -274,9 +295,7 @@ def _all_home(r: Rollout, seen: Seen) -> Rollout:
         )
     if r.back is not None and r.back.partial:
         return back_to_batch(r, seen.now)
-    ended = done(r, seen)
-    kept = tuple(replace(part, retire_at=ended.retire_at) for part in ended.parts)
-    return replace(ended, parts=kept)
+    return _keeping(done(r, seen))
 
 
 def _retire(r: Rollout, seen: Seen) -> Rollout:

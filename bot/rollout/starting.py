@@ -38,7 +38,9 @@ def _arm_lanes(r: Rollout, seen: Seen, split: Split, lanes: Mapping[Lane, LaneSt
         return cancel(r, seen.now, *refusal)
     armed = Armed(
         canary_weight=split.canary,
-        stable=LaneMemo(stable.image, stable.replicas, stable.ready, stable.counted),
+        stable=LaneMemo(
+            stable.image, stable.replicas, stable.ready, stable.counted, stable.standing
+        ),
         canary=LaneMemo(canary.image, canary.replicas, canary.ready, canary.counted),
         at=seen.now,
         mark=split.mark,
@@ -73,7 +75,7 @@ def _armed(
     entry = Entry(
         "armed",
         "sluice",
-        text + _remarks(seen.findings or ()),
+        text + remarks(seen.findings or ()),
         event="rollout.started",
         data={"from_version": version},
     )
@@ -88,7 +90,8 @@ def _armed(
     ).tell(entry)
 
 
-def _remarks(findings: Sequence[Finding]) -> str:
+def remarks(findings: Sequence[Finding]) -> str:
+    """Return what a preflight noticed besides, to stand behind a sentence."""
     return "".join(f" {finding.sentence}" for finding in findings if not finding.fatal)
 
 

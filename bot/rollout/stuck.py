@@ -98,6 +98,17 @@ def page_if_late(r: Rollout, seen: Seen) -> Rollout:
     return _paged(replace(r, trouble=trouble), "rollback_held", "instances_late", text)
 
 
+def page_if_silent(r: Rollout, seen: Seen) -> Rollout:
+    """Call people when another controller has not brought the traffic home after five minutes."""
+    if r.back is None or seen.led is None or seen.now - r.back.at <= timedelta(minutes=5):
+        return r
+    text = (
+        f"The controller has not brought {r.service} back to {r.from_version} after 5 minutes: it is "
+        f"{seen.led.phase} at {seen.led.weight:g} %. {seen.led.detail} Look whether it runs; the rollback goes on."
+    )
+    return _paged(r, "rollback_held", "controller_silent", text)
+
+
 def overtaken(r: Rollout, seen: Seen) -> Trouble:
     """Return the trouble of a place that carries a fence from beyond this rollout: no write of ours counts there."""
     assert seen.fleet is not None
@@ -119,6 +130,8 @@ def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
 
 
 def _by_hand(r: Rollout) -> str:
+    if r.lanes == "led":
+        return f"tell the controller to abort, so that all traffic is on {r.from_version}"
     if r.lanes == "one":
         return f"let the instances run {r.from_version}"
     if r.back is not None and r.back.home is not None:

@@ -12,7 +12,7 @@ from bot.rollout.gates import close_gate
 from bot.rollout.intents import ANYTHING
 from bot.rollout.part import Part, Progress
 from bot.rollout.values import Back, Entry, Phase, Rollout
-from bot.rollout.wanted import PutWeight
+from bot.rollout.wanted import PutLed, PutWeight
 from strategies.plan import Batch
 from strategies.verdict import Judgement
 
@@ -44,12 +44,14 @@ def start_back(r: Rollout, back: Back) -> Rollout:
     )
 
 
-def _homeward(r: Rollout, own: Rollout | Part, back: Back) -> PutWeight | None:
+def _homeward(r: Rollout, own: Rollout | Part, back: Back) -> PutWeight | PutLed | None:
     """Return the intent that is saved in the very commit that turns around, so that the write follows at once.
 
     None where something has to happen before the traffic moves.
     """
-    if own.armed is None or own.stable_touched or r.lanes == "one":
+    if r.lanes == "led":
+        return PutLed("abort", back.at, r.revision + 1) if own.armed is not None else None
+    if own.armed is None or own.stable_touched or (own.lanes or r.lanes) == "one":
         return None
     weight = own.batch_began if back.partial else own.armed.canary_weight
     return PutWeight(weight, before=ANYTHING, since=r.revision + 1)
@@ -75,7 +77,13 @@ def _who(back: Back) -> str:
 
 
 def turn(
-    r: Rollout, now: datetime, code: str, reason: str, judgement: Judgement | None = None
+    r: Rollout,
+    now: datetime,
+    code: str,
+    reason: str,
+    judgement: Judgement | None = None,
+    *,
+    actor: str = "sluice",
 ) -> Rollout:
     """Answer a failure by itself, as far as the plan allows to undo."""
     undo = undoing(r)
@@ -83,12 +91,13 @@ def turn(
         # It has been said already; what happens next is for a person.
         return r
     if undo == "none":
-        return hold(r, now, code, _held(r, reason, "Nothing was undone, as the plan says."))
+        text = _held(r, reason, "Nothing was undone, as the plan says.")
+        return hold(r, now, code, text, actor=actor)
     partial = undo == "failed-batch" and r.batch_began > 0
     back = Back(
         code=code,
         reason=reason.rstrip("."),
-        actor="sluice",
+        actor=actor,
         at=now,
         automatic=True,
         weight=r.weight,
@@ -126,10 +135,10 @@ def _batch_index(r: Rollout) -> int:
     )
 
 
-def hold(r: Rollout, now: datetime, code: str, text: str) -> Rollout:
+def hold(r: Rollout, now: datetime, code: str, text: str, *, actor: str = "sluice") -> Rollout:
     """Pause by itself, with a page."""
     r = close_gate(r, f"Closed: {text}")
-    entry = Entry("held", "sluice", text, code=code, event="rollout.paused", tell="broadcast")
+    entry = Entry("held", actor, text, code=code, event="rollout.paused", tell="broadcast")
     progress = stopped(r.progress, now)
     return replace(r, phase=Phase.PAUSED, code=code, progress=progress, reminded=now).tell(entry)
 

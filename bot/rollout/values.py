@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from bot.rollout.part import Armed, Part, Progress, SmokeResult, Trouble
+from bot.rollout.part import Armed, Followed, Part, Progress, SmokeResult, Trouble
 from bot.rollout.wanted import Intent
 from strategies.compare import Comparison
 from strategies.plan import Plan, Replace, Rule, Step, Watch
@@ -59,6 +59,8 @@ class Gate:
     look: Look | None = None
     """The numbers that were shown."""
     judgement: Judgement | None = None
+    stop: str = ""
+    """Where another controller leads: the identity of the pause that this asks about."""
     weakened: tuple[str, ...] = ()
     reminders: int = 0
 
@@ -166,7 +168,7 @@ class Rollout:
     reminded: datetime | None = None
     """When people were last told that this rollout holds by itself and needs them; `None` while it does not."""
     rollback_of: str = ""
-    lanes: Literal["fixed", "swap", "one"] = "fixed"
+    lanes: Literal["fixed", "swap", "one", "led"] = "fixed"
     """See `strategies.request.Request`."""
     smoked: tuple[SmokeResult, ...] = ()
     """What the smoke tests said when the dark lane passed: whoever approves the switch wants to see it."""
@@ -182,6 +184,8 @@ class Rollout:
     """Where lanes are revisions that the platform names: the one that Prepare made for this rollout."""
     template: str = ""
     """What the instances of the one place were last told to run, as read back; `""`: what they ran before."""
+    followed: Followed | None = None
+    """Where another controller leads: what it moves, and where that stood when it was last looked at."""
     found: float | None = None
     """The weight that somebody else wrote, while it holds because of that."""
     batch_began: float = 0.0
@@ -261,6 +265,11 @@ class Rollout:
         return replace(self, cursor=cursor, progress=fresh, gate=None, parts=parts)
 
     @property
+    def one_place(self) -> bool:
+        """Whether both versions run in one place, so that mostly their numbers are not told apart."""
+        return self.lanes in {"one", "led"}
+
+    @property
     def in_place(self) -> bool:
         """Whether the new version takes the old one's place in the stable lane; the router is then left alone."""
         return any(isinstance(step, Replace) for step in self.plan.steps)
@@ -273,7 +282,7 @@ class Rollout:
     @property
     def all_moved(self) -> bool:
         """Whether no old instance is left. On fixed lanes that includes the hand-over to the stable lane."""
-        return all(_all_moved(own, self.lanes) for own in self.parts or (self,))
+        return all(_all_moved(own, own.lanes or self.lanes) for own in self.parts or (self,))
 
     @property
     def live_changed(self) -> bool:

@@ -67,4 +67,24 @@ class PutFleet:
     kind: Literal["fleet"] = "fleet"
 
 
-Intent = Annotated[PutWeight | PutLane | PutFleet, Field(discriminator="kind")]
+@dataclass(frozen=True, slots=True)
+class PutLed:
+    """Intent: the controller of the target shall get this order."""
+
+    order: Literal["start", "resume", "abort", "retry", "hold", "release"]
+    at: datetime
+    """When it was asked for; deadlines count from here."""
+    since: int
+    """The revision of the intent, see `PutWeight`."""
+    image: str = ""
+    """What shall be rolled out (`start`)."""
+    before: str = ""
+    """The image that was asked for when the intent was made; any other but ours is somebody's edit."""
+    full: bool = False
+    """All at once, without the controller's own steps."""
+    stop: str = ""
+    """The pause that people said yes to (`resume`); at any other nothing is written."""
+    kind: Literal["led"] = "led"
+
+
+Intent = Annotated[PutWeight | PutLane | PutFleet | PutLed, Field(discriminator="kind")]

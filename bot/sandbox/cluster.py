@@ -23,6 +23,7 @@ from bot.sandbox.json_patch import (
     apply_merge_patch,
 )
 from bot.sandbox.kinds import served_kinds, target_of
+from bot.sandbox.knative import SERVICES
 from bot.sandbox.kubelet import Kubelet, Mishap
 from bot.sandbox.logs import tail
 from bot.sandbox.objects import Body, Key, Kind, Objects
@@ -37,11 +38,15 @@ from bot.sandbox.refusals import (
     test_failed,
 )
 from bot.sandbox.routes import ROUTES, RouteController
+from bot.sandbox.serving import ServingController
 
 _PATCHES = {
     "application/json-patch+json": apply_json_patch,
     "application/merge-patch+json": apply_merge_patch,
 }
+
+_SERVED = frozenset({SERVICES, "revisions", "deployments", "replicasets", "pods"})
+"""What Knative's controllers make, or are made to make it of."""
 
 
 class Write(NamedTuple):
@@ -67,6 +72,7 @@ class SimulatedCluster:
         self._controller = self._owners.deployments
         self._endpoints = EndpointController(self._objects)
         self._routes = RouteController(self._objects, clock)
+        self._serving = ServingController(self._objects, clock, self._controller)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -101,13 +107,17 @@ class SimulatedCluster:
 
     def put(self, obj: Mapping[str, Any], manager: str = "kubectl") -> None:
         """Create an object, or replace it, as `kubectl apply` would."""
-        kind = next(kind for kind in self.kinds if kind.kind == obj["kind"])
-        key = Key(kind.plural, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+        kinds = [kind for kind in self.kinds if kind.kind == obj["kind"]]
+        kind = next((kind for kind in kinds if kind.group == group), kinds[0])
+        key = Key(kind.kept_under, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         self._advance(key.plural, key.namespace, key.name)
         if key in self._objects.bodies:
             self._objects.update(kind, key, obj, manager)
         else:
             self._objects.create(kind, obj, manager)
+        if key.plural == SERVICES:
+            self._advance(key.plural, key.namespace, key.name)
 
     def object(self, plural: str, namespace: str, name: str) -> Body | None:
         """Return a copy of an object as it is by now; None when it is not there."""
@@ -143,7 +153,8 @@ class SimulatedCluster:
             if not isinstance(target, tuple):
                 return (200, target) if target else (404, "404 page not found\n")
             kind, version, namespace, name, sub = target
-            return self._resource(call, kind, version, Key(kind.plural, namespace, name), sub)
+            key = Key(kind.kept_under, namespace, name)
+            return self._resource(call, kind, version, key, sub)
         except Refusal as refusal:
             return refusal.code, refusal.body
 
@@ -184,10 +195,12 @@ class SimulatedCluster:
             raise Refusal(400, str(error)) from error
 
     def _list(self, call: Call, kind: Kind, version: str, namespace: str) -> Body:
-        self._advance(kind.plural, namespace)
+        self._advance(kind.kept_under, namespace)
         try:
             found = list(
-                self._objects.select(kind.plural, namespace, call.query.get("labelSelector", ""))
+                self._objects.select(
+                    kind.kept_under, namespace, call.query.get("labelSelector", "")
+                )
             )
         except ValueError as error:
             raise Refusal(400, str(error)) from error
@@ -205,14 +218,14 @@ class SimulatedCluster:
             return body | {"status": {"allowed": True}}
         metadata = body.setdefault("metadata", {})
         name = str(metadata.get("name", ""))
-        key = Key(kind.plural, namespace, name)
+        key = Key(kind.kept_under, namespace, name)
         if namespace:
             metadata["namespace"] = namespace
             if Key("namespaces", "", namespace) not in self._objects.bodies:
                 raise Refusal(404, f'namespaces "{namespace}" not found')
         if key in self._objects.bodies:
             raise already_exists(kind, name)
-        self._refuse_invalid(call, kind, name, body)
+        self._refuse_invalid(call, kind, name, body, None)
         if kind.status_apart:
             body.pop("status", None)
         if not dry(call):
@@ -229,13 +242,16 @@ class SimulatedCluster:
             raise changed_meanwhile(kind, key)
         if metadata.get("uid") != old["metadata"]["uid"]:
             raise invalid(kind, key.name, "metadata.uid: Invalid value: field is immutable")
-        self._refuse_invalid(call, kind, key.name, new)
+        self._refuse_invalid(call, kind, key.name, new, old)
         if dry(call):
             return _shown(kind, version, self._objects.merged(kind, old, new))
         if sub == "status":
             stored = self._objects.set_status(key, new.get("status") or {})
         else:
             stored = self._objects.update(kind, key, new, field_manager(call))
+            if key.plural == SERVICES:
+                # From this very moment on, whenever somebody looks: its delays are counted from here.
+                self._advance(key.plural, key.namespace, key.name)
         self._record(call, json_any(call))
         return _shown(kind, version, stored)
 
@@ -268,16 +284,23 @@ class SimulatedCluster:
             raise not_found(kind, key.name)
         return body
 
-    def _refuse_invalid(self, call: Call, kind: Kind, name: str, body: Mapping[str, Any]) -> None:
+    def _refuse_invalid(
+        self, call: Call, kind: Kind, name: str, body: Mapping[str, Any], old: Body | None
+    ) -> None:
         why = self.violations(kind, body, strict=call.query.get("fieldValidation") == "Strict")
         if why:
             raise invalid(kind, name, why)
+        denied = kind.refused(old, body) if kind.refused is not None else ""
+        if denied:
+            raise Refusal(400, denied)
 
     def _record(self, call: Call, body: Any) -> None:
         self.log.append(Write(self._clock(), call.method, call.path, copied(body)))
 
     def _advance(self, plural: str, namespace: str, name: str = "") -> None:
         """Let the controllers catch up with what is about to be looked at."""
+        if plural in _SERVED:
+            self._serving.advance(namespace)
         self._owners.advance(plural, namespace, name)
         if plural == "endpointslices":
             self._endpoints.advance(namespace)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bot.sandbox.daemons import fill_daemon_set
+from bot.sandbox.knative import KNATIVE_REVISION, KNATIVE_SERVICE
 from bot.sandbox.objects import Kind
 from bot.sandbox.revisions import REVISIONS
 from bot.sandbox.routes import fill_http_route, fill_route
@@ -45,6 +46,8 @@ def served_kinds() -> list[Kind]:
         *_sets(),
         *_policies(),
         *_other_meshes(),
+        KNATIVE_SERVICE,
+        KNATIVE_REVISION,
         Kind(
             "authorization.k8s.io",
             ("v1",),

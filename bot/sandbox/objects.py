@@ -30,6 +30,15 @@ class Kind:
     """A patch of the object drops its status; that has a path of its own."""
     fill: Callable[[Body], None] | None = None
     """Puts in the defaults of its definition, and takes out what that does not know."""
+    shelf: str = ""
+    """Under which name its objects are kept: that of its plural, unless another group has the same."""
+    refused: Callable[[Mapping[str, Any] | None, Mapping[str, Any]], str] | None = None
+    """Says why its webhook denies a change of an object; `""` when it does not."""
+
+    @property
+    def kept_under(self) -> str:
+        """Under which name its objects are kept."""
+        return self.shelf or self.plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Objects:
         """Store a new object and return it."""
         new = _filled(kind, body)
         metadata = new.setdefault("metadata", {})
-        key = Key(kind.plural, metadata.get("namespace", ""), metadata["name"])
+        key = Key(kind.kept_under, metadata.get("namespace", ""), metadata["name"])
         self.version += 1
         identity = f"{key.plural}/{key.namespace}/{key.name}/{self.version}"
         metadata |= {

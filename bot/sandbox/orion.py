@@ -116,6 +116,15 @@ def fleet_objects(service: str, namespace: str, image: str, replicas: int) -> li
     ]
 
 
+def knative_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
+    """Return namespace and a Knative Service whose traffic follows its latest revision; Knative scales it."""
+    del replicas
+    container = {"name": service, "image": image, "readinessProbe": _PROBE}
+    template = {"spec": {"containers": [container]}}
+    body = _object("serving.knative.dev/v1", "Service", service, namespace, {"template": template})
+    return [_namespace(namespace), body]
+
+
 def stateful_objects(service: str, namespace: str, image: str, replicas: int) -> list[Body]:
     """Return namespace, one StatefulSet of the service's own name, and its Service."""
     return _set_objects("StatefulSet", service, namespace, image, replicas)

@@ -29,6 +29,9 @@ _QUOTED = re.compile(r"""["']([^"'\\]*)["']""")
 class SimulatedPrometheus:
     """One HTTP server on loopback. While `down` is set it answers 503, as behind a load balancer without backend."""
 
+    template = "istio"
+    """Whose queries it understands."""
+
     def __init__(self, traffic: SimulatedTraffic, clock: Callable[[], datetime]) -> None:
         self.down = False
         self._traffic = traffic
@@ -68,7 +71,7 @@ class SimulatedPrometheus:
             return _bad_data()
         asked = parts(text) or (("", text),)
         for lanes in self._ways_round():
-            known = _asked(lanes, window)
+            known = _asked(self.template, lanes, window)
             if all(one in known for _, one in asked):
                 return self._vector(
                     [row for one in asked for row in self._rows(one, known, window)]
@@ -113,9 +116,9 @@ class SimulatedPrometheus:
 
 
 @lru_cache(maxsize=64)
-def _asked(lanes: Lanes, window: int) -> Mapping[str, tuple[str, Question]]:
+def _asked(template: str, lanes: Lanes, window: int) -> Mapping[str, tuple[str, Question]]:
     """Return by their text what a bot asks about these lanes."""
-    return {q.text: (name, q) for name, q in render("istio", lanes, window).items()}
+    return {q.text: (name, q) for name, q in render(template, lanes, window).items()}
 
 
 def _bad_data() -> web.Response:

@@ -18,6 +18,8 @@ from bot.settings.environment import (
 from bot.settings.problems import ConfigError, Problem, format_problem
 from bot.settings.scalars import WeekTime
 from bot.settings.secret import Secret
+from bot.settings.sinks import EVENTS, AlertBlock
+from bot.settings.sources import CloudWatchMetrics, MetricsBlock
 from bot.settings.targets import TargetBlock, TargetMetrics
 from bot.settings.traffic import (
     EnvoyTraffic,
@@ -27,14 +29,11 @@ from bot.settings.traffic import (
     ServiceSelectorTraffic,
 )
 from bot.settings.values import (
-    EVENTS,
     About,
-    AlertBlock,
     ClusterBlock,
     Config,
     EnvironmentBlock,
     FreezeWindow,
-    MetricsBlock,
     Service,
     SlackBlock,
     UnknownNameError,
@@ -48,6 +47,7 @@ __all__ = [
     "AlertBlock",
     "CanaryBlock",
     "ClientSettings",
+    "CloudWatchMetrics",
     "ClusterBlock",
     "Config",
     "ConfigError",

@@ -8,13 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
+from bot.settings.block import Block
 from bot.settings.check import load_config
+from bot.settings.hooks import AlertmanagerBlock
 from bot.settings.names import PLACEHOLDER, is_url
 from bot.settings.problems import ConfigError
 from bot.settings.scalars import shown
 from bot.settings.secret import Secret
-from bot.settings.values import AlertBlock, AnyMetrics, ClusterBlock, Config, MetricsBlock
+from bot.settings.sources import AnyMetrics, MetricsBlock
+from bot.settings.values import ClusterBlock, Config
 
 DEFAULT_CONFIG = "sluice.yaml"
 DEFAULT_DATABASE = "sqlite+aiosqlite:///sluice.db"
@@ -25,6 +29,8 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 _SHORTEST_SIGNING_SECRET = 16
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})", re.ASCII)
 _HIGHEST_PORT = 65_535
+_HOOK_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}", re.ASCII)
+"""Of the end of an address: nothing in it is written another way there."""
 
 
 class SettingsError(Exception):
@@ -207,16 +213,19 @@ def _config(path: Path, env: _Environment) -> Config:
     except ConfigError:
         env.stop_if_missing()
         raise
-    filled = _filled(config, env)
+    filled = _filled_config(config, env)
     env.stop_if_missing()
     _check_urls(filled)
     return filled
 
 
-def _filled(config: Config, env: _Environment) -> Config:
+def _filled_config(config: Config, env: _Environment) -> Config:
     return config.model_copy(
         update={
-            "alerts": tuple(_filled_alert(alert, i, env) for i, alert in enumerate(config.alerts)),
+            "alerts": tuple(
+                _filled(block, f"alerts[{i}]", env) for i, block in enumerate(config.alerts)
+            ),
+            "alertmanager": _filled_hook(config.alertmanager, env),
             "metrics": {
                 name: _filled_metrics(block, name, env) for name, block in config.metrics.items()
             },
@@ -227,11 +236,32 @@ def _filled(config: Config, env: _Environment) -> Config:
     )
 
 
-def _filled_alert(alert: AlertBlock, i: int, env: _Environment) -> AlertBlock:
-    secret = Secret(env.fill(alert.secret.reveal(), f"alerts[{i}].secret"))
-    return alert.model_copy(
-        update={"url": env.fill(alert.url, f"alerts[{i}].url"), "secret": secret}
-    )
+_B = TypeVar("_B", bound=Block)
+
+
+def _filled(block: _B, where: str, env: _Environment) -> _B:
+    """Return a block with every secret and its address filled in; nothing else of it may have a `${NAME}`."""
+    update: dict[str, Any] = {}
+    for name in type(block).model_fields:
+        value = getattr(block, name)
+        if isinstance(value, Secret):
+            update[name] = Secret(env.fill(value.reveal(), f"{where}.{name}"))
+        elif name == "url":
+            update[name] = env.fill(value, f"{where}.{name}")
+    return block.model_copy(update=update)
+
+
+def _filled_hook(block: AlertmanagerBlock | None, env: _Environment) -> AlertmanagerBlock | None:
+    if block is None:
+        return None
+    filled = _filled(block, "alertmanager", env)
+    if not env.missing and not _HOOK_TOKEN.fullmatch(filled.token.reveal()):
+        raise SettingsError(
+            "The token of alertmanager is the end of an address: give it 16 or more letters, digits and signs "
+            "of . _ ~ - (`openssl rand -hex 32` makes one).",
+            code="bad_hook_token",
+        )
+    return filled
 
 
 def _filled_metrics(block: AnyMetrics, name: str, env: _Environment) -> AnyMetrics:

@@ -26,16 +26,22 @@ def refuse(code: str, sentence: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{sentence}", {"sentence": sentence})
 
 
-def refuse_at(*errors: tuple[str | int, str, str]) -> ValidationError:
+def refuse_at(*errors: tuple[str | int | tuple[str | int, ...], str, str]) -> ValidationError:
     """Return errors of single keys of a block (or items of a list), each `(key, code, sentence)`.
 
-    The key `""` is the block itself.
+    The key `""` is the block itself; several keys lead into a block below.
     """
     details: list[InitErrorDetails] = [
-        {"type": refuse(code, sentence), "loc": () if key == "" else (key,), "input": None}
+        {"type": refuse(code, sentence), "loc": _path(key), "input": None}
         for key, code, sentence in errors
     ]
     return ValidationError.from_exception_data("block", details, hide_input=True)
+
+
+def _path(key: str | int | tuple[str | int, ...]) -> tuple[str | int, ...]:
+    if isinstance(key, tuple):
+        return key
+    return () if key == "" else (key,)
 
 
 def read_text(value: Any) -> Any:

@@ -50,11 +50,11 @@ def no_such_header(name: str) -> str:
 
 
 def where_faults(
-    given: Mapping[str, object], places: Sequence[tuple[str, Lanes]]
+    given: Mapping[str, object], places: Sequence[tuple[str, Lanes, WorkloadBlock]]
 ) -> Iterator[_Fault]:
     """Yield what is missing or said twice about where a target runs; `places` are those of the key `targets`.
 
-    Each is told by its name and its lanes.
+    Each is told by its name, its lanes and what runs there.
     """
     if not places:
         workload = given["workload"]
@@ -66,10 +66,23 @@ def where_faults(
         if value is not None:
             sentence = f"With targets each of them has its own {key}: move this one there."
             yield (key, "key_and_targets", sentence)
-    names = [name for name, _ in places]
+    names = [name for name, _, _ in places]
     for name in dict.fromkeys(name for name in names if names.count(name) > 1):
         yield ("targets", "duplicate_target", f"Two targets are called {name}: rename one.")
-    if len({lanes for _, lanes in places}) > 1:
+    shapes = {lanes for _, lanes, workload in places if not workload.flag}
+    if len(places) > 1 and "led" in shapes:
+        sentence = (
+            "A target that another controller leads stands alone, and here are several: give it a service or an "
+            "environment of its own."
+        )
+        yield ("targets", "led_alone", sentence)
+    elif "one" in shapes and any(workload.flag for _, _, workload in places):
+        sentence = (
+            "A flag goes along with lanes that share the traffic, and here is one place whose instances move: give the "
+            "flag a service of its own, or the deployment a pair."
+        )
+        yield ("targets", "mixed_targets", sentence)
+    elif len(shapes) > 1:
         sentence = (
             "These targets have different shapes (a pair, two colours, one place): one plan cannot "
             "drive them. Give them the same kind of workload."
@@ -102,8 +115,10 @@ def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) ->
     code = misfit(strategy, lanes, weights) if strategy else ""
     if strategy and code:
         why = "has one place only" if lanes == "one" else "has a router that knows all or nothing"
+        why = "another controller leads" if lanes == "led" else why
         others = dict.fromkeys((nearest(strategy, lanes, weights), "direct"))
-        sentence = f"{strategy} cannot be done on this target, which {why}: take {', '.join(others)} or recreate."
+        rest = "" if lanes == "led" else " or recreate"
+        sentence = f"{strategy} cannot be done on this target, which {why}: take {', '.join(others)}{rest}."
         yield ("strategy", code, sentence)
     elif strategy == "recreate" and not shape.stops:
         sentence = "recreate stops all instances first, and these cannot be stopped: take rolling or direct."
@@ -119,6 +134,12 @@ def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) ->
 def traffic_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Iterator[_Fault]:
     """Yield what is wrong with the router of one place."""
     lanes = workload.lanes_behind(traffic)
+    if workload.flag or (traffic is not None and traffic.flags):
+        yield from _flag_faults(workload, traffic)
+        return
+    if traffic is not None and (traffic.revisions or workload.routes):
+        yield from _same_object(workload, traffic)
+        return
     if traffic is None:
         if lanes != "one" and not workload.routes:
             sentence = (
@@ -144,12 +165,53 @@ def traffic_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Ite
             "router_needs_pair",
             "This router has a stable and a canary that stay what they are: name the workloads stable and canary.",
         )
+    elif traffic.swaps and lanes != "swap":
+        sentence = (
+            "This router goes back and forth between two colours: name the workloads blue and green, or what it "
+            "splits between stable and canary."
+        )
+        yield ("traffic", "router_needs_colours", sentence)
     if traffic is not None and getattr(workload, "service", None) is not None:
         yield (
             "workload",
             "service_beside_traffic",
             "The key service is for a pair without a router, whose pods split the traffic: remove it, or traffic.",
         )
+
+
+def _flag_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Iterator[_Fault]:
+    """Yield where a flag is not with the place where flags are kept, or that place with something else."""
+    if traffic is None:
+        sentence = "A flag is switched where it is kept: add the key traffic, with kind unleash."
+        yield ("traffic", "missing_key", sentence)
+    elif not (workload.flag and traffic.flags):
+        sentence = "A flag goes with traffic of kind unleash, and that kind with nothing but a flag: change one of the two."
+        yield ("traffic", "not_its_router", sentence)
+
+
+def _same_object(workload: WorkloadBlock, traffic: TrafficBlock) -> Iterator[_Fault]:
+    """Yield where a workload that splits its own traffic, and what is said about that, are not the same object."""
+    if not workload.routes:
+        sentence = (
+            "Only a workload with revisions splits its traffic like this: name such a workload, or another kind of "
+            "traffic."
+        )
+        yield ("traffic", "router_needs_revisions", sentence)
+        return
+    if getattr(traffic, "kind", "") != workload.traffic_kind:
+        kind = workload.traffic_kind
+        instead = f", or make its kind {kind}" if kind else ""
+        sentence = f"This workload splits its traffic by itself: remove traffic{instead}."
+        yield ("traffic", "not_its_router", sentence)
+        return
+    for key in type(traffic).model_fields:
+        ours, theirs = getattr(workload, key, None), getattr(traffic, key)
+        if key != "kind" and ours != theirs:
+            sentence = (
+                f"The {key} is {shown(str(theirs))} here and {shown(str(ours))} in workload, and both are the same "
+                "object: remove traffic, or correct it."
+            )
+            yield ("traffic", "another_object", sentence)
 
 
 def cluster_faults(named: Iterable[str], workloads: Sequence[WorkloadBlock]) -> Iterator[_Fault]:
@@ -162,3 +224,30 @@ def cluster_faults(named: Iterable[str], workloads: Sequence[WorkloadBlock]) -> 
                 f"take one of {', '.join(sorted(known))}."
             )
             yield ("metrics", "unknown_workload", sentence)
+
+
+_MEASURED_BY = {
+    "lambda": ("what AWS counts for a function", "the workload", "function"),
+    "cloud_run": ("what Google counts for Cloud Run", "the workload", "cloud_run"),
+    "alb": ("what a load balancer of AWS counts", "the traffic", "load_balancer"),
+}
+"""By template: what it reads, whose that is, and by what key it is known to be there."""
+
+
+def template_faults(
+    template: str, workload: WorkloadBlock, traffic: TrafficBlock | None
+) -> Iterator[_Fault]:
+    """Yield that a template reads what is not there."""
+    if workload.flag and template != "http":
+        sentence = (
+            "A mesh counts workloads, and the values of a flag are none: take template: http for the flag, and give the "
+            "checks a query with $workload, which is on or off."
+        )
+        yield ("metrics", "template_not_for_target", sentence)
+        return
+    if template not in _MEASURED_BY:
+        return
+    reads, whose, needed = _MEASURED_BY[template]
+    if needed not in {**workload.measured(), **(traffic.measured() if traffic else {})}:
+        sentence = f"The template {template} reads {reads}, which {whose} here is not: take another template."
+        yield ("metrics", "template_not_for_target", sentence)

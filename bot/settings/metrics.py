@@ -38,13 +38,24 @@ BUSINESS_METRICS = ("conversion_rate", "user_engagement", "revenue")
 
 _CALLERS = frozenset({"connection_failures", "circuit_breaker_trips"})
 _FUNCTIONS = frozenset({"cold_start_rate"})
+_INSTANCES = frozenset({"cpu", "memory"})
 NOT_MEASURED: Mapping[str, frozenset[str]] = {
     "istio": _FUNCTIONS,
     "linkerd": _FUNCTIONS | _CALLERS,
     "http": _FUNCTIONS | _CALLERS,
     "envoy": _FUNCTIONS,
+    "knative": _FUNCTIONS | _CALLERS,
+    "lambda": _INSTANCES | _CALLERS,
+    "alb": _INSTANCES | _FUNCTIONS | {"circuit_breaker_trips"},
+    "cloud_run": _INSTANCES | _CALLERS | _FUNCTIONS,
 }
 """By template: the known metrics that it has no numbers for."""
+
+WITHOUT_QUERIES = frozenset({"lambda", "alb"})
+"""The templates of sources that take no queries of one's own."""
+
+LATE: Mapping[str, int] = {"cloud_run": 240}
+"""By template: seconds of a soak for which there are no numbers, where the platform shows them late."""
 
 PERCENT_METRICS = frozenset(
     {"error_rate", "success_rate", "cpu", "memory", "connection_failures", "cold_start_rate"}

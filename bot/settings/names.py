@@ -39,7 +39,7 @@ def _pattern(pattern: str, code: str, sentence: str) -> BeforeValidator:
 def _fixed(text: str) -> str:
     if "${" in text:
         raise ScalarError(
-            "${NAME} is filled in only in the url and secret of alerts and in the url of metrics: "
+            "${NAME} is filled in only in addresses and secrets of alerts, hooks and metrics: "
             "write the value itself.",
             code="placeholder_refused",
         )
@@ -206,6 +206,14 @@ LabelKey = Annotated[
         "is no label key such as version or app.kubernetes.io/version.",
     ),
 ]
+AlertLabel = Annotated[
+    str,
+    _pattern(
+        r"[A-Za-z_][A-Za-z0-9_]{0,127}",
+        "bad_name",
+        "is no label of an alert such as rollout_service.",
+    ),
+]
 RuleName = Annotated[
     str,
     _pattern(
@@ -230,6 +238,87 @@ FilePath = Annotated[
         r"(?!.*\$\{)/[!-~ ]*[^/ ]",
         "bad_path",
         "is no path of a file from the root on, such as /etc/envoy/rds.json.",
+    ),
+]
+_ELB = r"arn:aws[a-z-]{0,12}:elasticloadbalancing:[a-z0-9-]{1,32}:[0-9]{12}:"
+_APP = r"app/[A-Za-z0-9-]{1,32}/[0-9a-f]{1,32}"
+ServiceTag = Annotated[
+    str,
+    _pattern(
+        r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?",
+        "bad_name",
+        "is no tag of a service: take up to 32 lower-case letters, digits and hyphens, a letter first.",
+    ),
+]
+"""What stands before the address of a service on Cloud Run: `https://canary---checkout-….run.app`."""
+RuleArn = Annotated[
+    str,
+    _pattern(
+        rf"{_ELB}listener-rule/{_APP}/[0-9a-f]{{1,32}}/[0-9a-f]{{1,32}}",
+        "bad_arn",
+        "is no ARN of a rule of an application load balancer.",
+    ),
+]
+ListenerArn = Annotated[
+    str,
+    _pattern(
+        rf"{_ELB}listener/{_APP}/[0-9a-f]{{1,32}}",
+        "bad_arn",
+        "is no ARN of a listener of an application load balancer.",
+    ),
+]
+TargetGroupArn = Annotated[
+    str,
+    _pattern(
+        rf"{_ELB}targetgroup/[A-Za-z0-9-]{{1,32}}/[0-9a-f]{{1,32}}",
+        "bad_arn",
+        "is no ARN of a target group.",
+    ),
+]
+ZoneId = Annotated[
+    str, _pattern(r"[A-Z0-9]{1,32}", "bad_id", "is no id of a hosted zone such as Z148QEXAMPLE8V.")
+]
+DnsName = Annotated[
+    str,
+    _pattern(
+        r"(?=.{1,240}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})+",
+        "bad_name",
+        "is no name in a zone: write it in lower case, without a wildcard or a dot at its end.",
+    ),
+]
+SetIdentifier = Annotated[
+    str,
+    _pattern(
+        r"(?!.*\$\{)[!-~](?:[!-~ ]{0,126}[!-~])?",
+        "bad_id",
+        "is no SetIdentifier: take up to 128 visible ASCII characters.",
+    ),
+]
+FunctionName = Annotated[
+    str,
+    _pattern(
+        r"[A-Za-z0-9_-]{1,64}",
+        "bad_name",
+        "is no name of a function: take up to 64 letters, digits, hyphens and underscores.",
+    ),
+]
+AliasName = Annotated[
+    str,
+    _pattern(
+        r"(?![0-9]+$)[A-Za-z0-9_-]{1,128}",
+        "bad_name",
+        "is no name of an alias: take letters, digits, hyphens and underscores, not only digits.",
+    ),
+]
+BucketName = Annotated[
+    str, _pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "bad_name", "is no name of a bucket.")
+]
+ObjectKey = Annotated[
+    str,
+    _pattern(
+        r"(?!.*\$\{)(?!.*\{version\}.*\{version\})(?=.{1,1024}$)[!-~ ]*\{version\}[!-~ ]*",
+        "bad_object_key",
+        "does not say where the version goes: write {version} in it once.",
     ),
 ]
 WebAddress = Annotated[str, scalar(_web_address)]

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bot.settings.document import Entry, Mapping, Node, Scalar, Sequence
+from bot.settings.metrics import NOT_MEASURED
 from bot.settings.problems import Mark, Problem
 from bot.settings.scalars import did_you_mean, shown
+from bot.settings.sources import SOURCES, AnyMetrics
 from bot.settings.values import default_approvals
 
 _USUAL_ENVIRONMENTS = (
@@ -22,6 +24,10 @@ _USUAL_ENVIRONMENTS = (
     "development",
     "dev",
 )
+
+
+_GOOGLES = ("cloud_run", "prometheus")
+"""The kinds whose account is one of Google's."""
 
 
 def reference_problems(root: Node, file: str) -> list[Problem]:
@@ -52,6 +58,25 @@ def _targets(root: Mapping) -> Iterator[Entry]:
                 yield entry
 
 
+def _source(root: Mapping, metrics: Mapping) -> type[AnyMetrics] | None:
+    """Return what the source that a target names is; None where it cannot be told."""
+    name = metrics.value("source")
+    if not isinstance(name, Scalar):
+        return None
+    kind = _block(_block(root.value("metrics")).value(name.text)).value("kind")
+    return SOURCES.get(kind.text) if isinstance(kind, Scalar) else None
+
+
+def _kind_without_queries(root: Mapping, target: Entry) -> str:
+    """Return the kind of a source of a target that takes no queries of one's own; `""` where all do."""
+    several = _block(target.value).value("targets")
+    places = several.items if isinstance(several, Sequence) else ()
+    bodies = (_block(target.value), *(_block(place) for place in places))
+    sources = (_source(root, _block(body.value("metrics"))) for body in bodies)
+    refusing = (one for one in sources if one is not None and not one.queries)
+    return next((str(one.model_fields["kind"].default) for one in refusing), "")
+
+
 def _unlisted(root: Mapping, environments: Mapping) -> Iterator[tuple[str, Mark]]:
     seen = set(environments.entries)
     for entry in _targets(root):
@@ -77,9 +102,57 @@ class _Found:
             for part in ("workload", "traffic"):
                 self.check_account(root, _block(body.value(part)))
             self._check_name(source, root.value("metrics"), "source")
+            self._check_template(root, body)
+        self._check_queries(_block(target.value), _kind_without_queries(root, target))
+
+    def _check_template(self, root: Mapping, body: Mapping) -> None:
+        """Report a template that the source of a target cannot be asked with; most kinds have others."""
+        metrics = _block(body.value("metrics"))
+        source = _source(root, metrics)
+        written = metrics.value("template")
+        name = written.text if isinstance(written, Scalar) else "istio"
+        if source is None or name in source.templates or name not in NOT_MEASURED:
+            return
+        self.report(
+            (written or metrics).at,
+            "template_not_for_source",
+            "template",
+            f"This source cannot be asked with the template {name}: take {' or '.join(source.templates)}, "
+            "or another source.",
+        )
+
+    def _check_queries(self, body: Mapping, kind: str) -> None:
+        """Report every query of a target whose source takes none."""
+        if not kind:
+            return
+        measured = (body.value("checks"), _block(body.value("ab_test")).value("metrics"))
+        items = [item for one in measured if isinstance(one, Sequence) for item in one.items]
+        written = [_block(item).value("query") for item in items]
+        for query in (*written, *(e.value for e in _block(body.value("queries")).entries.values())):
+            if query is not None:
+                self.report(
+                    query.at,
+                    "queries_not_for_source",
+                    "query",
+                    f"A source of kind {kind} takes no queries: remove this one, or take a Prometheus.",
+                )
 
     def check_account(self, root: Mapping, body: Mapping) -> None:
-        self._check_name(body.value("account"), root.value("accounts"), "account")
+        """Report an account that is not there, or is one of another cloud."""
+        account, accounts = body.value("account"), root.value("accounts")
+        self._check_name(account, accounts, "account")
+        if not isinstance(account, Scalar):
+            return
+        kind, ours = _block(_block(accounts).value(account.text)).value("kind"), body.value("kind")
+        wanted = "gcp" if isinstance(ours, Scalar) and ours.text in _GOOGLES else "aws"
+        if isinstance(kind, Scalar) and kind.text in ("aws", "gcp") and kind.text != wanted:
+            self.report(
+                account.at,
+                "wrong_account",
+                "account",
+                f"{shown(account.text)} is an account of kind {kind.text}, and this needs one of kind {wanted}: "
+                "name such a one.",
+            )
 
     def _check_name(self, node: Node | None, block: Node | None, key: str) -> None:
         known = _block(block).entries

@@ -17,6 +17,7 @@ from bot.settings.fitting import (
     cluster_faults,
     needs,
     shape_faults,
+    template_faults,
     traffic_faults,
     where_faults,
 )
@@ -29,8 +30,9 @@ from bot.settings.names import (
     RawText,
     Strategy,
 )
-from bot.settings.traffic import TrafficField
-from bot.settings.trials import MatchField, SmokeField
+from bot.settings.routers import TrafficField
+from bot.settings.runners import WorkloadField
+from bot.settings.trials import INVOKED, MatchField, SmokeField, invoking
 from bot.settings.ways import (
     AbTestBlock,
     BlueGreenBlock,
@@ -39,8 +41,8 @@ from bot.settings.ways import (
     RecreateBlock,
     RollingBlock,
 )
-from bot.settings.workloads import WorkloadField
 from strategies.fitting import Lanes, Weights
+from strategies.plan import SmokeTest
 
 
 class TargetMetrics(Block):
@@ -48,8 +50,8 @@ class TargetMetrics(Block):
 
     source: Name
     template: Annotated[
-        Literal["istio", "linkerd", "http", "envoy"],
-        choice("istio", "linkerd", "http", "envoy", code="unknown_template"),
+        Literal["istio", "linkerd", "http", "envoy", "knative", "lambda", "alb", "cloud_run"],
+        choice("istio", "linkerd", "http", "envoy", "knative", "lambda", "alb", "cloud_run", code="unknown_template"),
     ] = "istio"
     clusters: dict[ObjectName, ClusterName] = Field(default={})
     """By workload: the name of the cluster by which a proxy counts it, where that is another one."""
@@ -95,6 +97,7 @@ class PlaceBlock(Block):
         ]
         if self.metrics is not None:
             faults += cluster_faults(self.metrics.clusters, [self.workload])
+            faults += template_faults(self.metrics.template, self.workload, self.traffic)
         if faults:
             raise refuse_at(*faults)
         return self
@@ -131,7 +134,22 @@ class TargetBlock(Block):
     @property
     def lanes(self) -> Lanes:
         """Two places with fixed roles, two that swap roles, or one place whose instances move."""
-        return self.places[0].lanes
+        return self.lead.lanes
+
+    @property
+    def lead(self) -> PlaceBlock:
+        """The place that says what the others are like: the first that is no flag, else the first."""
+        return next((one for one in self.places if not one.workload.flag), self.places[0])
+
+    def numbers(self, place: PlaceBlock) -> TargetMetrics:
+        """Return where the numbers of a place come from; a flag beside something else is not asked for any."""
+        if place.metrics is None and self.goes_along(place):
+            return self.metrics.model_copy(update={"template": "http"})
+        return place.metrics or self.metrics
+
+    def goes_along(self, place: PlaceBlock) -> bool:
+        """Whether a place is a flag beside something else."""
+        return place.workload.flag and not self.lead.workload.flag
 
     @cached_property
     def places(self) -> tuple[PlaceBlock, ...]:
@@ -148,7 +166,7 @@ class TargetBlock(Block):
     @property
     def repository(self) -> str | None:
         """The image that versions are tags or digests of; None where a version is just a name."""
-        return self.places[0].workload.repository
+        return self.lead.workload.repository
 
     @property
     def weights(self) -> Weights:
@@ -161,6 +179,27 @@ class TargetBlock(Block):
     def _checks_take_queries(cls, value: Any, info: ValidationInfo) -> Any:
         return with_queries(value, info.data.get("queries"))
 
+    @field_validator("smoke")
+    @classmethod
+    def _payloads_have_a_function(
+        cls, tests: tuple[SmokeTest, ...], info: ValidationInfo
+    ) -> tuple[SmokeTest, ...]:
+        if "workload" not in info.data or "targets" not in info.data:
+            return tests  # what is wrong with them is said there
+        runs = [place.workload for place in info.data["targets"]] or [info.data["workload"]]
+        functions = {getattr(workload, "invoked", "") for workload in runs}
+        if len(functions) == 1 and "" not in functions:
+            return tuple(invoking(test, *functions) for test in tests)
+        sentence = "A payload is for a function that is the same in every target, and here is none: give the test a url."
+        faults = [
+            ((index, "payload"), "payload_without_function", sentence)
+            for index, test in enumerate(tests)
+            if test.url == INVOKED
+        ]
+        if faults:
+            raise refuse_at(*faults)
+        return tests
+
     @field_validator("ab_test", mode="before")
     @classmethod
     def _yardsticks_take_queries(cls, value: Any, info: ValidationInfo) -> Any:
@@ -171,7 +210,7 @@ class TargetBlock(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         where = {key: getattr(self, key) for key in _WHERE}
-        faults = list(where_faults(where, [(x.name, x.lanes) for x in self.targets]))
+        faults = list(where_faults(where, [(x.name, x.lanes, x.workload) for x in self.targets]))
         faults += _same_place(self.targets)
         if not faults and self.workload is not None:
             faults = list(traffic_faults(self.workload, self.traffic))
@@ -180,8 +219,11 @@ class TargetBlock(Block):
             stops = all(place.workload.stops for place in self.places)
             shape = Shape(self.lanes, self.weights, routers, stops)
             faults = list(shape_faults(shape, self.match, self.strategy))
-            runs = [place.workload for place in self.places if place.metrics is None]
+            usual = [x for x in self.places if x.metrics is None and not self.goes_along(x)]
+            runs = [place.workload for place in usual]
             faults += cluster_faults(self.metrics.clusters, runs)
+            for place in usual:
+                faults += template_faults(self.metrics.template, place.workload, place.traffic)
         if faults:
             raise refuse_at(*faults)
         return self

@@ -1,13 +1,14 @@
 """The block `traffic` of a target: who splits requests between its lanes.
 
-Pure. Each block says by its class variables what its router can; nothing else in the settings knows the kinds.
+Pure. Each block says by its class variables what its router can; nothing else in the settings knows the kinds. Which
+kinds there are is said in `bot.settings.routers`.
 """
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from bot.settings.block import Block, by_kind
+from bot.settings.block import Block
 from bot.settings.fields import choice, refuse_at, whole
 from bot.settings.names import (
     ClusterName,
@@ -36,6 +37,16 @@ class TrafficBlock(Block):
     """Whether it can only go back and forth between two colours."""
     pairs_only: ClassVar[bool] = False
     """Whether its lanes have fixed roles."""
+    swaps: ClassVar[bool] = False
+    """Whether it names two colours of its own, of which either may be live."""
+    locks: ClassVar[bool] = True
+    """Whether a write can be refused when somebody else was faster; without, one that is late may get through."""
+    lingers: ClassVar[bool] = False
+    """Whether a weight that is written reaches everybody only minutes later, going back included."""
+    revisions: ClassVar[bool] = False
+    """Whether it is its workload itself, which splits between its revisions: then it can be left out as well."""
+    flags: ClassVar[bool] = False
+    """Whether it says who gets which value of a feature flag."""
     cloud: ClassVar[str] = ""
     """The kind of account that it is reached with (key `account`); empty where that is the cluster, or nothing."""
 
@@ -43,8 +54,12 @@ class TrafficBlock(Block):
         """Return what its adapter is made with, besides the namespace and the names of the lanes."""
         return self.model_dump(exclude={"kind"})
 
-    def measured(self) -> dict[str, str]:
-        """Return what metric sources call it (the load balancer, its groups)."""
+    def lanes(self, live: str = "") -> dict[str, str]:  # noqa: ARG002 - most have none
+        """Return what it calls the lanes where that is no workload; of colours, `live` is the stable one."""
+        return {}
+
+    def measured(self, live: str = "") -> dict[str, str]:  # noqa: ARG002 - most have none
+        """Return what metric sources call it (the load balancer, its groups); `live` as in `lanes`."""
         return {}
 
     def clusters(self, stable: str, canary: str) -> dict[str, str]:  # noqa: ARG002 - most have none
@@ -161,19 +176,3 @@ class EnvoyTraffic(TrafficBlock):
             sentence = "Stable and canary are the same cluster: name two different ones."
             raise refuse_at(("canary", "same_workload", sentence))
         return self
-
-
-Traffic = IstioTraffic | ServiceSelectorTraffic | GatewayApiTraffic | LinkerdTraffic | EnvoyTraffic
-
-TrafficField = Annotated[
-    Traffic,
-    by_kind(
-        {
-            "istio": IstioTraffic,
-            "service_selector": ServiceSelectorTraffic,
-            "gateway_api": GatewayApiTraffic,
-            "linkerd": LinkerdTraffic,
-            "envoy": EnvoyTraffic,
-        }
-    ),
-]

@@ -6,6 +6,7 @@ Pure. Read into the values that plans carry; what could never pass or match is r
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 import jsonschema
@@ -121,9 +122,10 @@ def _url(text: str) -> str:
 
 
 class SmokeBlock(Block):
-    """One test of the dark lane, as written."""
+    """One test of the dark lane, as written: requests to an address, or invocations of a function."""
 
-    url: Annotated[str, scalar(_url)]
+    url: Annotated[str, scalar(_url)] | None = None
+    payload: Content = None
     method: Annotated[str, choice(*METHODS)] = "GET"
     body: Content = None
     expect: Annotated[int, whole(100, 599)] = 200
@@ -131,6 +133,36 @@ class SmokeBlock(Block):
     max_errors: Annotated[float, number(0, 100)] = 0
     schema_: Annotated[Any, BeforeValidator(_schema)] = Field(default=None, alias="schema")
     timeout: Seconds = 60
+
+    @model_validator(mode="after")
+    def _has_one_receiver(self) -> Self:
+        if "payload" not in self.model_fields_set:
+            if self.url is None:
+                sentence = "A test needs a url, or the payload that a function is invoked with: add one of the two."
+                raise refuse_at(("url", "missing_key", sentence))
+            return self
+        for key in ("url", "method", "body"):
+            if key in self.model_fields_set:
+                sentence = f"A test with a payload invokes a function, which has no {key}: keep one of the two."
+                raise refuse_at((key, "contradiction", sentence))
+        return self
+
+    def test(self) -> SmokeTest:
+        """Return the test that plans carry; which function is invoked is for the target to fill in."""
+        fields = dict(self)
+        payload, schema = fields.pop("payload"), fields.pop("schema_")
+        if self.url is None:
+            fields |= {"url": INVOKED, "method": "INVOKE", "body": payload}
+        return SmokeTest(schema=schema, **fields)
+
+
+INVOKED = "lambda:"
+"""As the address of a test: the function of the target, whichever that is."""
+
+
+def invoking(test: SmokeTest, function: str) -> SmokeTest:
+    """Return a test with the function that it invokes; `{env}` becomes the version without traffic."""
+    return replace(test, url=f"{INVOKED}{function}:{{env}}") if test.url == INVOKED else test
 
 
 def _header(text: str) -> str:
@@ -234,9 +266,7 @@ def _compiles(regex: str) -> None:
 def _read_smoke(value: Any) -> SmokeTest:
     if isinstance(value, SmokeTest):
         return value
-    block = SmokeBlock.model_validate(value)
-    fields = dict(block)
-    return SmokeTest(schema=fields.pop("schema_"), **fields)
+    return SmokeBlock.model_validate(value).test()
 
 
 def _read_match(value: Any) -> Rule:

@@ -5,42 +5,30 @@ percentages percent, latencies milliseconds.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from bot.settings.accounts import AccountField
-from bot.settings.block import Block, by_kind
+from bot.settings.block import Block
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
+from bot.settings.hooks import AlertmanagerBlock
 from bot.settings.names import (
     Approver,
     ChannelId,
     Name,
     PersonOrGroup,
     Repository,
-    SecretText,
     Strategy,
     Text,
     Timezone,
-    Url,
     WeekTimeText,
 )
 from bot.settings.scalars import did_you_mean, shown, suggestion
+from bot.settings.sinks import SinkField
+from bot.settings.sources import SourceField
 from bot.settings.targets import TargetBlock
 from strategies.cautions import PRODUCTION
-
-EVENTS = (
-    "rollout.scheduled",
-    "rollout.started",
-    "rollout.waiting",
-    "rollout.paused",
-    "rollout.rolling_back",
-    "rollout.needs_attention",
-    "rollout.succeeded",
-    "rollout.rolled_back",
-    "rollout.cancelled",
-)
-"""What a sink can subscribe to: one event per phase of a rollout."""
 
 
 class SlackBlock(Block):
@@ -55,40 +43,6 @@ class ClusterBlock(Block):
 
     kubeconfig: Text | None = None
     context: Text | None = None
-
-
-class MetricsBlock(Block):
-    """A Prometheus, or anything that speaks its API."""
-
-    kind: Literal["prometheus"] = "prometheus"
-    url: Url = Field(repr=False)
-    bearer_token_file: Text | None = None
-    ca_file: Text | None = None
-    timeout: Seconds = 5
-    account: ClassVar[None] = None
-    cloud: ClassVar[str] = ""
-    """The kind of account that it is reached with; empty where it has an address."""
-    templates: ClassVar[tuple[str, ...]] = ("istio", "linkerd", "http", "envoy")
-    """What it can be asked with."""
-
-    def options(self) -> dict[str, Any]:
-        """Return what its adapter is made with."""
-        return self.model_dump(exclude={"kind"}) | {"timeout": float(self.timeout)}
-
-
-AnyMetrics = MetricsBlock
-"""Every kind of metric source."""
-
-
-class AlertBlock(Block):
-    """A receiver of Standard Webhooks."""
-
-    kind: Literal["webhook"] = "webhook"
-    url: Url = Field(repr=False)
-    secret: SecretText
-    events: tuple[Annotated[str, choice(*EVENTS, code="unknown_event")], ...] = (
-        "rollout.rolled_back",
-    )
 
 
 class FreezeWindow(Block):
@@ -152,10 +106,11 @@ class Config(Block):
     """All of `sluice.yaml`."""
 
     slack: SlackBlock
-    clusters: dict[Name, ClusterBlock]
+    clusters: dict[Name, ClusterBlock] = Field(default_factory=dict)
     accounts: dict[Name, AccountField] = Field(default_factory=dict)
-    metrics: dict[Name, Annotated[AnyMetrics, by_kind({"prometheus": MetricsBlock})]]
-    alerts: tuple[Annotated[AlertBlock, by_kind({"webhook": AlertBlock})], ...] = ()
+    metrics: dict[Name, SourceField]
+    alerts: tuple[SinkField, ...] = ()
+    alertmanager: AlertmanagerBlock | None = None
     environments: dict[Name, EnvironmentBlock] = Field(default_factory=dict)
     services: dict[Name, Service]
 

@@ -2,16 +2,15 @@
 
 Pure. Each block says by its class variables what it can; nothing else in the settings knows the kinds. Which keys a
 Deployment has says its shape: two lanes with fixed roles, two that swap roles, or one place. A pair of Deployments
-without a router is one place too.
+without a router is one place too. Which kinds there are is said in `bot.settings.runners`.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import PlainValidator, model_validator
+from pydantic import model_validator
 
-from bot.settings.block import Block, read_by_kind
+from bot.settings.block import Block
 from bot.settings.fields import Seconds, refuse_at, whole
 from bot.settings.names import Image, ManifestPath, Name, ObjectName, Resource, Text
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
@@ -45,6 +44,12 @@ class WorkloadBlock(Block):
     """Whether all of it can be stopped at once, which `recreate` does."""
     locks: ClassVar[bool] = True
     """Whether a write can be refused when somebody else was faster; without, one that is late may get through."""
+    flag: ClassVar[bool] = False
+    """Whether it is a feature flag, whose versions are its two values."""
+    turns: ClassVar[tuple[str, str]] = ("blue", "green")
+    """Where lanes swap and have names: these."""
+    traffic_kind: ClassVar[str] = ""
+    """Of the block `traffic` that says once more what splits it; empty where another one does that."""
     unrouted: ClassVar[str] = ""
     """As what kind of fleet two places are one when no router stands before them; empty where they need one."""
 
@@ -52,6 +57,11 @@ class WorkloadBlock(Block):
     def repository(self) -> str | None:
         """The image that a version is a tag or a digest of; None where a version is just a name."""
         return None
+
+    @property
+    def invoked(self) -> str:
+        """The function that smoke tests with a `payload` invoke; empty where it is none."""
+        return ""
 
     def options(self) -> dict[str, Any]:
         """Return what its adapter is made with, besides the namespace and the names of the lanes."""
@@ -129,26 +139,31 @@ class OneBlock(WorkloadBlock):
         return "", self.name
 
 
-class RevisionsBlock(WorkloadBlock):
+class RevisionLanes(WorkloadBlock):
     """One object of a platform that runs several revisions of it and splits the traffic between them."""
 
     lanes: ClassVar[Lanes] = "swap"
-    clustered: ClassVar[bool] = False
-    namespaced: ClassVar[bool] = False
     routes: ClassVar[bool] = True
     revisions: ClassVar[bool] = True
     counted: ClassVar[bool] = False
     stops: ClassVar[bool] = False
+
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:
+        """See `WorkloadBlock.places`."""
+        return live, dark
+
+
+class RevisionsBlock(RevisionLanes):
+    """Such an object in a cloud, which is reached with an account."""
+
+    clustered: ClassVar[bool] = False
+    namespaced: ClassVar[bool] = False
     account: Name | None = None
     """Of `accounts`; None: what the environment of the bot says."""
 
     def options(self) -> dict[str, Any]:
         """See `WorkloadBlock.options`."""
         return self.model_dump(exclude={"kind", "account"})
-
-    def places(self, live: str, dark: str = "") -> tuple[str, str]:
-        """See `WorkloadBlock.places`."""
-        return live, dark
 
 
 class _Containers(WorkloadBlock):
@@ -266,18 +281,6 @@ class HttpFleet(OneBlock):
         return self
 
 
-Workload = (
-    DeploymentPair
-    | DeploymentColours
-    | SingleDeployment
-    | StatefulSet
-    | DaemonSet
-    | HttpFleet
-    | PolicyPair
-    | WholePolicy
-)
-
-
 def _two(block: _B, one: str, other: str) -> _B:
     if getattr(block, one) == getattr(block, other):
         raise refuse_at(
@@ -288,36 +291,3 @@ def _two(block: _B, one: str, other: str) -> _B:
             )
         )
     return block
-
-
-def _read_workload(value: Any) -> Any:
-    if isinstance(value, Workload):
-        return value
-    return read_by_kind(
-        value,
-        {
-            "deployment": _shape(value),
-            "statefulset": StatefulSet,
-            "daemonset": DaemonSet,
-            "http_fleet": HttpFleet,
-            "policy": _policy_shape(value),
-        },
-    )
-
-
-def _shape(value: Any) -> type[Block]:
-    """Return what the keys of a Deployment make of it; where they say nothing, the pair names what is missing."""
-    keys = set(value) if isinstance(value, Mapping) else set()
-    if keys & {"stable", "canary"}:
-        return DeploymentPair
-    if keys & {"blue", "green"}:
-        return DeploymentColours
-    return SingleDeployment if "name" in keys else DeploymentPair
-
-
-def _policy_shape(value: Any) -> type[Block]:
-    """Return what the keys of a policy make of it: with a `name`, one for all the instances of that."""
-    return WholePolicy if isinstance(value, Mapping) and "name" in value else PolicyPair
-
-
-WorkloadField = Annotated[Workload, PlainValidator(_read_workload)]

@@ -127,7 +127,7 @@ def _numbers(r: Rollout) -> str:
         canary = number(sample.canary, metric) if sample.canary is not None else sample.why_canary
         stable = number(sample.stable, metric) if sample.stable is not None else sample.why_stable
         # In one place both versions are mostly in the same numbers.
-        mixed = r.lanes == "one" and not r.look.beside
+        mixed = r.one_place and not r.look.beside
         parts.append(f"{label} {canary}" + ("" if mixed else f" (stable {stable})"))
     verdict = escape(r.judgement.sentence) if r.judgement else ""
     return " · ".join([*parts, f"n = {r.look.requests:,}", verdict])
@@ -181,6 +181,8 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
         blocks.append(section(f"This request weakens what is configured:\n{lines}"))
+    if gate.stop and r.followed is not None and r.followed.asks:
+        blocks.append(section(f"The controller waits: {escape(r.followed.asks)}."))
     blocks += matrix(r)
     blocks += _evidence(r, gate)
     blocks.append(context(_votes(r, gate)))

@@ -16,6 +16,7 @@ from strategies.plan import (
     Approve,
     Batch,
     Compare,
+    Follow,
     Match,
     Plan,
     Prepare,
@@ -50,14 +51,14 @@ def stage(step: Step) -> str:
             return "smoke tests"
         case Compare():
             return "A/B test"
-        case Prepare() | Soak() | Approve() | Promote() | Retire():
+        case Prepare() | Soak() | Approve() | Follow() | Promote() | Retire():
             return ""
         case _ as unknown:
             assert_never(unknown)
 
 
 def stages(r: Rollout) -> str:
-    """Return the stages of the plan: done, current, to come."""
+    """Return the stages of the plan: done, current, to come. Where another controller leads it has its own."""
     names = _stage_names(r.plan)
     reached = [index for index, _ in names if _begun(r, index)]
     current = reached[-1] if reached else -1
@@ -90,6 +91,9 @@ def _begun(r: Rollout, index: int) -> bool:
 
 def place(r: Rollout) -> str:
     """Return how far the rollout has come: its share, and which stage or batch of how many."""
+    if r.lanes == "led":
+        where = escape(r.followed.progress) if r.followed is not None else ""
+        return ", ".join(filter(None, (percent(r.weight), where)))
     if r.plan.repeated is not None:
         return f"{_share(r)}, {_batch(r)}"
     every = [index for index, _ in _stage_names(r.plan)]
@@ -140,7 +144,7 @@ def doing(r: Rollout) -> list[str]:
 
 
 def _doing(r: Rollout, step: Step) -> str:
-    if isinstance(step, Smoke | Soak | Compare | Approve | Retire):
+    if isinstance(step, Smoke | Soak | Compare | Follow | Approve | Retire):
         return _waiting(r, step)
     new, old = escape(r.version), escape(r.from_version) or "the old version"
     match step:
@@ -164,7 +168,14 @@ def _doing(r: Rollout, step: Step) -> str:
             assert_never(unknown)
 
 
-def _waiting(r: Rollout, step: Smoke | Soak | Compare | Approve | Retire) -> str:
+def _followed(r: Rollout, new: str) -> str:
+    if r.followed is None:
+        return f"Asking the controller for {new}"
+    asks = f": {escape(r.followed.asks)}" if r.followed.asks else ""
+    return f"The controller moves the traffic to {new}{asks}"
+
+
+def _waiting(r: Rollout, step: Smoke | Soak | Compare | Follow | Approve | Retire) -> str:
     match step:
         case Smoke():
             tests = f"{len(step.tests)} smoke tests" if step.tests else "no smoke tests"
@@ -174,6 +185,8 @@ def _waiting(r: Rollout, step: Smoke | Soak | Compare | Approve | Retire) -> str
             end = soak_end(r)
             verb = "Watching" if isinstance(step, Soak) else "Comparing A and B"
             return f"{verb} until {date(end)}" if end is not None else ""
+        case Follow():
+            return _followed(r, escape(r.version))
         case Retire():
             return _kept(r, step)
         case Approve():
@@ -208,7 +221,7 @@ def audience_line(r: Rollout) -> str:
 
 def colours_line(r: Rollout) -> str:
     """Return which of two places has which version, where they swap and have names."""
-    if r.armed is None or not r.armed.live or r.lanes != "swap":
+    if r.armed is None or not r.armed.live or r.lanes != "swap" or r.armed.stable.standing:
         return ""
     live, other = escape(r.armed.live), escape(_other(r))
     old, new = escape(r.from_version), escape(r.version)

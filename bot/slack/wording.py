@@ -3,6 +3,7 @@
 Every sign stands beside its word: nothing is said by colour or emoji alone.
 """
 
+import re
 from collections.abc import Collection, Sequence
 
 from bot.rollout.values import Entry, Phase, Rollout
@@ -29,6 +30,8 @@ _SIGNS = {
 
 def sign(r: Rollout) -> str:
     """Return the emoji and the word of a phase; the word comes with every emoji."""
+    if r.phase is Phase.CANCELLED and r.code == "superseded":
+        return "⚪ superseded"
     if r.phase is Phase.CANCELLED and r.armed is not None:
         return "⚪ ended by hand"
     if r.phase is Phase.SCHEDULED and r.due is not None:
@@ -66,7 +69,18 @@ def told(entry: Entry) -> str:
     """Return a journal line as mrkdwn: foreign text shown, never obeyed; the person who acted is named."""
     if entry.verb == "log":
         return logged(entry.text)
-    return with_people(entry.text, entry.data.get("people") or [entry.actor])
+    sentence = with_people(entry.text, entry.data.get("people") or [entry.actor])
+    return f"{sentence}{_led(entry.data.get('link', ''))}"
+
+
+_LINK = re.compile(r"https?://[!-~]{1,2000}", re.ASCII | re.IGNORECASE)
+
+
+def _led(link: str) -> str:
+    """Return where a line leads further, as a link; nothing but a web address becomes one."""
+    if not _LINK.fullmatch(link) or set(link) & set("<>|"):
+        return ""
+    return f" <{link.replace('&', '&amp;')}|Where it comes from>"
 
 
 def logged(text: str) -> str:
@@ -135,7 +149,7 @@ def snapshot_rows(r: Rollout, look: Look) -> list[list[str]]:
 
     Where all instances are in one place there is nothing to stand beside: its numbers are those of both versions.
     """
-    both = r.lanes != "one"
+    both = r.lanes != "one" and (r.lanes != "led" or look.beside)
     rows = [["Metric", *(["stable", "canary"] if both else ["instances"]), "limit", "verdict"]]
     results: dict[str, list[Result]] = {}
     for result in r.judgement.results if r.judgement else ():

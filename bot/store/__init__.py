@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.rollout.accounting import Outcome
 from bot.rollout.values import Phase, Rollout
+from bot.store.alarms import ALARM, alarms
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
 from bot.store.keeping import KEEPING, KEPT
 from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
@@ -37,6 +38,7 @@ from bot.store.tables import DELIVERIES, IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLO
 from bot.store.writing import BusyError, StaleError, Writing, get, holder
 
 __all__ = [
+    "ALARM",
     "BUCKETS",
     "BusyError",
     "Durations",
@@ -286,6 +288,11 @@ class Store:
             return None
         revoked = moment(row.revoked) if row.revoked else None
         return Token(row.name, row.owner, moment(row.created), revoked)
+
+    async def alarms(self) -> dict[str, int]:
+        """Return how many alerts from outside were taken, by what became of them."""
+        async with self._reader.connect() as connection:
+            return await alarms(connection)
 
     async def counts(self) -> dict[str, int]:
         """Return how many rollouts are in each phase."""

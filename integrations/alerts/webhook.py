@@ -8,16 +8,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from integrations.alert import Alert
-from integrations.base import RefusedError, TryAgainError
+from integrations.alerts.receiver import Receiver, encoded
+from integrations.base import RefusedError
 
 _MOST_BYTES = 20_000
 _MOST_REASON = 500
@@ -37,74 +35,23 @@ class WebhookSink:
         timeout: float = 10.0,
     ) -> None:
         self.name = name
-        self._where = _address(url)
+        self.follows: frozenset[str] = frozenset()
+        self._receiver = Receiver(url, session=session, timeout=timeout)
         self._url = url
         self._key = _key(secret)
-        self._session = session
-        self._owned: aiohttp.ClientSession | None = None
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
 
     async def send(self, alert: Alert, *, now: datetime) -> None:
         """Deliver once. Raises `TryAgainError` or `RefusedError` (`sink_gone`: stop using this sink)."""
         body = body_of(alert)
-        headers = {"Content-Type": "application/json", **signed(self._key, alert.id, now, body)}
-        try:
-            async with (
-                self._client().post(
-                    self._url,
-                    data=body,
-                    headers=headers,
-                    allow_redirects=False,  # a redirect could lead the alert anywhere, also into our own network
-                    timeout=self._timeout,
-                ) as response
-            ):
-                status, later = response.status, response.headers.get("Retry-After", "")
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            # The error of the library may carry the URL, and with it a secret.
-            raise TryAgainError(
-                f"The alert sink {self._where} cannot be reached; check that it is up. The alert will be sent again.",
-                code="sink_unreachable",
-            ) from None
-        self._judge(status, retry_after(later, now))
+        headers = signed(self._key, alert.id, now, body)
+        await self._receiver.send("POST", self._url, body, headers, now=now)
 
     async def close(self) -> None:
         """Close the client if it is our own."""
-        if self._owned is not None:
-            await self._owned.close()
-
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is not None:
-            return self._session
-        if self._owned is None or self._owned.closed:
-            self._owned = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        return self._owned
-
-    def _judge(self, status: int, later: float | None) -> None:
-        if 200 <= status < 300:
-            return
-        if status in (408, 429) or status >= 500:
-            raise TryAgainError(
-                f"The alert sink {self._where} answered HTTP {status}; the alert will be sent again.",
-                code="sink_busy" if status == 429 else "sink_failed",
-                retry_after=later,
-            )
-        if status == 410:
-            raise RefusedError(
-                f"The alert sink {self._where} says that it is gone for good (HTTP 410); remove it from `alerts`.",
-                code="sink_gone",
-            )
-        if 300 <= status < 400:
-            raise RefusedError(
-                f"The alert sink {self._where} redirects (HTTP {status}), which is not followed; set its final url.",
-                code="sink_redirects",
-            )
-        raise RefusedError(
-            f"The alert sink {self._where} refuses the alert (HTTP {status}); check its url and its secret.",
-            code="sink_refused",
-        )
+        await self._receiver.close()
 
     def __repr__(self) -> str:
-        return f"WebhookSink({self._where!r}, name={self.name!r})"
+        return f"WebhookSink({self._receiver.where!r}, name={self.name!r})"
 
 
 def signed(key: bytes, alert_id: str, now: datetime, body: bytes) -> dict[str, str]:
@@ -156,25 +103,7 @@ def _failed(check: Any) -> bool:
 
 def _encode(alert: Alert, data: dict[str, Any]) -> bytes:
     stamp = alert.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    envelope = {"type": alert.type, "timestamp": stamp, "data": data}
-    try:
-        return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode()
-    except (TypeError, ValueError):
-        raise RefusedError(
-            "The alert holds a value that JSON cannot carry; it stays in the journal only.",
-            code="alert_not_json",
-        ) from None
-
-
-def retry_after(value: str, now: datetime) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for (a number or a date), `None` for anything else."""
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds())
-    except (ValueError, OverflowError):
-        return None
+    return encoded({"type": alert.type, "timestamp": stamp, "data": data})
 
 
 def _key(secret: str) -> bytes:
@@ -192,18 +121,3 @@ def _key(secret: str) -> bytes:
             code="bad_secret",
         )
     return key
-
-
-def _address(url: str) -> str:
-    """Return scheme and host only: the path of a webhook is often its password."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        parts, port = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RefusedError(
-            "The url of an alert sink must begin with http:// or https://; correct it.",
-            code="bad_url",
-        )
-    return f"{parts.scheme}://{parts.hostname}{port}"

@@ -68,7 +68,8 @@ class AwsAccount:
         self, service: str, operation: str, arguments: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = getattr(self._client(service), operation)(**arguments)
-        return answer
+        # A stream (what a function returned) blocks while it is read, and holds its connection until then.
+        return {key: one.read() if hasattr(one, "read") else one for key, one in answer.items()}
 
     def _client(self, service: str) -> Any:
         # Making a client is not safe in several threads at once; using one is.

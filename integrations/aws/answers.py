@@ -54,6 +54,7 @@ def translated(
         return error
     try:
         from botocore import exceptions  # noqa: PLC0415 - an extra
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415
     except ImportError:  # pragma: no cover - then nothing could have been called
         return None
     match error:
@@ -77,7 +78,7 @@ def translated(
                 f"AWS would not take this request about {what}: {str(error)[:_LONGEST]}",
                 code="malformed_request",
             )
-        case exceptions.BotoCoreError():
+        case exceptions.BotoCoreError() | ResponseParserError():
             return TryAgainError(f"AWS did not answer about {what} ({type(error).__name__}).")
         case _:
             return None

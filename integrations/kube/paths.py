@@ -22,6 +22,8 @@ _KINDS = {
     "namespaces": "Namespace",
     "pods": "Pod",
     "replicasets": "ReplicaSet",
+    "rollouts": "Rollout",
+    "revisions": "Revision",
     "services": "Service",
     "statefulsets": "StatefulSet",
     "trafficsplits": "TrafficSplit",

@@ -25,6 +25,8 @@ class Right:
 
     verb: str
     path: str
+    sub: str = ""
+    """A part of the object that has rights of its own (`status`)."""
 
     @property
     def place(self) -> Place:
@@ -56,6 +58,7 @@ async def _allowed(cluster: Cluster, right: Right) -> bool:
         "resource": place.plural,
         "namespace": place.namespace,
         "name": place.name,
+        **({"subresource": right.sub} if right.sub else {}),
     }
     body: dict[str, Any] = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -67,9 +70,10 @@ async def _allowed(cluster: Cluster, right: Right) -> bool:
 
 
 def _missing(right: Right) -> Finding:
+    what = f"the {right.sub} of {right.place}" if right.sub else str(right.place)
     return Finding(
         "rollback_forbidden",
-        f"The bot may not {right.verb} {right.place}, and a rollback needs that. "
+        f"The bot may not {right.verb} {what}, and a rollback needs that. "
         "Grant that verb to its service account (deploy/kubernetes.yaml has the rights), then start again.",
     )
 

@@ -1,1 +1,1 @@
-"""Where numbers come from: one file per kind of source, each a `MetricSource` of `integrations.base`."""
+"""Where numbers come from: one file or room per kind of source, each a `MetricSource` of `integrations.base`."""

@@ -8,6 +8,7 @@ import asyncio
 import io
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from requests.auth import AuthBase
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from integrations.base import RefusedError
+from integrations.base import IntegrationError, RefusedError
 from integrations.metrics.answers import NotPrometheusError, QueryRefusedError, Sample, samples
 
 # One pool for the process: the client is synchronous, and a slow source must not take the threads of other work.
@@ -70,17 +71,33 @@ class _TokenError(requests.RequestException):
     """The file with the bearer token cannot be used."""
 
 
-class _Bearer(AuthBase):
-    """Puts the token on each request. A file is read anew each time: Kubernetes replaces such tokens every hour."""
+class _AccountError(requests.RequestException):
+    """The account gives out no token. `str()` says why."""
 
-    def __init__(self, token: str, file: Path | None) -> None:
+
+class _Bearer(AuthBase):
+    """Puts the token on each request. A file is read anew each time: Kubernetes replaces such tokens every hour.
+
+    Who asks for a token is asked each time too, in the thread of the query.
+    """
+
+    def __init__(self, token: str | Callable[[], str], file: Path | None) -> None:
         self._token = token
         self._file = file
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        token = self._token if self._file is None else self._read(self._file)
-        request.headers["Authorization"] = f"Bearer {token}"
+        token = self._given() if self._file is None else self._read(self._file)
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+    def _given(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            return self._token()
+        except IntegrationError as error:
+            raise _AccountError(str(error)) from error
 
     @staticmethod
     def _read(file: Path) -> str:
@@ -164,7 +181,7 @@ class Connection:
         self,
         url: str,
         *,
-        bearer_token: str = "",
+        bearer_token: str | Callable[[], str] = "",
         bearer_token_file: str | None = None,
         ca_file: str | None = None,
         timeout: float = 5.0,
@@ -216,6 +233,8 @@ class Connection:
                 )
             case _TokenError():
                 return "was not asked, because the file with its token cannot be used; check bearer_token_file."
+            case _AccountError():
+                return f"was not asked. {error}"
             case requests.exceptions.SSLError():
                 return (
                     "has a certificate that is not trusted here; check ca_file and the host name."

@@ -16,7 +16,16 @@ from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
 from integrations.metrics.joining import joined, told_apart
-from integrations.metrics.templates import METRICS, UNTOLD, Clusters, Lanes, Question, render
+from integrations.metrics.templates import (
+    METRICS,
+    PLATFORMS,
+    UNTOLD,
+    Clusters,
+    Lanes,
+    Question,
+    Spaceless,
+    render,
+)
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
 
 _log = logging.getLogger(__name__)
@@ -34,9 +43,10 @@ def stale_after(window: int) -> float:
 class PrometheusSource:
     """The `MetricSource` of one target. Raises `RefusedError` for a bad url, a bad name or an unknown template.
 
-    Without `stable` one workload holds all instances: its numbers are the canary's, and stable has none. Where lanes
-    swap roles, one source is made for each way round. `clusters` maps the name of a workload to that of the cluster by
-    which a proxy counts what it answered; a workload that it leaves out has a cluster of its own name.
+    Without `stable` one workload holds all instances: its numbers are the canary's, and stable has none. Without
+    `canary` its revision has no name yet. Where lanes swap roles, one source is made for each way round. `clusters`
+    maps the name of a workload to that of the cluster by which a proxy counts what it answered; a workload that it
+    leaves out has a cluster of its own name.
     """
 
     def __init__(
@@ -49,17 +59,17 @@ class PrometheusSource:
         canary: str,
         clusters: Mapping[str, str] | None = None,
         clock: Callable[[], datetime],
-        bearer_token: str = "",
+        bearer_token: str | Callable[[], str] = "",
         bearer_token_file: str | None = None,
         ca_file: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        self._lanes = Lanes(namespace, stable, canary)
+        kind = Spaceless if template in PLATFORMS else Lanes
+        self._lanes = kind(namespace, stable, canary)
         told = clusters or {}
         counted = (told.get(stable, stable), told.get(canary, canary))
-        self._render = partial(
-            render, template, self._lanes, clusters=Clusters(namespace, *counted)
-        )
+        called = Clusters(namespace, *counted) if template == "envoy" else None
+        self._render = partial(render, template, self._lanes, clusters=called)
         self._render(window=60)  # so that an unknown template stops the start, not the first look
         self._clock = clock
         self._connection = Connection(
@@ -129,7 +139,9 @@ class _Look:
         ages = {q.age: rendered[q.age] for q in asked.values() if q.age}
         told = await self._readings(asked | ages)
         fitting = {
-            name: fresh(told[name], told[q.age], stale_after(window)) if q.age else told[name]
+            name: fresh(told[name], told[q.age], stale_after(window) + q.late)
+            if q.age
+            else told[name]
             for name, q in asked.items()
         }
         unknown = Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)

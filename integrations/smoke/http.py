@@ -8,56 +8,19 @@ plain spelling of where it does not fit its schema.
 import asyncio
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from jsonschema import Draft202012Validator, SchemaError
-from jsonschema.validators import validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from integrations.addresses import ForbiddenAddressError, forbidden_name, open_socket
 from integrations.probe import Probe, ProbeResult
+from integrations.smoke.running import NotAsExpectedError, hold_schema, run, unusable
 
-_AT_ONCE = 10
 _MOST_BYTES = 1 << 20
 _METHOD = re.compile(r"[A-Z]{1,20}")
-
-# A `$ref` to another document would make the validator fetch it from wherever it says.
-_NO_DOCUMENTS: Registry[Any] = Registry()
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What came of the requests so far."""
-
-    wanted: int
-    limit: float
-    """Percent that may fail."""
-    sent: int = 0
-    passed: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def failed(self) -> int:
-        return self.failures.total()
-
-    @property
-    def lost(self) -> bool:
-        """Whether the test can no longer pass; then it is no use to go on asking."""
-        return 100 * self.failed > self.limit * self.wanted
-
-    def fail(self, why: str, times: int = 1) -> None:
-        self.failures[why] += times
-
-
-class _NotAsExpectedError(Exception):
-    """One request failed. `str()` is the reason, as the second half of a sentence."""
 
 
 class HttpProber:
@@ -76,41 +39,16 @@ class HttpProber:
         problem = _problem(probe)
         if problem:
             return ProbeResult(probe.url, passed=False, sentence=problem)
-        tally = _Tally(probe.requests, probe.max_errors)
-        try:
-            async with asyncio.timeout(self._total):
-                workers = min(_AT_ONCE, probe.requests)
-                await asyncio.gather(*(self._work(probe, tally) for _ in range(workers)))
-        except TimeoutError:
-            late = tally.wanted - tally.passed - tally.failed
-            tally.fail(
-                f"not answered before the {self._total:g} s for the whole test were over", late
-            )
-        return ProbeResult(
-            probe.url,
-            passed=not tally.lost,
-            sentence=_sentence(tally, probe.expect),
-            requests=tally.passed + tally.failed,
-            failed=tally.failed,
-        )
+        well = f"answered {_status(probe.expect)}"
+        return await run(probe, partial(self._request, probe), total=self._total, well=well)
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
-    async def _work(self, probe: Probe, tally: _Tally) -> None:
-        while tally.sent < tally.wanted and not tally.lost:
-            tally.sent += 1
-            try:
-                await self._request(probe)
-            except _NotAsExpectedError as error:
-                tally.fail(str(error))
-            else:
-                tally.passed += 1
-
     async def _request(self, probe: Probe) -> None:
-        """Send one request. Raises `_NotAsExpectedError`."""
+        """Send one request. Raises `NotAsExpectedError`."""
         try:
             async with self._client().request(
                 probe.method, probe.url, allow_redirects=False, **_content(probe.body)
@@ -119,11 +57,11 @@ class HttpProber:
                 answer = await _read(response.content)
                 if probe.schema is not None:
                     # A large answer takes its time, and meanwhile other rollouts must go on.
-                    await asyncio.to_thread(_hold_schema, answer, probe.schema)
+                    await asyncio.to_thread(hold_schema, answer, probe.schema)
                 if answer is None:
                     response.close()
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _NotAsExpectedError(self._silence(error)) from None
+            raise NotAsExpectedError(self._silence(error)) from None
 
     def _silence(self, error: Exception) -> str:
         """Say why there was no answer, without a word of the other side's."""
@@ -175,19 +113,7 @@ def _problem(probe: Probe) -> str:
         return "its host is a cloud's metadata service, which is never asked"
     if not _METHOD.fullmatch(probe.method):
         return "its method is no HTTP method; write one like GET or POST"
-    if probe.requests < 1:
-        return "it has no requests; give it at least one"
-    return _schema_problem(probe.schema)
-
-
-def _schema_problem(schema: Mapping[str, Any] | None) -> str:
-    if schema is None:
-        return ""
-    try:
-        validator_for(schema, default=Draft202012Validator).check_schema(schema)
-    except SchemaError:
-        return "its schema is no JSON Schema; correct `schema`"
-    return ""
+    return unusable(probe)
 
 
 def _content(body: Any) -> dict[str, Any]:
@@ -223,42 +149,7 @@ def _hold_status(status: int, expect: int) -> None:
     if status == expect:
         return
     hint = ", and redirects are not followed" if 300 <= status < 400 else ""
-    raise _NotAsExpectedError(f"answered {status} instead of {expect}{hint}")
-
-
-def _hold_schema(answer: bytes | None, schema: Mapping[str, Any]) -> None:
-    if answer is None:
-        raise _NotAsExpectedError("answered with more than 1 MiB, too much to hold to its schema")
-    try:
-        value = json.loads(answer)
-    except (ValueError, RecursionError):
-        raise _NotAsExpectedError("answered with something else than JSON") from None
-    kind = validator_for(schema, default=Draft202012Validator)
-    try:
-        error = next(kind(schema, registry=_NO_DOCUMENTS).iter_errors(value), None)
-    except (Unresolvable, RecursionError):
-        raise _NotAsExpectedError(
-            "not judged: its schema has a reference that cannot be followed"
-        ) from None
-    if error is not None:
-        where, rule = _plain(error.json_path), _plain(str(error.validator))
-        raise _NotAsExpectedError(f"answered JSON that does not fit its schema at {where} ({rule})")
-
-
-def _plain(text: str) -> str:
-    """Cut foreign text, and strip it of everything that Slack or a terminal could take for markup."""
-    return re.sub(r"[^A-Za-z0-9 .\[\]$'-]", "?", text)[:60]
-
-
-def _sentence(tally: _Tally, expect: int) -> str:
-    requests = tally.passed + tally.failed
-    if not tally.failed:
-        return f"answered {_status(expect)}" if requests == 1 else f"{requests} requests, 0 failed"
-    (why, _), *others = tally.failures.most_common()
-    if requests == tally.wanted == 1:
-        return why
-    more = f" (and {len(others)} other reasons)" if others else ""
-    return f"{requests} requests, {tally.failed} failed where {tally.limit:g} % may: {why}{more}"
+    raise NotAsExpectedError(f"answered {status} instead of {expect}{hint}")
 
 
 def _status(code: int) -> str:

@@ -35,7 +35,7 @@ def share(
     if not percent and most is not None:
         # The way home is never refused: beside others stable rather gets too little than the canary anything.
         return most, 0
-    raise _inexact(stable + canary, others, percent)
+    raise _inexact(stable + canary, others, percent, most)
 
 
 def _totals(ours: int, others: int) -> tuple[int, ...]:
@@ -47,13 +47,15 @@ def _totals(ours: int, others: int) -> tuple[int, ...]:
     return (ours, *_SCALES) if ours else _SCALES
 
 
-def _inexact(ours: int, others: int, percent: float) -> RefusedError:
+def _inexact(ours: int, others: int, percent: float, most: int | None) -> RefusedError:
     if others:
         why = (
             f"stable and canary share a weight of {ours} beside other destinations ({others}), and "
             f"{percent:g} % of it is not a whole number that may stand there. "
             "Give all weights of that route another sum, such as a hundred times theirs"
         )
+    elif most is not None and most < _SCALES[-1]:
+        why = f"weights are whole numbers up to {most}. Ask for a whole percentage"
     else:
         why = "weights are whole numbers. Ask for a percentage with at most two decimals"
     return RefusedError(f"{percent:g} % cannot be written exactly: {why}.", code="inexact_weight")

@@ -94,6 +94,7 @@ COUNTERS = {
     "http": 'http_requests_total{{job="{}"{}}}',
     "linkerd": 'response_total{{direction="inbound",namespace="orion",deployment="{}"{}}}',
     "istio": 'istio_requests_total{{destination_workload_namespace="orion",destination_workload="{}"{},reporter="%s"}}',
+    "knative": 'revision_request_count{{namespace_name="orion",revision_name="{}"{}}}',
     "envoy": 'envoy_cluster_upstream_rq_completed{{envoy_cluster_name="{}"{}}}',
 }  # fmt: skip
 """What counts requests, by template: a lane and further labels."""

@@ -7,7 +7,7 @@ Series bear the names of Istio, Linkerd, Envoy and those of the `http` template 
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -111,6 +111,7 @@ class Exporter:
             *self._met_lines(),
             *self._linkerd_lines(),
             *self._envoy_lines(),
+            *self._knative_lines(),
             *self._bucket_lines(),
             *self._pod_lines(),
             *(f"{series} {amount}" for series, amount in self._plain.items()),
@@ -183,6 +184,31 @@ class Exporter:
             for name, count in counters.items():
                 yield f'envoy_cluster_{name}{{envoy_cluster_name="{cluster}"}} {count}'
 
+    def _knative_lines(self):
+        """What the proxies of Knative's pods say of the same requests: those of stable in the older family."""
+        for (namespace, workload, code, grpc), count in self._counts.items():
+            if workload.endswith("-stable"):
+                place = f'namespace_name="{namespace}",revision_name="{workload}"'
+                told = f'{place},response_code="{code}",response_code_class="{code[0]}xx"'
+                yield f"revision_request_count{{{told}}} {count}{self._stamp(workload)}"
+            else:
+                place = f'job="knative",instance="{namespace}/{workload}"'
+                told = f'{place},http_response_status_code="{code}"'
+                name = "kn_serving_invocation_duration_seconds_count"
+                if not grpc:
+                    yield f"{name}{{{told}}} {count}{self._stamp(workload)}"
+        for (namespace, workload), times in self._histogram.items():
+            stamp = self._stamp(workload)
+            if workload.endswith("-stable"):
+                place = f'namespace_name="{namespace}",revision_name="{workload}"'
+                yield from _histogram("revision_request_latencies", place, times, stamp)
+                continue
+            place = f'job="knative",instance="{namespace}/{workload}"'
+            named = f'kn_revision_name="{workload}",kn_service_name="any"'
+            yield f'target_info{{{place},k8s_namespace_name="{namespace}",{named}}} 1'
+            seconds = Counter({ms / 1000: n for ms, n in times.items()})
+            yield from _knative_times(place, seconds, stamp)
+
     def _bucket_lines(self):
         for (namespace, workload), times in self._histogram.items():
             stamp = self._stamp(workload)
@@ -208,16 +234,35 @@ class Exporter:
 
     def _pod_lines(self):
         for pod in self._pods:
-            where = f'namespace="{pod.namespace}",pod="{pod.name}"'
-            used = pod.cpu * (time.monotonic() - self._started)
-            yield f'container_cpu_usage_seconds_total{{{where},container="app"}} {used}'
-            yield f'container_memory_working_set_bytes{{{where},container="app"}} {pod.memory}'
-            # The pod's own cgroup, which would count everything twice.
-            yield f'container_cpu_usage_seconds_total{{{where},container=""}} {used}'
-            yield f'container_memory_working_set_bytes{{{where},container=""}} {pod.memory}'
-            for kind, resource, amount in pod.grants:
-                labels = f'{where},container="app",resource="{resource}"'
-                yield f"kube_pod_container_resource_{kind}{{{labels}}} {amount}"
+            # Knative's Deployments are called after their revisions; its own container says nothing about them.
+            known = pod.name.replace(pod.workload, f"{pod.workload}-deployment", 1)
+            yield from self._usage_lines(replace(pod, name=known))
+            where = f'namespace="{pod.namespace}",pod="{known}",container="queue-proxy"'
+            yield f"container_memory_working_set_bytes{{{where}}} 9e8"
+            yield f'kube_pod_container_resource_limits{{{where},resource="memory"}} 1e9'
+            yield from self._usage_lines(pod)
+
+    def _usage_lines(self, pod: Pod):
+        where = f'namespace="{pod.namespace}",pod="{pod.name}"'
+        used = pod.cpu * (time.monotonic() - self._started)
+        yield f'container_cpu_usage_seconds_total{{{where},container="app"}} {used}'
+        yield f'container_memory_working_set_bytes{{{where},container="app"}} {pod.memory}'
+        # The pod's own cgroup, which would count everything twice.
+        yield f'container_cpu_usage_seconds_total{{{where},container=""}} {used}'
+        yield f'container_memory_working_set_bytes{{{where},container=""}} {pod.memory}'
+        for kind, resource, amount in pod.grants:
+            labels = f'{where},container="app",resource="{resource}"'
+            yield f"kube_pod_container_resource_{kind}{{{labels}}} {amount}"
+
+
+def _knative_times(place: str, times: Counter[float], stamp: str):
+    """Yield the histogram without its count, whose series bear the codes of the answers."""
+    name = "kn_serving_invocation_duration_seconds"
+    yield f"{name}_sum{{{place}}} {sum(s * n for s, n in times.items())}{stamp}"
+    for edge in (*(ms / 1000 for ms in BUCKETS_MS), float("inf")):
+        le = "+Inf" if edge == float("inf") else str(edge)
+        count = sum(n for s, n in times.items() if s <= edge)
+        yield f'{name}_bucket{{{place},le="{le}"}} {count}{stamp}'
 
 
 def _histogram(name: str, place: str, times: Counter[float], stamp: str):

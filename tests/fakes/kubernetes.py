@@ -29,7 +29,10 @@ has_schemas = _CRDS.exists()
 _OTHER_CRDS = {
     f"{plural}.gateway.networking.k8s.io": f"gateway-api/gateway.networking.k8s.io_{plural}.yaml"
     for plural in ("httproutes", "grpcroutes")
-} | {"trafficsplits.split.smi-spec.io": "smi/trafficsplit-linkerd-smi.yaml"}
+} | {
+    "trafficsplits.split.smi-spec.io": "smi/trafficsplit-linkerd-smi.yaml",
+    "services.serving.knative.dev": "knative/service.yaml",
+}
 
 
 class Clock:
@@ -166,7 +169,7 @@ class FakeCluster(SimulatedCluster):
         body = self.object(plural, namespace, name)
         assert body is not None, f"no {plural} {name}"
         change(body)
-        kind = next(kind for kind in self.kinds if kind.plural == plural)
+        kind = next(kind for kind in self.kinds if kind.kept_under == plural)
         self._objects.update(kind, Key(plural, namespace, name), body, manager)
 
     def pods(self, namespace: str) -> list[tuple[str, bool]]:

@@ -11,6 +11,7 @@ from strategies.plan import (
     Batch,
     Check,
     Compare,
+    Follow,
     Match,
     Plan,
     Prepare,
@@ -37,7 +38,7 @@ EVERY_STEP: dict[str, Step] = {
     step.step: step
     for step in (
         Prepare(), Replace(), Match((Rule("x-user-tier", equals="beta"),)), SetWeight(25), Switch(timeout=60),
-        Batch("25%"), Smoke(TESTS, 60), SOAK, COMPARE, APPROVE, Promote(), Retire(3600),
+        Batch("25%"), Smoke(TESTS, 60), SOAK, COMPARE, APPROVE, Follow(), Promote(), Retire(3600),
     )
 }  # fmt: skip
 STEP_NAMES = [kind.__name__ for kind in get_args(get_args(Step)[0])]

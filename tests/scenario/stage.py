@@ -150,6 +150,7 @@ class Stage:
     slack_type = FakeSlack
     sink_type = Sink
     prometheus_type = SimulatedPrometheus
+    traffic_type = SimulatedTraffic
 
     @classmethod
     @asynccontextmanager
@@ -170,7 +171,7 @@ class Stage:
         self._put_service()
         await self.cluster.start()
         self.clock.at += timedelta(minutes=10)  # everything has been running for a while
-        self.traffic = SimulatedTraffic(
+        self.traffic = self.traffic_type(
             self.cluster,
             self.clock,
             service="auth-service",

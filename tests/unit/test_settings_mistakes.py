@@ -65,7 +65,7 @@ MISTAKES = [
     ("[rollout.rolled_back]", "[§rollout.roled_back]", "unknown_event", "events"),
     ("kind: istio", "kind: §traefik", "unknown_kind", "kind"),
     ("kind: deployment", "kind: §cronjob", "unknown_kind", "kind"),
-    ("kind: prometheus", "kind: §cloudwatch", "unknown_kind", "kind"),
+    ("kind: prometheus", "kind: §datadog", "unknown_kind", "kind"),
     ("kind: webhook", "kind: §5", "unquoted_value", "kind"),
     # checks
     ("metric: error_rate, above: 5,", "metric: §eror_rate, above: 5,", "unknown_metric", "metric"),

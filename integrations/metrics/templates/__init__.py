@@ -8,11 +8,13 @@ again after a rollback, or the same version in both lanes, would otherwise be mi
 from collections.abc import Callable, Mapping
 
 from integrations.base import RefusedError
+from integrations.metrics.templates.cloud_run import cloud_run_requests
 from integrations.metrics.templates.containers import containers
 from integrations.metrics.templates.envoy import envoy_callers, envoy_requests
 from integrations.metrics.templates.http import http_requests
 from integrations.metrics.templates.istio import istio_callers, istio_requests
-from integrations.metrics.templates.lanes import Clusters, Lanes
+from integrations.metrics.templates.knative import knative_containers, knative_requests
+from integrations.metrics.templates.lanes import Clusters, Lanes, Spaceless
 from integrations.metrics.templates.linkerd import linkerd_requests
 from integrations.metrics.templates.promql import CALLERS_FRESHNESS, FRESHNESS, UNTOLD, Question
 
@@ -23,12 +25,14 @@ __all__ = [
     "FRESHNESS",
     "FUNCTIONS",
     "METRICS",
+    "PLATFORMS",
     "TEMPLATES",
     "TRAFFIC",
     "UNTOLD",
     "Clusters",
     "Lanes",
     "Question",
+    "Spaceless",
     "render",
 ]
 
@@ -56,9 +60,15 @@ _TEMPLATES: Mapping[str, tuple[_Questions, ...]] = {
     "linkerd": (linkerd_requests,),
     "http": (http_requests,),
     "envoy": (envoy_requests, envoy_callers),
+    "knative": (knative_requests,),
 }
 
 TEMPLATES = tuple(_TEMPLATES)
+
+_PLATFORMS: Mapping[str, tuple[_Questions, ...]] = {"cloud_run": (cloud_run_requests,)}
+
+PLATFORMS = tuple(_PLATFORMS)
+"""The templates of platforms that count for themselves: nothing there runs in a container that anybody can see."""
 
 
 def render(
@@ -69,10 +79,11 @@ def render(
     `clusters` are the lanes as a proxy calls them; without them it calls each by its workload's name. Raises
     `RefusedError` (`unknown_template`).
     """
-    parts = _TEMPLATES.get(template)
+    every = {**_TEMPLATES, **_PLATFORMS}
+    parts = every.get(template)
     if parts is None:
         raise RefusedError(
-            f"There is no metrics template {template!r}; use one of {', '.join(TEMPLATES)}.",
+            f"There is no metrics template {template!r}; use one of {', '.join(every)}.",
             code="unknown_template",
         )
     if window < 1:
@@ -81,4 +92,7 @@ def render(
     questions: dict[str, Question] = {}
     for part in parts:
         questions |= part(told, window)
-    return questions | containers(lanes, window)
+    if template in _PLATFORMS:
+        return questions
+    pods = knative_containers if template == "knative" else containers
+    return questions | pods(lanes, window)

@@ -18,9 +18,15 @@ Only real containers have them, so the sums that cAdvisor reports for whole pods
 """
 
 
-def containers(lanes: Lanes, window: int) -> dict[str, Question]:
-    """Return how much of its limits, or else of its requests, each lane uses."""
-    pods = (f"namespace={quote(lanes.namespace)}", f"pod=~{quote(_pods(lanes))}")
+def containers(
+    lanes: Lanes, window: int, called: str = "", which: tuple[str, ...] = ()
+) -> dict[str, Question]:
+    """Return how much of its limits, or else of its requests, each lane uses.
+
+    `called` stands behind a lane's name in that of its Deployment; `which` are matchers of its containers.
+    """
+    named = _pods(lanes, called)
+    pods = (f"namespace={quote(lanes.namespace)}", f"pod=~{quote(named)}", *which)
     cpu = series("container_cpu_usage_seconds_total", pods)
     memory = series("container_memory_working_set_bytes", pods)
     uses = {
@@ -31,7 +37,7 @@ def containers(lanes: Lanes, window: int) -> dict[str, Question]:
     texts = {}
     for metric, use in uses.items():
         limited, requested = (
-            shares[metric](use, _each(series(name, (*pods, f'resource="{metric}"'))), lanes)
+            shares[metric](use, _each(series(name, (*pods, f'resource="{metric}"'))), named)
             for name in _GRANTS
         )
         texts[metric] = f"100 * ({limited} or {requested})"
@@ -41,20 +47,20 @@ def containers(lanes: Lanes, window: int) -> dict[str, Question]:
     }
 
 
-def _pods(lanes: Lanes) -> str:
-    return f"({lanes.either}){_POD_SUFFIX}"
+def _pods(lanes: Lanes, called: str) -> str:
+    return f"({lanes.either}){called}{_POD_SUFFIX}"
 
 
-def _cpu_share(use: str, grant: str, lanes: Lanes) -> str:
+def _cpu_share(use: str, grant: str, named: str) -> str:
     """Return the use of the whole lane: a throttled pod slows down its share of the requests only."""
     return (
-        f"{_lane('sum', f'{use} and {grant}', lanes)} / {_lane('sum', f'{grant} and {use}', lanes)}"
+        f"{_lane('sum', f'{use} and {grant}', named)} / {_lane('sum', f'{grant} and {use}', named)}"
     )
 
 
-def _memory_share(use: str, grant: str, lanes: Lanes) -> str:
+def _memory_share(use: str, grant: str, named: str) -> str:
     """Return the use of the fullest container: that one is killed when it is full, whatever the others do."""
-    return _lane("max", f"{use} / {grant}", lanes)
+    return _lane("max", f"{use} / {grant}", named)
 
 
 def _each(selected: str) -> str:
@@ -66,6 +72,6 @@ def _recent(selected: str) -> str:
     return f"(time() - timestamp({selected}) < {_AGE_S})"
 
 
-def _lane(operator: str, selected: str, lanes: Lanes) -> str:
-    named = f'label_replace({selected}, "workload", "$1", "pod", {quote(_pods(lanes))})'
-    return f"{operator} by (workload) ({named})"
+def _lane(operator: str, selected: str, named: str) -> str:
+    told = f'label_replace({selected}, "workload", "$1", "pod", {quote(named)})'
+    return f"{operator} by (workload) ({told})"

@@ -18,7 +18,8 @@ _DNS = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 class Lanes:
     """The two workloads whose numbers are compared. Raises `RefusedError` for what is no Kubernetes name.
 
-    Where one workload holds all instances it is the canary, and `stable` is `""`: nobody stands beside it.
+    Where one workload holds all instances it is the canary, and `stable` is `""`: nobody stands beside it. Where a
+    platform names revisions, `canary` is `""` until there is one.
     """
 
     namespace: str
@@ -26,12 +27,18 @@ class Lanes:
     canary: str
 
     name: ClassVar[re.Pattern[str]] = re.compile(_DNS)
+    unnamed: ClassVar[tuple[str, ...]] = ("stable", "canary")
+    """Which of the two may be `""` while the other has a name."""
     kind: ClassVar[str] = "Kubernetes name"
     rule: ClassVar[str] = "lower-case letters, digits, dots and dashes"
 
+    spaced: ClassVar[bool] = True
+    """Whether they are in a namespace."""
+
     def __post_init__(self) -> None:
-        for key in ("namespace", "stable", "canary"):
-            if key == "stable" and not self.stable:
+        for key in ("namespace", "stable", "canary") if self.spaced else ("stable", "canary"):
+            other = {"stable": self.canary, "canary": self.stable}.get(key)
+            if key in self.unnamed and other and not getattr(self, key):
                 continue
             if not self.name.fullmatch(getattr(self, key)):
                 raise RefusedError(
@@ -61,5 +68,13 @@ class Clusters(Lanes):
     """The same lanes by the names of a proxy's clusters, which may hold slashes, bars, colons and dots."""
 
     name: ClassVar[re.Pattern[str]] = re.compile(r"[!-~]{1,500}")
+    unnamed: ClassVar[tuple[str, ...]] = ("stable",)
     kind: ClassVar[str] = "name of a cluster"
     rule: ClassVar[str] = "visible ASCII without spaces"
+
+
+@dataclass(frozen=True, slots=True)
+class Spaceless(Lanes):
+    """The same lanes on a platform that knows no namespaces."""
+
+    spaced: ClassVar[bool] = False

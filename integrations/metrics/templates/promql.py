@@ -31,6 +31,8 @@ class Question:
     """The question that tells how old its samples are; `""` where the query itself leaves out old ones."""
     absent: Missing = Missing.NO_DATA
     """What it means that a lane has no series at all."""
+    late: float = 0
+    """Seconds after which a sample is there at the latest; so much older it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,40 +53,49 @@ class Dialect:
     good: tuple[str, ...]
     classed: str = ""
     """The counter that tells failures from successes, where it is another one."""
+    join: Callable[[Lanes, int], str] | None = None
+    """What gives a series its `label`, to be written behind it; without it each series bears that itself."""
 
 
 def requests(dialect: Dialect, lanes: Lanes, window: int) -> dict[str, Question]:
     """Return the questions about what the lanes answered: how many, how well, how fast."""
-    where = (*dialect.place(lanes), among(dialect.label, lanes))
+    named = () if dialect.join else (among(dialect.label, lanes),)
+    where = (*dialect.place(lanes), *named)
+    join = dialect.join(lanes, window) if dialect.join else ""
     by = f"by ({dialect.label})"
     counter = series(dialect.counter, where)
     classed = dialect.classed or dialect.counter
-    total = f"sum {by} (rate({counter}[{window}s]))"
-    seen = [f"last_over_time({series(classed, (*where, it))}[{window}s])" for it in dialect.told]
+    total = f"sum {by} (rate({counter}[{window}s]){join})"
+    seen = [
+        f"last_over_time({series(classed, (*where, it))}[{window}s]){join}" for it in dialect.told
+    ]
     blind = f"({total} > 0) unless group {by} ({' or '.join(seen)})"
 
     def counted(which: tuple[str, ...]) -> str:
         # `or` drops a series that both sides have: a gRPC failure with HTTP 500 is one failure.
-        return f"sum {by} ({' or '.join(rate(classed, (*where, it), window) for it in which)})"
+        return (
+            f"sum {by} ({' or '.join(rate(classed, (*where, it), window) + join for it in which)})"
+        )
 
     def share(which: tuple[str, ...]) -> str:
         return f"{percent(counted(which), counted(dialect.told))} or {untold(blind)}"
 
     texts = {
-        "requests": f"round(sum {by} (increase({counter}[{window}s])))",
+        "requests": f"round(sum {by} (increase({counter}[{window}s]){join}))",
         "rps": total,
         "error_rate": share(dialect.failed),
         "success_rate": share(dialect.good),
-        FRESHNESS: age(f"timestamp({counter})", dialect.label),
-        **_latencies(dialect, where, window),
+        FRESHNESS: age(f"timestamp({counter}){join}", dialect.label),
+        **_latencies(dialect, where, window, join),
     }
     return {name: Question(text, dialect.label, lanes, FRESHNESS) for name, text in texts.items()}
 
 
-def _latencies(dialect: Dialect, where: tuple[str, ...], window: int) -> dict[str, str]:
+def _latencies(dialect: Dialect, where: tuple[str, ...], window: int, join: str) -> dict[str, str]:
     by = f"by ({dialect.label})"
     time, count, buckets = (
-        rate(f"{dialect.duration}_{part}", where, window) for part in ("sum", "count", "bucket")
+        rate(f"{dialect.duration}_{part}", where, window) + join
+        for part in ("sum", "count", "bucket")
     )
     texts = {"latency_avg": f"{dialect.to_ms}sum {by} ({time}) / sum {by} ({count})"}
     for percentile in (50, 95, 99):

@@ -1,0 +1,386 @@
+"""Another controller moves the traffic: begin or adopt its movement, watch it, ask at its pauses, turn it back. Pure.
+
+The rule that keeps it safe: everything is bound to an identity. A row belongs to one movement, a question to one pause,
+a yes to the pause that it was given for; what the controller does besides is taken note of and never approved.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.rollout import gates
+from bot.rollout.drift import offline
+from bot.rollout.forward import succeed, walk
+from bot.rollout.intents import fence_of, intent_state, same_image, same_weight, unwritten
+from bot.rollout.judging import look_at
+from bot.rollout.outages import PATIENCE, answers_again, troubled
+from bot.rollout.pace import RECHECK
+from bot.rollout.part import Armed, Followed, LaneMemo, Progress
+from bot.rollout.resting import expired, reminded
+from bot.rollout.seen import Seen
+from bot.rollout.starting import cancel, forbidding, remarks
+from bot.rollout.stuck import keep_trying, page_if_silent
+from bot.rollout.turning import hold, start_back
+from bot.rollout.values import Back, Entry, Phase, Rollout
+from bot.rollout.wanted import PutLed
+from integrations.base import version_of
+from integrations.controller import LedState
+from strategies.plan import Follow
+from strategies.verdict import Judgement
+
+
+def arm(r: Rollout, seen: Seen) -> Rollout:
+    """Take note of what serves now, or refuse. A movement to our version that is under way already is adopted."""
+    led = seen.led
+    if seen.findings is None or led is None:
+        return r
+    fatal = forbidding(r, seen.findings)
+    if fatal:
+        return cancel(r, seen.now, fatal[0].code, fatal[0].sentence)
+    if not led.movement:
+        late = seen.now - r.created > PATIENCE
+        return cancel(r, seen.now, "controller_silent", _silent(led)) if late else r
+    refusal = _refused(r, seen, led)
+    if refusal is not None:
+        return cancel(r, seen.now, *refusal)
+    armed = Armed(
+        canary_weight=0.0,
+        stable=LaneMemo(led.stable, 0, 0, counted=False),
+        # What was asked for when it was armed: any other image that is neither this nor ours is somebody's push.
+        canary=LaneMemo(led.image, 0, 0, counted=False),
+        at=seen.now,
+        mark=led.mark,
+    )
+    before = version_of(led.stable)
+    adopted = same_image(led.image, seen.image) and led.moving
+    how = f"adopted under way, {led.progress or 'at its beginning'}" if adopted else "started"
+    return replace(
+        r,
+        armed=armed,
+        image=seen.image,
+        from_version=before,
+        counter=max(r.counter, fence_of(led.fence)[0] + 1),
+        progress=Progress(began=seen.now),
+        trouble=None,
+    ).tell(
+        Entry(
+            "armed",
+            "sluice",
+            f"{how[:1].upper()}{how[1:]}: {before} → {r.version}.{remarks(seen.findings)}",
+            event="rollout.started",
+            data={"from_version": before, "adopted": adopted},
+        )
+    )
+
+
+def _refused(r: Rollout, seen: Seen, led: LedState) -> tuple[str, str] | None:
+    ours = same_image(led.image, seen.image)
+    if ours and led.phase == "healthy":
+        return ("already_live", f"{r.version} is what already runs. Name another version.")
+    if not led.stable:
+        return (
+            "stable_unknown",
+            "Which version is stable cannot be told, so a rollback would have nowhere to go. Let a first"
+            + " version be healthy, then start again.",
+        )
+    if led.moving and not ours and not r.rollback_of:
+        return (
+            "movement_under_way",
+            f"{led.version} is on its way there already ({led.progress or led.phase}). Let that end, or abort"
+            + " it, then start again.",
+        )
+    if led.phase == "degraded" and not led.aborted and not r.rollback_of:
+        return (
+            "stable_unhealthy",
+            f"The controller calls the target degraded ({led.detail}). Repair it, then start again.",
+        )
+    return None
+
+
+def forward(r: Rollout, seen: Seen) -> Rollout:
+    """Take the next turn of a rollout that is on its way up, waits, or is paused."""
+    if seen.trouble is not None:
+        return troubled(r, seen, seen.trouble)
+    if r.armed is None:
+        return arm(r, seen) if r.phase is Phase.RUNNING else answers_again(r, seen)
+    led = seen.led
+    if led is None:
+        return r
+    if led.mark and led.mark != r.armed.mark:
+        return offline(r, seen, led.mark)
+    before, r = r.followed, _noted(answers_again(r, seen), seen, led)
+    ended = _ended(r, seen, led)
+    if ended is not None:
+        return ended
+    asked_before = r.judgement is not None and r.judgement.asks
+    judged, judgement = look_at(r, seen)
+    match judged.phase:
+        case Phase.RUNNING if isinstance(judged.step, Follow):
+            return _follow(judged, judged.step, seen, led, None if asked_before else judgement)
+        case Phase.RUNNING:
+            return walk(judged, seen)
+        case Phase.WAITING:
+            return _waiting(judged, seen, led)
+        case Phase.PAUSED:
+            return _paused(judged, seen, led, before)
+        case _:
+            return judged
+
+
+def _noted(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    """Take note of where our movement stands; another one is none of ours."""
+    known = r.followed.movement if r.followed is not None else ""
+    ours = same_image(led.image, r.image) and bool(led.movement)
+    if not ours or led.movement != (known or led.movement) or led.aborted:
+        return r
+    if led.phase == "degraded" and not known:
+        return r
+    followed = Followed(led.movement, led.here, led.progress, led.asks, led.goal)
+    if same_weight(led.weight, r.weight):
+        return r if followed == r.followed else replace(r, followed=followed, template=r.image)
+    text = f"{led.weight:g} % of the traffic on {r.version}{_where(led)}."
+    return replace(
+        r,
+        followed=followed,
+        template=r.image,
+        weight=led.weight,
+        weight_at=seen.now,
+    ).tell(Entry("weight", "sluice", text, data={"percent": led.weight}))
+
+
+def _where(led: LedState) -> str:
+    return f" ({led.progress})" if led.progress else ""
+
+
+def _ended(r: Rollout, seen: Seen, led: LedState) -> Rollout | None:
+    """Return the row as it ends without us; None while our movement goes on, or has yet to begin."""
+    assert r.armed is not None
+    ours = same_image(led.image, r.image)
+    if r.followed is None:
+        return None if ours or led.image == r.armed.canary.image else superseded(r, seen, led)
+    if not ours or (led.movement and led.movement != r.followed.movement):
+        home = same_image(led.image, r.armed.stable.image)
+        return _reverted(r, seen, led) if home else superseded(r, seen, led)
+    if led.aborted or led.phase == "degraded":
+        return _failed(r, seen, led)
+    if led.phase == "healthy" and led.movement:
+        return succeed(gates.close_gate(replace(r, intent=None), _ALL_DONE), seen.now)
+    return None
+
+
+_ALL_DONE = "Closed: the controller went on to the end without this decision."
+
+
+def superseded(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    """End because another version is asked for now: that has a row of its own."""
+    who = f" (by {led.changed_by})" if led.changed_by else ""
+    what = "another template" if same_image(led.image, r.image) else led.version
+    text = f"Superseded: {what} is asked for now{who}; {r.version} is moved no further."
+    return replace(
+        gates.close_gate(r, f"Closed: superseded by {what}."),
+        phase=Phase.CANCELLED,
+        code="superseded",
+        ended=seen.now,
+        intent=None,
+        trouble=None,
+    ).tell(
+        Entry(
+            "superseded",
+            "sluice",
+            text,
+            code="superseded",
+            event="rollout.cancelled",
+            tell="requester",
+        )
+    )
+
+
+def _failed(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    """Go back because the controller gave up: it aborted, or calls the target degraded."""
+    aborted = led.aborted
+    reason = led.detail or ("the controller aborted it" if aborted else "the controller gave up")
+    back = Back(
+        code="controller_aborted" if aborted else "controller_degraded",
+        reason=reason.rstrip("."),
+        actor="sluice",
+        at=seen.now,
+        automatic=True,
+        weight=r.weight,
+        judgement=r.judgement,
+    )
+    return start_back(r, back)
+
+
+def _reverted(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    """Go back because somebody asked the controller for the old version: it is on its way home by itself."""
+    who = led.changed_by or "somebody"
+    back = Back(
+        code="reverted",
+        reason=f"{version_of(led.image)} is asked for again, by {who}",
+        actor=who,
+        at=seen.now,
+        automatic=False,
+        weight=r.weight,
+    )
+    return start_back(r, back)
+
+
+def _follow(
+    r: Rollout, step: Follow, seen: Seen, led: LedState, judgement: Judgement | None
+) -> Rollout:
+    if isinstance(r.intent, PutLed):
+        if intent_state(r, seen) != "applied":
+            return _held_up(r, seen, led)
+        r = replace(r, intent=None)
+    if r.followed is None:
+        return _begun(r, seen, led, full=step.full)
+    if step.full and not led.full and led.moving and not led.held:
+        return _ordered(r, seen.now, "start", image=r.image, before=led.image, full=True)
+    if led.stop:
+        return _ask(r, seen, led)
+    if judgement is not None and judgement.asks and not step.full:
+        text = f"{judgement.sentence}. The controller is held until people have decided."
+        return _ordered(r, seen.now, "hold").tell(Entry("holding", "sluice", text))
+    return r if led.movement else _held_up(r, seen, led)
+
+
+def _begun(r: Rollout, seen: Seen, led: LedState, *, full: bool) -> Rollout:
+    """Ask the controller for our version, or to try again what was aborted."""
+    if same_image(led.image, r.image):
+        if led.aborted:
+            text = f"{r.version} was aborted before; it begins anew."
+            return _ordered(r, seen.now, "retry").tell(Entry("retried", "sluice", text))
+        return _held_up(r, seen, led)
+    text = f"The controller is asked for {r.version}."
+    begun = _ordered(r, seen.now, "start", image=r.image, before=led.image, full=full)
+    return begun.tell(Entry("asked_for", "sluice", text))
+
+
+def _ordered(r: Rollout, now: datetime, order: str, **what: object) -> Rollout:
+    return replace(r, intent=PutLed(order, now, r.revision + 1, **what))  # type: ignore[arg-type]
+
+
+def _held_up(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    """Wait for the controller to see what it is asked for; hold and call people when it does not."""
+    since = r.intent.at if isinstance(r.intent, PutLed) else r.progress.began or seen.now
+    if led.movement or seen.now - since <= PATIENCE:
+        return r
+    return hold(r, seen.now, "controller_silent", _silent(led))
+
+
+def _silent(led: LedState) -> str:
+    return (
+        f"The controller has not looked at {led.version} for 5 minutes, so nothing moves. "
+        "Look whether it runs; it goes on by itself then."
+    )
+
+
+def _ask(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    """Ask people whether to go on from this stop."""
+    unclear = r.judgement is not None and r.judgement.asks
+    opened = gates.open_gate(r, seen.now, "ask" if unclear else "approve")
+    assert opened.gate is not None
+    return replace(opened, gate=replace(opened.gate, stop=led.stop))
+
+
+def _waiting(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    gate = r.gate
+    if gate is None:
+        return r
+    if gate.stop and gate.stop != led.stop:
+        return moved_on(r, led)
+    if seen.now >= gate.expires:
+        return expired(r, seen)
+    if gate.stop and r.look is not gate.look:
+        # A pause begins with the write of a weight: the numbers of that weight come only while people are asked.
+        return replace(r, gate=replace(gate, look=r.look, judgement=r.judgement))
+    return r
+
+
+def moved_on(r: Rollout, led: LedState) -> Rollout:
+    """Close a question about a pause that is over; the votes on it count for no other."""
+    text = f"Closed: it was moved on by itself or by somebody else{_where(led)}."
+    entry = Entry(
+        "moved_on",
+        "sluice",
+        f"The pause is over without a decision here: moved on by itself or by somebody else{_where(led)}.",
+    )
+    return replace(gates.close_gate(r, text), phase=Phase.RUNNING, code="").tell(entry)
+
+
+def _paused(r: Rollout, seen: Seen, led: LedState, before: Followed | None) -> Rollout:
+    if isinstance(r.intent, PutLed) and r.intent.order == "hold":
+        return replace(r, intent=None) if intent_state(r, seen) == "applied" else r
+    released = r.code == "paused" and not led.held and r.followed is not None
+    went_on = r.code == "gate_expired" and before is not None and led.here != before.here
+    answers = r.code == "controller_silent" and bool(led.movement)
+    if not (released or went_on or answers):
+        return reminded(r, seen)
+    text = f"It goes on, released by somebody else{_where(led)}."
+    if answers:
+        text = f"The controller answers again{_where(led)}."
+    return replace(r, phase=Phase.RUNNING, code="", reminded=None, intent=None).tell(
+        Entry("resumed", "sluice", text)
+    )
+
+
+def go_home(r: Rollout, seen: Seen) -> Rollout:
+    """Take the next step back: the controller is told to abort until it says that all traffic is home."""
+    armed, led = r.armed, seen.led
+    assert armed is not None
+    if seen.trouble is not None:
+        return keep_trying(r, seen.trouble)
+    if led is None:
+        return r
+    if r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen):
+        r = replace(r, trouble=None)
+    if not isinstance(r.intent, PutLed):
+        return _ordered(r, seen.now, "abort")
+    state, home = intent_state(r, seen), same_image(led.image, armed.stable.image)
+    if r.intent.order == "start":
+        there = home and led.phase == "healthy" and bool(led.movement)
+        return _home(r, seen, led) if there else page_if_silent(r, seen)
+    if state == "applied":
+        return _home(r, seen, led)
+    if state != "drift":
+        return page_if_silent(r, seen)
+    if not same_image(led.image, r.image):
+        return superseded(r, seen, led)
+    text = f"{r.version} became stable meanwhile; the controller is asked for {r.from_version}."
+    back = _ordered(r, seen.now, "start", image=armed.stable.image, before=led.image, full=True)
+    return back.tell(Entry("asked_for", "sluice", text))
+
+
+def _home(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+    assert r.back is not None
+    seconds = int((seen.now - r.back.at).total_seconds())
+    how = "automatically" if r.back.automatic else f"by {r.back.actor}"
+    why = f": {r.back.reason}" if r.back.reason else ""
+    still = ""
+    if same_image(led.image, r.image):
+        still = (
+            f" What is asked for (and Git, where it applies it) still names {r.version}: set it back to "
+            f"{r.from_version}, or a sync may begin it again."
+        )
+    text = (
+        f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} from {r.back.weight:g} %"
+        f"{why}. All traffic is on {r.from_version}, read back {seconds} s after the decision.{still}"
+    )
+    entry = Entry(
+        "rolled_back",
+        r.back.actor,
+        text,
+        code=r.back.code,
+        event="rollout.rolled_back",
+        tell="broadcast" if r.back.automatic else "thread",
+    )
+    return replace(
+        r,
+        phase=Phase.ROLLED_BACK,
+        ended=seen.now,
+        intent=None,
+        trouble=None,
+        weight=0.0,
+        weight_at=seen.now,
+        back=replace(r.back, home=seen.now),
+        recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
+    ).tell(entry)

@@ -1,0 +1,135 @@
+"""Movements that began without Sluice, by a push to Git for example, get a rollout and its card like any other.
+
+One look at every led target that has no live rollout, every few seconds. What is found is started through the same door
+as everything else, by an actor that may do nothing but that; a movement is taken up once, also after a restart.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.commands import Commands, Receipt, Refusal
+from bot.errands import Errands
+from bot.grammar.verbs import Deploy
+from bot.policy import Actor
+from bot.rollout.past import newest_finished
+from bot.rollout.values import Phase
+from bot.store import Store
+from integrations.base import IntegrationError, RefusedError, version_of
+from integrations.controller import Controller, LedState
+
+log = logging.getLogger("sluice.watching")
+
+EVERY = timedelta(seconds=10)
+_ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One led target whose movements are taken up."""
+
+    service: str
+    environment: str
+    controller: str
+    """How the controller is called, for the journal."""
+
+    @property
+    def target(self) -> str:
+        """The name of the target."""
+        return f"{self.service}/{self.environment}"
+
+
+class Watcher:
+    """Looks for movements that have no rollout."""
+
+    def __init__(
+        self,
+        watched: Sequence[Watched],
+        store: Store,
+        commands: Commands,
+        controller_of: Callable[[str, str], Awaitable[Controller | None]],
+        now: Callable[[], datetime],
+    ) -> None:
+        """`controller_of` connects to the controller of a service in an environment."""
+        self._watched = watched
+        self._store = store
+        self._commands = commands
+        self._controller_of = controller_of
+        self._now = now
+        self._again: Callable[[datetime], None] = lambda _: None
+        self._errands = Errands("watch", self._look)
+        self._said: dict[str, str] = {}
+        """By target: what was said last about why nothing was taken up."""
+
+    def use(self, again: Callable[[datetime], None]) -> None:
+        """Set who calls `ring` at a moment."""
+        self._again = again
+
+    def ring(self) -> None:
+        """Look at all targets now, and again after a while."""
+        if self._watched:
+            self._errands.soon(_ALL)
+            self._again(self._now() + EVERY)
+
+    async def settled(self) -> None:
+        """Wait until nothing is being looked at."""
+        await self._errands.settled()
+
+    async def stop(self) -> None:
+        """Break off."""
+        await self._errands.stop()
+
+    async def _look(self, _: str) -> None:
+        busy = {r.target for r in await self._store.in_flight()}
+        for one in self._watched:
+            if one.target not in busy:
+                await self._look_at(one)
+
+    async def _look_at(self, one: Watched) -> None:
+        try:
+            controller = await self._controller_of(one.service, one.environment)
+            if controller is None:
+                return
+            led = await controller.read()
+            if led.moving and led.movement:
+                await self._take_up(one, controller, led)
+        except (IntegrationError, LookupError) as error:
+            self._say(one, str(error))
+        except Refusal as refusal:
+            self._say(one, str(refusal))
+        except Exception:
+            log.exception("%s: looking for movements failed; it is tried again", one.target)
+        else:
+            self._said.pop(one.target, None)
+
+    async def _take_up(self, one: Watched, controller: Controller, led: LedState) -> None:
+        actor = Actor(f"controller:{one.controller}", "sluice")
+        version = _named(controller, led.image)
+        key = f"movement:{one.target}:{led.movement}:{await self._tried(one, version)}"
+        if await self._store.inbound(key) is not None:
+            return
+        who = f" ({led.changed_by})" if led.changed_by else ""
+        reason = f"it began without a command here{who}"
+        command = Deploy(one.service, version, one.environment, reason=reason)
+        await self._commands.handle(command, actor, Receipt(key, {"movement": led.movement}))
+
+    async def _tried(self, one: Watched, version: str) -> str:
+        """Return the rollout of this version that was turned back last: its movement may be begun once more."""
+        newest = newest_finished(await self._store.history(one.service, one.environment, limit=20))
+        again = newest is not None and newest.phase is Phase.ROLLED_BACK
+        return newest.id if newest is not None and again and newest.version == version else ""
+
+    def _say(self, one: Watched, why: str) -> None:
+        """Log why nothing was taken up, once until that changes: a look comes every few seconds."""
+        if self._said.get(one.target) != why:
+            log.warning("%s: a movement is not taken up: %s", one.target, why)
+        self._said[one.target] = why
+
+
+def _named(controller: Controller, image: str) -> str:
+    """Return the version as people call it: the tag where that alone leads to the image, else all of it."""
+    try:
+        return version_of(image) if controller.image_for(version_of(image)) == image else image
+    except RefusedError:
+        return image

@@ -1,0 +1,122 @@
+"""Another controller that moves the traffic by itself: what can be seen of it, and the few orders that it takes.
+
+Sluice looks on, asks people where it stops, and tells it to go on or to go back. The rule that keeps this safe: every
+stop has an identity, and the order to go on names the one that people were asked about. At any other it does nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from integrations.base import Finding, version_of
+
+LedPhase = Literal["progressing", "paused", "healthy", "degraded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Let this image be rolled out, or one whose movement ended without it once more."""
+
+    image: str
+    full: bool = False
+    """At once: without the controller's steps, pauses and analyses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on from this stop, and from no other."""
+
+    stop: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Give all traffic back to the version that is stable. Where nothing moves, only the fence is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Begin the movement anew that was aborted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stay where it is, until it is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """End a hold."""
+
+
+Order = Start | Resume | Abort | Retry | Hold | Release
+
+
+@dataclass(frozen=True, slots=True)
+class LedState:
+    """How a controller and what it moves stand."""
+
+    image: str
+    """The image that is asked for: that of the newest template."""
+    stable: str
+    """The image that all traffic goes back to; `""` when it cannot be told."""
+    phase: LedPhase
+    weight: float
+    """Percent of the traffic that `image` gets; 100 once it is the stable one."""
+    movement: str
+    """The identity of what is being moved; `""` while the controller has not seen the newest template yet."""
+    here: str = ""
+    """The identity of the place where it stands; it differs after every step."""
+    stop: str = ""
+    """The identity of the pause that waits; `""` where it waits for nobody. No two pauses have the same."""
+    asks: str = ""
+    """What it waits for, as a clause: `step 2 of 8 pauses until somebody promotes`."""
+    progress: str = ""
+    """How far it has come, as a short phrase: `step 3 of 8`."""
+    goal: str = ""
+    """Where going on leads: `to 50 %`; Promote stands before it."""
+    aborted: bool = False
+    held: bool = False
+    """Somebody holds it (Argo Rollouts: `spec.paused`)."""
+    full: bool = False
+    """It has been told to go to the end at once."""
+    detail: str = ""
+    """What the controller says about its state."""
+    token: str = ""
+    fence: str = ""
+    mark: str = ""
+    """See `Split`."""
+    changed_by: str = ""
+
+    @property
+    def version(self) -> str:
+        """See `version_of`."""
+        return version_of(self.image)
+
+    @property
+    def moving(self) -> bool:
+        """Whether another image than the stable one is on its way."""
+        return self.phase in {"progressing", "paused"} and not self.aborted
+
+
+class Controller(Protocol):
+    """What leads one target."""
+
+    async def read(self) -> LedState:
+        """Return how it stands. Raises `GoneError`, `RefusedError`, `TryAgainError`."""
+        ...
+
+    async def order(self, order: Order, *, token: str, fence: str) -> None:
+        """Give an order, only if `token` still holds, and (`Resume`) only at the stop that it names.
+
+        Raises `ConflictError` when the precondition does not hold, `TryAgainError` when the outcome is unknown.
+        """
+        ...
+
+    async def inspect(self, image: str = "") -> Sequence[Finding]:
+        """Say what would stop a movement or going back from it. Raises `TryAgainError`; a refusal is a finding."""
+        ...
+
+    def image_for(self, version: str) -> str:
+        """Return the image reference for a version as a person typed it (a tag, a digest, or the whole image)."""
+        ...

@@ -1,0 +1,1 @@
+"""Adapters of controllers that move traffic by themselves; see `integrations.controller`."""

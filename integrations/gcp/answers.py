@@ -1,0 +1,118 @@
+"""What Google refuses, in the two families of errors. Pure: one table, for every method.
+
+Where Google names the permission that is missing, that one is passed on: it may be another than that of the method.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from integrations.base import (
+    ConflictError,
+    GoneError,
+    IntegrationError,
+    RefusedError,
+    TryAgainError,
+)
+
+_PERMISSION = re.compile(r"[Pp]ermission '([A-Za-z.]{3,80})'")
+_LONGEST = 300
+
+
+def translated(
+    error: Exception, what: str, permission: str = "", missing: str = "gone"
+) -> IntegrationError | None:
+    """Return what an error of the client means; None for one that is a mistake of our own."""
+    if isinstance(error, IntegrationError):
+        return error
+    try:
+        from google.api_core import exceptions as answers  # noqa: PLC0415 - an extra
+        from google.auth import exceptions as auth  # noqa: PLC0415
+        from requests import RequestException  # noqa: PLC0415
+    except ImportError:  # pragma: no cover - then nothing could have been called
+        return None
+    match error:
+        case answers.GoogleAPICallError():
+            return _answered(error, what, permission, missing)
+        case auth.InvalidOperation():
+            return _credentials("credentials_refused", "Google Cloud wants credentials")
+        case auth.DefaultCredentialsError() | auth.MalformedError():
+            return _credentials("credentials_missing", "There are no credentials for Google Cloud")
+        case auth.RefreshError() if not error.retryable:
+            return _refresh(str(error))
+        case auth.GoogleAuthError():
+            return TryAgainError(f"The credentials for {what} cannot be fetched now.")
+        case answers.GoogleAPIError() | RequestException():
+            return TryAgainError(
+                f"Google Cloud did not answer about {what} ({type(error).__name__})."
+            )
+        case _:
+            return None
+
+
+def refused(message: str, what: str) -> RefusedError:
+    """Return the refusal of something about `what`, with Google's own sentence."""
+    text = " ".join(message.split())[:_LONGEST]
+    return RefusedError(f"Google Cloud refuses it on {what}: {text}", code="refused_by_google")
+
+
+def _answered(error: Any, what: str, permission: str, missing: str) -> IntegrationError:
+    code, (status, message) = int(error.code or 0), _told(error)
+    match code:
+        case 409 if status != "ALREADY_EXISTS":
+            return ConflictError(f"{what} changed since it was read.")
+        case 412:
+            return ConflictError(f"{what} changed since it was read.")
+        case 400 if status == "FAILED_PRECONDITION" and "etag" in message.lower():
+            return ConflictError(f"{what} changed since it was read.")
+        case 429:
+            return TryAgainError(
+                f"Google Cloud takes no more calls about {what} for the moment.",
+                code="throttled",
+                retry_after=_seconds(error),
+            )
+        case 401 if "EXPIRED" in str(error.reason):
+            return _credentials("credentials_expired", "The credentials for Google have expired")
+        case 401:
+            return _credentials("credentials_refused", "Google does not know these credentials")
+        case 403:
+            told = _PERMISSION.search(message)
+            return RefusedError(
+                f"These credentials may not do {told[1] if told else permission} on {what}: give them a role that may.",
+                code="forbidden",
+            )
+        case 404:
+            return GoneError(f"{what} is not there.", code=missing)
+        case _ if code >= 500 or code == 408:
+            return TryAgainError(f"Google Cloud answered HTTP {code} about {what}.")
+        case _:
+            return refused(message or status or f"HTTP {code}", what)
+
+
+def _refresh(text: str) -> RefusedError:
+    """Tell apart what has run out from what never was good."""
+    if any(word in text.lower() for word in ("expired", "reauth")):
+        return _credentials("credentials_expired", "The credentials for Google have expired")
+    return _credentials("credentials_refused", "Google does not know these credentials")
+
+
+def _credentials(code: str, sentence: str) -> RefusedError:
+    return RefusedError(
+        f"{sentence}: give the bot others (environment, file, identity of the machine); it goes on by itself.",
+        code=code,
+    )
+
+
+def _told(error: Any) -> tuple[str, str]:
+    """Return Google's own name of an error (`ABORTED`) and its sentence; the client puts the address before that."""
+    try:
+        body = error.response.json()["error"]
+        return str(body["status"]), str(body["message"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "", ""
+
+
+def _seconds(error: Any) -> float | None:
+    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
+    text = str(headers.get("Retry-After", ""))
+    return float(text) if text.isascii() and text.isdigit() else None

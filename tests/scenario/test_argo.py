@@ -1,0 +1,326 @@
+"""Argo Rollouts leads, people decide at its pauses: told as a chat."""
+
+import asyncio
+
+import pytest
+
+from bot.rollout.values import Phase
+from tests.scenario.leading import V1, V2, V3, ArgoStage
+from tests.scenario.stage import ANA, BEN, DANA, OLU, WHERE
+
+STATUS = "/apis/argoproj.io/v1alpha1/namespaces/orion/rollouts/auth-service/status"
+
+
+@pytest.fixture
+async def stage(tmp_path):
+    async with ArgoStage.leading(tmp_path) as opened:
+        yield opened
+
+
+async def yes_without_an_answer(stage: ArgoStage) -> None:
+    """Somebody says yes, the row has it, and the write of it hangs."""
+    stage.cluster.hang(method="PATCH", path="/status")
+    message, label = stage._find("Promote to 50 %", ANA)
+    await stage.slack.click(ANA, message.ts, label)
+    async with asyncio.timeout(4):
+        while ("PATCH", STATUS) not in stage.cluster.requests:  # noqa: ASYNC110 - a fake's counter
+            await asyncio.sleep(0)
+
+
+# ---- from pause to pause ------------------------------------------------------------------------------------------
+
+
+async def test_at_each_pause_people_are_asked_and_at_the_end_it_is_live(stage):
+    await stage.begin()
+    assert (stage.asked_for, stage.share) == (V2, 25)
+    assert (
+        "The controller waits: step 2 of 4 pauses until somebody promotes." in stage.channel()[-1]
+    )
+    assert "25 %, step 2 of 4" in stage.card
+    await stage.press("Promote to 50 %")
+    await stage.wait(20)
+    assert stage.share == 50
+    await stage.press("Promote to 100 %")
+    assert await stage.ended() is Phase.SUCCEEDED
+    assert stage.status["stableRS"] == stage.status["currentPodHash"]
+    assert stage.orders == ["image", "pauseConditions", "pauseConditions"]
+    assert "live: v2.0.0 in production" in stage.story
+
+
+async def test_while_nobody_decides_the_controller_waits_and_the_question_gets_its_numbers(stage):
+    await stage.begin()
+    await stage.wait(120)
+    assert stage.share == 25
+    assert "canary" in stage.channel()[-1]
+    assert "verdict PASS" in stage.channel()[-1]
+
+
+async def test_who_asked_for_it_may_not_approve_it(stage):
+    await stage.begin()
+    await stage.press("Promote", by=DANA)
+    await stage.wait(10)
+    assert stage.share == 25
+    assert "somebody else has to approve it" in stage.heard(DANA)
+
+
+# ---- the wrong pause is never approved ----------------------------------------------------------------------------
+
+
+async def test_a_yes_to_a_pause_that_is_over_is_refused_and_nothing_is_resumed(stage):
+    await stage.begin()
+    await stage.promoted_by_hand()
+    assert stage.share == 50  # at its second pause; the card still shows the first one
+    before = stage.orders
+    await stage.press("Promote to 50 %")
+    assert "the pause of auth-service that you saw is over" in stage.heard(ANA)
+    await stage.wait(10)
+    assert (stage.share, stage.orders) == (50, before)
+    assert "Closed: it was moved on by itself or by somebody else (step 4 of 4)." in "".join(
+        stage.channel()
+    )
+    await stage.press("Promote to 100 %")
+    assert await stage.ended() is Phase.SUCCEEDED
+
+
+async def test_moved_on_between_the_yes_and_the_write_the_next_pause_stays_closed(stage):
+    await stage.begin()
+    r = await stage.row()
+    await yes_without_an_answer(stage)
+    await stage.promoted_by_hand()
+    await stage.restart()
+    await stage.wait(10)
+    assert (stage.share, stage.orders) == (50, ["image"])
+    row = await stage.row()
+    assert row.id == r.id
+    assert (row.phase, row.gate.votes) == (Phase.WAITING, ())
+
+
+async def test_a_pause_that_goes_on_by_itself_closes_its_question(tmp_path):
+    steps = [{"setWeight": 25}, {"pause": {"duration": "60s"}}, {"setWeight": 50}, {"pause": {}}]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    async with ArgoStage.leading(tmp_path, strategy) as stage:
+        await stage.begin()
+        assert "then goes on by itself" in stage.channel()[-1]
+        await stage.wait(80)
+        assert stage.share == 50
+        assert "The pause is over without a decision here" in stage.story
+        assert (await stage.row()).gate.votes == ()
+        assert "step 4 of 4 pauses until somebody promotes" in stage.channel()[-1]
+
+
+# ---- back ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pauses", [0, 1])
+async def test_roll_back_from_each_pause(stage, pauses):
+    await stage.begin()
+    for _ in range(pauses):
+        await stage.press("Promote")
+        await stage.wait(20)
+    await stage.press("Roll back to v1.0.0", by=OLU)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (stage.share, stage.status["abort"], stage.asked_for) == (0, True, V2)
+    assert "All traffic is on v1.0.0" in stage.story
+    assert "still names v2.0.0" in stage.story
+
+
+async def test_roll_back_while_it_moves(stage):
+    await stage.say("/deploy auth-service v2.0.0 to production")
+    await stage.wait(2)
+    await stage.say("/rollback auth-service", by=BEN)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (stage.share, stage.status["abort"]) == (0, True)
+
+
+async def test_what_was_aborted_begins_anew_when_it_is_asked_for_again(stage):
+    await stage.begin()
+    await stage.press("Roll back")
+    assert await stage.ended() is Phase.ROLLED_BACK
+    await stage.begin()
+    assert "was aborted before; it begins anew" in stage.story
+    assert (stage.share, stage.orders[-1]) == (25, "abort")
+    await stage.press("Promote to 50 %")
+    await stage.wait(20)
+    await stage.press("Promote to 100 %")
+    assert await stage.ended() is Phase.SUCCEEDED
+
+
+async def test_bad_numbers_abort_it(stage):
+    stage.traffic.set_errors("v2.0.0", 30)
+    await stage.begin()
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (stage.share, stage.status["abort"]) == (0, True)
+    (alert,) = await stage.alerts("rollout.rolled_back")
+    assert alert["reason_code"] == "check_failed"
+
+
+async def test_an_abort_by_the_controller_is_told_with_its_message(tmp_path):
+    steps = [{"setWeight": 25}, {"analysis": {"templates": []}}, {"pause": {}}]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    async with ArgoStage.leading(tmp_path, strategy) as stage:
+        stage.cluster.analyses[V2] = "Failed"
+        await stage.begin()
+        assert await stage.ended() is Phase.ROLLED_BACK
+        assert stage.orders == ["image"]
+        (alert,) = await stage.alerts("rollout.rolled_back")
+        assert alert["reason_code"] == "controller_aborted"
+        assert "assessed Failed due to failed (1)" in stage.story
+
+
+async def test_an_analysis_without_conclusion_asks_and_a_yes_leaves_its_step_out(tmp_path):
+    steps = [{"setWeight": 25}, {"analysis": {"templates": []}}, {"setWeight": 75}, {"pause": {}}]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    async with ArgoStage.leading(tmp_path, strategy) as stage:
+        stage.cluster.analyses[V2] = "Inconclusive"
+        await stage.begin()
+        assert "an analysis came to no conclusion at step 2 of 4" in stage.channel()[-1]
+        await stage.press("Promote to 75 %")
+        await stage.wait(20)
+        assert stage.share == 75
+
+
+async def test_after_success_the_old_version_is_asked_for_at_once(stage):
+    await stage.begin()
+    for goal in ("50 %", "100 %"):
+        await stage.press(f"Promote to {goal}")
+        await stage.wait(20)
+    assert await stage.ended() is Phase.SUCCEEDED
+    await stage.say("/rollback auth-service production now", by=OLU)
+    assert await stage.ended() is Phase.SUCCEEDED
+    assert stage.asked_for == V1
+    assert stage.status["stableRS"] == stage.status["currentPodHash"]
+    assert stage.orders[-2:] == ["image", "promoteFull"]
+
+
+# ---- pausing ------------------------------------------------------------------------------------------------------
+
+
+async def test_pause_holds_the_controller_and_resume_lets_it_go(tmp_path):
+    steps = [{"setWeight": 25}, {"pause": {"duration": "60s"}}, {"setWeight": 50}, {"pause": {}}]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    async with ArgoStage.leading(tmp_path, strategy) as stage:
+        await stage.begin()
+        await stage.say("/deploy pause auth-service", by=BEN)
+        await stage.wait(300)
+        assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (25, True)
+        assert (await stage.row()).phase is Phase.PAUSED
+        await stage.say("/deploy resume auth-service", by=BEN)
+        await stage.wait(30)
+        assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (50, False)
+
+
+async def test_a_rollback_of_what_is_held_brings_the_traffic_home(stage):
+    await stage.begin()
+    await stage.say("/deploy pause auth-service", by=BEN)
+    await stage.wait(10)
+    await stage.say("/rollback auth-service", by=BEN)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (0, False)
+
+
+async def test_nobody_decides_in_time(tmp_path):
+    async with ArgoStage.leading(tmp_path, expires="10m", on_expiry="rollback") as stage:
+        await stage.begin()
+        await stage.wait(700)
+        assert await stage.ended() is Phase.ROLLED_BACK
+        assert stage.share == 0
+
+
+# ---- what others begin --------------------------------------------------------------------------------------------
+
+
+async def test_a_push_to_git_gets_its_rollout_and_card_by_itself(stage):
+    stage.cluster.push(V2)
+    await stage.wait(20)
+    row = await stage.row()
+    assert (row.version, row.requester, row.phase) == (
+        "v2.0.0",
+        "controller:argo-rollouts",
+        Phase.WAITING,
+    )
+    assert stage.orders == []  # adopted: nothing was written
+    assert "Adopted under way" in stage.story
+    await stage.press("Promote to 50 %")
+    await stage.wait(20)
+    await stage.press("Promote to 100 %")
+    assert await stage.ended() is Phase.SUCCEEDED
+    assert stage.orders == ["pauseConditions", "pauseConditions"]
+    await stage.wait(60)
+    assert len(await stage.bot.store.history()) == 1
+
+
+async def test_a_movement_is_taken_up_once_also_after_a_restart(stage):
+    stage.cluster.push(V2)
+    await stage.wait(20)
+    await stage.restart()
+    await stage.press("Roll back")
+    assert await stage.ended() is Phase.ROLLED_BACK
+    await stage.wait(60)
+    await stage.restart()
+    await stage.wait(60)
+    assert len(await stage.bot.store.history()) == 1
+
+
+async def test_a_new_push_in_the_middle_ends_this_rollout_and_begins_another(stage):
+    await stage.begin()
+    stage.cluster.push(V3)
+    await stage.wait(30)
+    new, old = await stage.bot.store.history(limit=2)
+    assert (old.phase, old.code) == (Phase.CANCELLED, "superseded")
+    assert (new.version, new.phase) == ("v3.0.0", Phase.WAITING)
+    assert "superseded" in "".join(stage.channel())
+
+
+async def test_a_push_of_the_old_version_in_the_middle_is_a_rollback(stage):
+    await stage.begin()
+    stage.cluster.push(V1)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (await stage.row()).code == "reverted"
+    assert stage.orders == ["image"]
+
+
+async def test_where_watching_is_off_a_push_gets_no_card(tmp_path, monkeypatch):
+
+    monkeypatch.setitem(
+        WHERE,
+        "argo",
+        WHERE["argo"].replace("canary: auth-canary", "canary: auth-canary, watch: false"),
+    )
+    async with ArgoStage.leading(tmp_path) as stage:
+        stage.cluster.push(V2)
+        await stage.wait(60)
+        assert await stage.bot.store.history() == []
+
+
+# ---- interrupted --------------------------------------------------------------------------------------------------
+
+
+async def test_killed_between_the_yes_and_its_write_it_goes_on_once(stage):
+    await stage.begin()
+    await yes_without_an_answer(stage)
+    assert stage.share == 25
+    await stage.restart()
+    await stage.wait(20)
+    assert (stage.share, stage.orders) == (50, ["image", "pauseConditions"])
+
+
+@pytest.mark.parametrize("how", ["drop", "hold"])
+async def test_an_order_without_an_answer_is_read_back_never_given_to_another_pause(stage, how):
+    await stage.begin()
+    getattr(stage.cluster, how)(method="PATCH", path="/status")
+    await stage.press("Promote to 50 %")
+    await stage.wait(30)
+    await stage.cluster.land()
+    await stage.wait(30)
+    assert stage.share == 50
+    assert (await stage.row()).phase is Phase.WAITING
+    assert stage.orders.count("pauseConditions") == 1
+
+
+async def test_a_late_start_cannot_land_behind_a_rollback(stage):
+    stage.cluster.hold(method="PATCH", path="rollouts")
+    await stage.say("/deploy auth-service v2.0.0 to production")
+    await stage.say("/rollback auth-service", by=BEN)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert await stage.cluster.land() == [409]
+    assert stage.asked_for == V1

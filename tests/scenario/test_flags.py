@@ -1,0 +1,245 @@
+"""A feature flag, alone and together with a deployment: opened by percent, and taken away from all when either fails."""
+
+import pytest
+
+from bot.rollout.values import Phase
+from tests.scenario.flags import FlagStage
+from tests.scenario.stage import BEN, DANA
+
+HOME = (0, 0)
+
+
+@pytest.fixture
+async def alone(tmp_path):
+    async with FlagStage.opened(tmp_path, alone=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def mixed(tmp_path):
+    async with FlagStage.opened(tmp_path) as opened:
+        yield opened
+
+
+async def to_gate(stage):
+    """Open both to 50 % and come to the gate there."""
+    await stage.deploy("v2.0.0", "steps=50,100")
+    await stage.wait(120)
+    assert (await stage.row()).gate is not None, await stage.told()
+
+
+# ---- alone ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_flag_is_opened_by_percent_and_stays_open(alone):
+    await alone.say("/deploy auth-service on to production steps=5,25,100")
+    await alone.wait(10)
+    assert alone.unleash.share() == 5
+    assert "every 15 s" in alone.story
+    await alone.walk()
+    assert await alone.phase() == (Phase.SUCCEEDED, "")
+    assert alone.unleash.share() == 100
+    assert (await alone.row()).retire_at is None
+
+
+async def test_a_flag_that_is_open_is_taken_away_by_percent(alone):
+    alone.unleash.set_rollout("100")
+    await alone.say("/deploy auth-service off to production steps=5,100")
+    await alone.wait(10)
+    assert alone.unleash.share() == 95
+    await alone.walk()
+    assert (await alone.phase())[0] is Phase.SUCCEEDED
+    assert alone.unleash.share() == 0
+
+
+async def test_a_bad_number_of_those_who_have_it_takes_it_from_all(alone):
+    await alone.say("/deploy auth-service on to production steps=50,100")
+    await alone.wait(40)
+    alone.numbers.errors["on"] = 40
+    await alone.wait(60)
+    assert await alone.phase() == (Phase.ROLLED_BACK, "check_failed")
+    assert alone.unleash.share() == 0
+
+
+async def test_after_success_rollback_closes_it_again(alone):
+    await alone.say("/deploy auth-service on to production steps=50,100")
+    await alone.walk()
+    await alone.say("/rollback auth-service production now", by=BEN)
+    await alone.wait(60)
+    assert await alone.phase() == (Phase.SUCCEEDED, "")
+    assert alone.unleash.share() == 0
+
+
+async def test_a_version_that_is_no_value_is_refused_at_once(alone):
+    answer = await alone.say("/deploy auth-service v2.0.0 to production")
+    assert "no value of a flag" in answer + alone.heard(DANA)
+    assert not await alone.bot.store.history(limit=1)
+
+
+async def test_what_is_on_already_is_told(alone):
+    alone.unleash.set_rollout("100")
+    await alone.say("/deploy auth-service on to production steps=50,100")
+    await alone.wait(10)
+    assert await alone.phase() == (Phase.CANCELLED, "already_live")
+
+
+async def test_a_killed_flag_is_turned_on_for_nobody_before_it_opens(tmp_path):
+    async with FlagStage.opened(tmp_path, alone=True, on=False, rollout="100") as stage:
+        await stage.say("/deploy auth-service on to production steps=5,100")
+        await stage.wait(10)
+        assert stage.unleash.share() == 5
+
+
+async def test_somebody_who_mangles_the_strategies_cannot_keep_it_open(alone):
+    await alone.say("/deploy auth-service on to production steps=50,100")
+    await alone.wait(30)
+    alone.unleash.strategies().append({**alone.unleash.strategies()[0], "id": "second"})
+    await alone.say("/rollback auth-service", by=BEN)
+    await alone.wait(60)
+    assert await alone.phase() == (Phase.ROLLED_BACK, "asked")
+    assert alone.unleash.share() == 0
+
+
+async def test_a_late_write_that_lands_while_going_home_is_undone(alone):
+    alone.unleash.holding = True
+    await alone.say("/deploy auth-service on to production steps=50,100")
+    await alone.wait(5)
+    alone.unleash.holding = False
+    await alone.say("/rollback auth-service", by=BEN)
+    await alone.wait(3)
+    alone.unleash.land()
+    assert alone.unleash.share() == 50
+    await alone.wait(60)
+    assert alone.unleash.share() == 0
+    assert (await alone.phase())[0] is Phase.ROLLED_BACK
+
+
+# ---- with a deployment ----------------------------------------------------------------------------------------------
+
+
+async def test_both_are_opened_at_each_notch_and_the_flag_stays_open(mixed):
+    await mixed.deploy("v2.0.0", "steps=50,100")
+    await mixed.wait(30)
+    assert mixed.both == (50, 50)
+    await mixed.walk()
+    assert await mixed.phase() == (Phase.SUCCEEDED, "")
+    assert mixed.both == (0, 100)
+    assert "v2.0.0" in mixed.image("stable")
+    assert (await mixed.row()).from_version == "v1.0.0"
+
+
+async def test_bad_numbers_of_the_mesh_bring_both_home(mixed):
+    await to_gate(mixed)
+    mixed.traffic.set_errors("v2.0.0", 40)
+    await mixed.wait(90)
+    assert await mixed.phase() == (Phase.ROLLED_BACK, "check_failed")
+    assert mixed.both == HOME
+    assert mixed.as_armed
+
+
+async def test_a_flag_that_cannot_be_written_holds_both_and_rollback_brings_home_what_it_can(mixed):
+    mixed.unleash.fail(503, times=10_000, method="PATCH")
+    await mixed.deploy("v2.0.0", "steps=50,100")
+    await mixed.wait(60)
+    assert mixed.both == (50, 0)
+    assert (await mixed.row()).trouble.code == "unreachable"
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(60)
+    assert mixed.both == HOME
+    assert (await mixed.phase())[0] is Phase.ROLLING_BACK
+    mixed.unleash.heal()
+    await mixed.wait(150)
+    assert await mixed.phase() == (Phase.ROLLED_BACK, "asked")
+    assert mixed.as_armed
+
+
+async def test_an_unleash_that_is_down_keeps_the_mesh_from_nothing_and_is_tried_for_ever(mixed):
+    await to_gate(mixed)
+    mixed.unleash.fail(503, times=10_000)
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(600)
+    assert mixed.both == (0, 50)
+    assert (await mixed.phase())[0] is Phase.ROLLING_BACK
+    mixed.unleash.heal()
+    await mixed.wait(150)
+    assert (await mixed.phase())[0] is Phase.ROLLED_BACK
+    assert mixed.both == HOME
+
+
+async def test_a_flag_that_somebody_killed_holds_both_and_resume_opens_it_again(mixed):
+    await to_gate(mixed)
+    mixed.unleash.environment()["enabled"] = False
+    await mixed.wait(61)
+    assert await mixed.phase() == (Phase.PAUSED, "drift")
+    assert mixed.both == (50, 0)
+    await mixed.press("Resume")
+    await mixed.wait(30)
+    assert mixed.both == (50, 50)
+
+
+async def test_a_percentage_of_somebody_else_holds_and_asks(mixed):
+    await to_gate(mixed)
+    mixed.unleash.set_rollout("80")
+    await mixed.wait(61)
+    assert await mixed.phase() == (Phase.PAUSED, "drift")
+    assert "gets 80 % where this rollout put 50 %" in mixed.story
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(90)
+    assert (await mixed.phase())[0] is Phase.ROLLED_BACK
+    assert mixed.both == HOME
+
+
+async def test_after_success_rollback_brings_back_the_pods_and_what_the_flag_was(mixed):
+    await mixed.deploy("v2.0.0", "steps=50,100")
+    await mixed.walk()
+    await mixed.say("/rollback auth-service production now", by=BEN)
+    await mixed.wait(180)
+    assert await mixed.phase() == (Phase.SUCCEEDED, "")
+    assert mixed.both == HOME
+    assert "v1.0.0" in mixed.image("stable")
+    assert (await mixed.row()).version == "v1.0.0"
+
+
+async def test_a_flag_that_is_on_already_is_left_alone_also_on_the_way_back(tmp_path):
+    async with FlagStage.opened(tmp_path, rollout="100") as stage:
+        await stage.deploy("v2.0.0", "steps=50,100")
+        assert "flag: runs on already and is left alone" in stage.story
+        await stage.walk()
+        assert stage.both == (0, 100)
+        await stage.say("/rollback auth-service production now", by=BEN)
+        await stage.wait(120)
+        assert await stage.phase() == (Phase.SUCCEEDED, "")
+        assert stage.both == (0, 100)
+        assert "v1.0.0" in stage.image("stable")
+
+
+async def test_pods_that_run_it_already_leave_nothing_to_judge_the_flag_by(mixed):
+    await mixed.say("/deploy auth-service v1.0.0 to production steps=50,100")
+    await mixed.wait(20)
+    assert await mixed.phase() == (Phase.CANCELLED, "already_live")
+    assert "by itself" in mixed.story + mixed.heard(DANA)
+    assert mixed.both == HOME
+
+
+async def test_a_process_that_dies_between_the_mesh_and_the_flag_goes_on_where_it_was(mixed):
+    mixed.unleash.fail(503, times=6, method="PATCH")
+    await mixed.deploy("v2.0.0", "steps=50,100")
+    await mixed.wait(8)
+    assert mixed.both == (50, 0)
+    await mixed.restart()
+    mixed.unleash.heal()
+    await mixed.wait(90)
+    assert mixed.both == (50, 50)
+
+
+async def test_change_requests_start_nothing_anywhere(mixed):
+    mixed.unleash.change_requests.add("production")
+    await mixed.deploy("v2.0.0", "steps=50,100")
+    assert await mixed.phase() == (Phase.CANCELLED, "change_request_needed")
+    assert mixed.both == HOME
+
+
+async def test_half_a_percent_starts_nothing_anywhere(mixed):
+    await mixed.deploy("v2.0.0", "steps=12.5,100")
+    assert await mixed.phase() == (Phase.CANCELLED, "inexact_weight")
+    assert mixed.both == HOME
