@@ -82,6 +82,8 @@ class LedState:
     """It has been told to go to the end at once."""
     detail: str = ""
     """What the controller says about its state."""
+    fetches: bool = False
+    """It asks for its orders to go on and to go back by itself: they are not written, only kept until it comes."""
     token: str = ""
     fence: str = ""
     mark: str = ""

@@ -193,7 +193,7 @@ class RevisionRouter:
 
     def _split(self, shown: Shown) -> Split:
         return Split(
-            canary=100.0 - shown.shares.get(self._lanes.live, 0.0),
+            canary=round(100.0 - shown.shares.get(self._lanes.live, 0.0), 6),
             token=shown.token,
             fence=shown.fence,
             mark=shown.mark,

@@ -1,7 +1,8 @@
 """Which error codes the source can say, read from its syntax, so that no list of them can grow old.
 
-A code is a `snake_case` word that is passed as `code=`, stands right before its sentence, or has a fixed place in the
-calls below. The sandbox is left out: its codes are those of the Slack and the Kubernetes that it stands in for.
+A code is a `snake_case` word that is passed as `code=` or `missing=`, stands right before its sentence, or has a fixed
+place in the calls below. The sandbox is left out: its codes are those of the Slack and the Kubernetes that it stands in
+for.
 """
 
 import ast
@@ -53,7 +54,7 @@ def _codes(node: ast.AST) -> Iterator[str]:
         case ast.Call(func=func, args=args, keywords=keywords):
             name = ast.unparse(func).rpartition(".")[2]
             for keyword in keywords:
-                if keyword.arg == "code":
+                if keyword.arg in {"code", "missing"}:
                     yield from _said(keyword.value)
             if name in _KEYED:
                 yield from (word for part in args[:2] for word in _said(part))

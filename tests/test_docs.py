@@ -21,6 +21,7 @@ from bot.settings.controllers import ArgoRollout
 from bot.settings.hooks import AlertmanagerBlock
 from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
 from bot.settings.knative import KnativeRevision, KnativeTraffic
+from bot.settings.flags import Flag, UnleashTraffic
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
 from bot.settings.scalars import format_duration
@@ -236,6 +237,8 @@ BLOCKS: dict[str, type[Block]] = {
     "### `workload`: a policy for all instances": WholePolicy,
     "### `workload`: a Knative Service": KnativeRevision,
     "### `traffic` of kind `knative`": KnativeTraffic,
+    "### `workload`: a feature flag": Flag,
+    "### `traffic` of kind `unleash`": UnleashTraffic,
     "### `traffic` of kind `istio`": IstioTraffic,
     "### `traffic` of kind `gateway_api`": GatewayApiTraffic,
     "### `traffic` of kind `linkerd`": LinkerdTraffic,

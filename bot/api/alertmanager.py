@@ -60,14 +60,14 @@ async def _json(request: web.Request) -> Any:
 def notices_from(body: Any) -> list[Notice]:
     """Return the alerts of a delivery. Raises `Refusal` 422 that names what is wrong."""
     if not isinstance(body, dict) or body.get("version") != "4":
-        raise _odd("version", 'is not "4", the version of the webhook that is understood')
+        raise _odd('is not "4", the version of the webhook that is understood', key="version")
     alerts = body.get("alerts")
     if not isinstance(alerts, list):
-        raise _odd("alerts", "is not a list")
+        raise _odd("is not a list", key="alerts")
     made = [_notice(f"alerts[{n}]", alert) for n, alert in enumerate(alerts)]
     missing = body.get("truncatedAlerts", 0)
     if type(missing) is not int or missing < 0:
-        raise _odd("truncatedAlerts", "is not a number of alerts")
+        raise _odd("is not a number of alerts", key="truncatedAlerts")
     if missing and any(one.firing for one in made):
         made.append(_left_out(body, missing))
     return made
@@ -75,22 +75,22 @@ def notices_from(body: Any) -> list[Notice]:
 
 def _notice(where: str, alert: Any) -> Notice:
     if not isinstance(alert, dict):
-        raise _odd(where, "is not an object")
+        raise _odd("is not an object", key=where)
     labels = _labels(alert.get("labels"), f"{where}.labels")
     status = alert.get("status")
     if status not in ("firing", "resolved"):
-        raise _odd(f"{where}.status", "is neither firing nor resolved")
+        raise _odd("is neither firing nor resolved", key=f"{where}.status")
     starts = _moment(alert.get("startsAt"), f"{where}.startsAt")
     mark = alert.get("fingerprint") or json.dumps(sorted(labels.items()))  # old senders have none
     if not isinstance(mark, str):
-        raise _odd(f"{where}.fingerprint", "is not a text")
+        raise _odd("is not a text", key=f"{where}.fingerprint")
     link = alert.get("generatorURL")
     return Notice(
         key=_digest(mark, starts.isoformat(), status),
         firing=status == "firing",
         labels=labels,
         alarm=Alarm(
-            name=_shown(labels.get("alertname", "without a name"), _MOST_NAME),
+            name=_shown(labels.get("alertname") or "without a name", _MOST_NAME),
             labels=_shown_labels(labels),
             starts=starts,
             link=link if isinstance(link, str) and _LINK.fullmatch(link) else "",
@@ -117,7 +117,7 @@ def _left_out(body: Mapping[str, Any], missing: int) -> Notice:
 
 def _labels(value: Any, where: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-        raise _odd(where, "is not a block of labels")
+        raise _odd("is not a block of labels", key=where)
     return value
 
 
@@ -128,10 +128,10 @@ def _moment(value: Any, where: str) -> datetime:
             return at.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise _odd(where, "is not a time with a zone")
+    raise _odd("is not a time with a zone", key=where)
 
 
-def _odd(key: str, what: str) -> Refusal:
+def _odd(what: str, *, key: str) -> Refusal:
     return Refusal(
         f"This is not what Alertmanager sends: {key} {what}.", code="bad_body", status=422, key=key
     )

@@ -169,7 +169,7 @@ def _after(r: Rollout, fresh: Sequence[_Wanted], now: datetime) -> Rollout:
         what = "began to fire before this rollout did, so nothing was done"
         r = told(r, before[0].notice.alarm, f"{_several(before)} {what}")
     if over:
-        r = told(r, over[0].notice.alarm, f"{_several(over)} no longer fires")
+        r = told(r, over[0].notice.alarm, f"{_several(over)} stopped firing")
     return r
 
 

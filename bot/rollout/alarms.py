@@ -52,8 +52,8 @@ def possible(r: Rollout, deed: Deed) -> Deed:
 
 def alarmed(r: Rollout, deed: Deed, alarm: Alarm, others: int, now: datetime) -> Rollout:
     """Return the row as the alert leaves it; `others` came with it and are about this rollout too."""
-    more = f" and {others} more" if others else ""
-    reason = f"the alert {alarm.words}{more} fires"
+    fires = f"and {others} more fire" if others else "fires"
+    reason = f"the alert {alarm.words} {fires}"
     match possible(r, deed):
         case "rollback":
             turned = turn(r, now, "alert_fired", reason, r.judgement, actor=ALERTMANAGER)

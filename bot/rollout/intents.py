@@ -70,6 +70,12 @@ def fleet_state(r: Rollout, intent: PutFleet, fleet: FleetState) -> State:
 
 def led_state(r: Rollout, intent: PutLed, led: LedState) -> State:
     """Say whether an order has been carried out, from how the controller stands; `drift`: it no longer makes sense."""
+    state = _order_state(r, intent, led)
+    kept = led.fetches and intent.order in {"resume", "abort"}
+    return "arriving" if kept and state == "pending" else state
+
+
+def _order_state(r: Rollout, intent: PutLed, led: LedState) -> State:
     match intent.order:
         case "start":
             return _start_state(intent, led)

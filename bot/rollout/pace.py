@@ -256,7 +256,9 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
     if r.phase is Phase.ROLLING_BACK:
         return [now + max(POLL, _after_a_write(r))]
     times: list[datetime | None] = []
-    if judged(r):
+    # Before a gate opens its own step looks, by the age of the numbers; a cadence of its own would spin.
+    opening = isinstance(r.step, Approve) and r.phase is Phase.RUNNING
+    if judged(r) and not opening:
         times.append(max(now, (looked or r.weight_at or now) + cadence(r)))
     if r.lanes == "led" and r.armed is not None:
         times.append(now + (POLL if isinstance(r.intent, PutLed) else FOLLOW))

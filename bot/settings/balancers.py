@@ -8,16 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from bot.settings.fields import Seconds, choice, refuse_at
-from bot.settings.names import (
+from bot.settings.aws_names import (
     DnsName,
     ListenerArn,
-    Name,
     RuleArn,
     SetIdentifier,
     TargetGroupArn,
     ZoneId,
 )
+from bot.settings.fields import Seconds, choice, refuse_at
+from bot.settings.names import Name
 from bot.settings.traffic import TrafficBlock
 
 _PAIR, _COLOURS = ("stable", "canary"), ("blue", "green")

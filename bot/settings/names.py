@@ -25,8 +25,9 @@ _IMAGE = re.compile(
 )
 
 
-def _pattern(pattern: str, code: str, sentence: str) -> BeforeValidator:
-    compiled = re.compile(pattern, re.ASCII)
+def pattern(regex: str, code: str, sentence: str) -> BeforeValidator:
+    """Return the validator of a text that has a form; the refusal is the text and `sentence`."""
+    compiled = re.compile(regex, re.ASCII)
 
     def read(text: str) -> str:
         if not compiled.fullmatch(text):
@@ -178,13 +179,13 @@ _ID_SENTENCE = "as Slack shows it under “Copy ID”."
 Text = Annotated[str, scalar(_fixed)]
 RawText = Annotated[str, scalar(str)]
 RouteName = Annotated[str, scalar(_route_name)]
-Name = Annotated[str, _pattern(_LABEL, "bad_name", _NAME_SENTENCE)]
+Name = Annotated[str, pattern(_LABEL, "bad_name", _NAME_SENTENCE)]
 ObjectName = Annotated[
-    str, _pattern(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", "bad_name", _NAME_SENTENCE)
+    str, pattern(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*", "bad_name", _NAME_SENTENCE)
 ]
 ServerName = Annotated[
     str,
-    _pattern(
+    pattern(
         rf"(?=.{{1,253}}$)(?:\*\.)?{_LABEL}(?:\.{_LABEL})*",
         "bad_name",
         "is no server name such as auth.example.com or *.example.com.",
@@ -192,7 +193,7 @@ ServerName = Annotated[
 ]
 Resource = Annotated[
     str,
-    _pattern(
+    pattern(
         rf"[A-Z][A-Za-z]{{1,62}}/(?=.{{1,240}}$){_LABEL}(?:\.{_LABEL})*",
         "bad_name",
         "is no object such as AuthorizationPolicy/auth-service.",
@@ -200,7 +201,7 @@ Resource = Annotated[
 ]
 LabelKey = Annotated[
     str,
-    _pattern(
+    pattern(
         rf"(?:(?=.{{1,253}}/){_LABEL}(?:\.{_LABEL})*/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,61}}[A-Za-z0-9])?",
         "bad_name",
         "is no label key such as version or app.kubernetes.io/version.",
@@ -208,7 +209,7 @@ LabelKey = Annotated[
 ]
 AlertLabel = Annotated[
     str,
-    _pattern(
+    pattern(
         r"[A-Za-z_][A-Za-z0-9_]{0,127}",
         "bad_name",
         "is no label of an alert such as rollout_service.",
@@ -216,7 +217,7 @@ AlertLabel = Annotated[
 ]
 RuleName = Annotated[
     str,
-    _pattern(
+    pattern(
         rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*",
         "bad_name",
         "is neither the name of a rule nor its place, counted from 0.",
@@ -225,7 +226,7 @@ RuleName = Annotated[
 ]
 ClusterName = Annotated[
     str,
-    _pattern(
+    pattern(
         r"(?!.*\$\{)[!-~]{1,500}",
         "bad_name",
         "is no name of a cluster: take visible ASCII without spaces.",
@@ -234,69 +235,24 @@ ClusterName = Annotated[
 """Of a proxy's cluster, such as `httproute/orion/auth/rule/0`."""
 FilePath = Annotated[
     str,
-    _pattern(
+    pattern(
         r"(?!.*\$\{)/[!-~ ]*[^/ ]",
         "bad_path",
         "is no path of a file from the root on, such as /etc/envoy/rds.json.",
     ),
 ]
-_ELB = r"arn:aws[a-z-]{0,12}:elasticloadbalancing:[a-z0-9-]{1,32}:[0-9]{12}:"
-_APP = r"app/[A-Za-z0-9-]{1,32}/[0-9a-f]{1,32}"
 ServiceTag = Annotated[
     str,
-    _pattern(
+    pattern(
         r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?",
         "bad_name",
         "is no tag of a service: take up to 32 lower-case letters, digits and hyphens, a letter first.",
     ),
 ]
 """What stands before the address of a service on Cloud Run: `https://canary---checkout-….run.app`."""
-RuleArn = Annotated[
-    str,
-    _pattern(
-        rf"{_ELB}listener-rule/{_APP}/[0-9a-f]{{1,32}}/[0-9a-f]{{1,32}}",
-        "bad_arn",
-        "is no ARN of a rule of an application load balancer.",
-    ),
-]
-ListenerArn = Annotated[
-    str,
-    _pattern(
-        rf"{_ELB}listener/{_APP}/[0-9a-f]{{1,32}}",
-        "bad_arn",
-        "is no ARN of a listener of an application load balancer.",
-    ),
-]
-TargetGroupArn = Annotated[
-    str,
-    _pattern(
-        rf"{_ELB}targetgroup/[A-Za-z0-9-]{{1,32}}/[0-9a-f]{{1,32}}",
-        "bad_arn",
-        "is no ARN of a target group.",
-    ),
-]
-ZoneId = Annotated[
-    str, _pattern(r"[A-Z0-9]{1,32}", "bad_id", "is no id of a hosted zone such as Z148QEXAMPLE8V.")
-]
-DnsName = Annotated[
-    str,
-    _pattern(
-        r"(?=.{1,240}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})+",
-        "bad_name",
-        "is no name in a zone: write it in lower case, without a wildcard or a dot at its end.",
-    ),
-]
-SetIdentifier = Annotated[
-    str,
-    _pattern(
-        r"(?!.*\$\{)[!-~](?:[!-~ ]{0,126}[!-~])?",
-        "bad_id",
-        "is no SetIdentifier: take up to 128 visible ASCII characters.",
-    ),
-]
 FunctionName = Annotated[
     str,
-    _pattern(
+    pattern(
         r"[A-Za-z0-9_-]{1,64}",
         "bad_name",
         "is no name of a function: take up to 64 letters, digits, hyphens and underscores.",
@@ -304,18 +260,18 @@ FunctionName = Annotated[
 ]
 AliasName = Annotated[
     str,
-    _pattern(
+    pattern(
         r"(?![0-9]+$)[A-Za-z0-9_-]{1,128}",
         "bad_name",
         "is no name of an alias: take letters, digits, hyphens and underscores, not only digits.",
     ),
 ]
 BucketName = Annotated[
-    str, _pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "bad_name", "is no name of a bucket.")
+    str, pattern(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "bad_name", "is no name of a bucket.")
 ]
 ObjectKey = Annotated[
     str,
-    _pattern(
+    pattern(
         r"(?!.*\$\{)(?!.*\{version\}.*\{version\})(?=.{1,1024}$)[!-~ ]*\{version\}[!-~ ]*",
         "bad_object_key",
         "does not say where the version goes: write {version} in it once.",
@@ -328,13 +284,13 @@ Url = Annotated[str, scalar(_url)]
 SecretText = Annotated[Secret, BeforeValidator(_secret)]
 Repository = Annotated[
     str,
-    _pattern(
+    pattern(
         r"[\w.-]{1,100}(?:/[\w.-]{1,100}){1,9}", "bad_name", "is no repository such as orion/auth."
     ),
 ]
 MetricName = Annotated[
     str,
-    _pattern(
+    pattern(
         "[A-Za-z_][A-Za-z0-9_]{0,63}",
         "bad_name",
         "is no metric name: take letters, digits and underscores.",
@@ -344,17 +300,17 @@ Timezone = Annotated[str, scalar(_timezone)]
 WeekTimeText = Annotated[WeekTime, scalar(scalars.parse_week_time)]
 Strategy = Annotated[str, scalar(scalars.parse_strategy)]
 ChannelId = Annotated[
-    str, _pattern("[CG][A-Z0-9]{2,20}", "bad_id", f"is no channel id (C…), {_ID_SENTENCE}")
+    str, pattern("[CG][A-Z0-9]{2,20}", "bad_id", f"is no channel id (C…), {_ID_SENTENCE}")
 ]
 PersonOrGroup = Annotated[
     str,
-    _pattern(
+    pattern(
         "[SUW][A-Z0-9]{2,20}", "bad_id", f"is no user group id (S…) or user id (U…), {_ID_SENTENCE}"
     ),
 ]
 Approver = Annotated[
     str,
-    _pattern(
+    pattern(
         "[SUW][A-Z0-9]{2,20}|token:[A-Za-z0-9][A-Za-z0-9._-]{0,62}",
         "bad_id",
         f"is no user group id (S…), user id (U…) or token:NAME, {_ID_SENTENCE}",

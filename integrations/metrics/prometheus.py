@@ -68,7 +68,8 @@ class PrometheusSource:
         self._lanes = kind(namespace, stable, canary)
         told = clusters or {}
         counted = (told.get(stable, stable), told.get(canary, canary))
-        called = Clusters(namespace, *counted) if template == "envoy" else None
+        by_name = not canary or template in PLATFORMS
+        called = None if by_name else Clusters(namespace, *counted)
         self._render = partial(render, template, self._lanes, clusters=called)
         self._render(window=60)  # so that an unknown template stops the start, not the first look
         self._clock = clock

@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
+
+import boto3
 
 from integrations.aws import AwsAccount
 from integrations.metric import Snapshot
@@ -23,6 +26,11 @@ SHAPES: Mapping[str, dict[str, Any]] = {
 }
 
 
+@cache
+def _session() -> Any:
+    return boto3.Session("key", "secret", region_name="eu-west-1")
+
+
 def ago(minutes: float) -> datetime:
     return NOW - timedelta(minutes=minutes)
 
@@ -37,9 +45,12 @@ class World:
         self.waited: list[float] = []
         self._accounts: list[AwsAccount] = []
 
-    def account(self, **options: Any) -> AwsAccount:
+    def account(self, *, credentials: bool = True, **options: Any) -> AwsAccount:
         options = {"region": "eu-west-1", "endpoint": self.url, "timeout": 1.0, **options}
         made = AwsAccount(**options)
+        if credentials:
+            # What boto3 knows of the services is read once: half of a short test would be that.
+            made._session = _session()
         self._accounts.append(made)
         return made
 

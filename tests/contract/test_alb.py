@@ -82,6 +82,15 @@ async def test_a_right_to_tag_that_is_lacking_is_noticed_before_any_traffic_move
     assert world.weights == (100, 0)
 
 
+async def test_a_raise_that_got_no_further_than_its_tag_is_written_again(world):
+    world.fake.fail("Throttling", operation="ModifyRule")
+    with pytest.raises(TryAgainError):
+        await world.write(5, "1.1")
+    assert (world.weights, world.tags["sluice:fence"]) == ((100, 0), "1.1")
+
+    assert (await world.write(5, "1.1")).canary == 5
+
+
 async def test_a_rollback_gets_home_even_where_the_tag_cannot_be_written(world):
     await world.write(50, "1.1")
     world.fake.fail("Throttling", operation="AddTags")

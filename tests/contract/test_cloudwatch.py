@@ -19,9 +19,7 @@ SEVEN = {"FunctionName": "thumbs", "Resource": "thumbs:live", "ExecutedVersion":
 
 
 @pytest.fixture
-async def cloud(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+async def cloud():
     async with world() as made:
         yield made
 

@@ -14,9 +14,7 @@ ABOUT = "the CloudWatch metrics of thumbs:live"
 
 
 @pytest.fixture
-async def cloud(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+async def cloud():
     async with world() as made:
         made.traffic("lambda", minutes=range(11), stable=900, canary=100, errors=10)
         yield made
@@ -71,20 +69,22 @@ async def test_a_source_that_is_not_there_is_one_sentence(cloud):
 
 
 async def test_an_answer_that_is_not_even_xml_is_to_be_tried_again_whoever_asks(cloud):
-    cloud.fake.fault = "html"
+    cloud.fake.fault = "truncated"
 
     with pytest.raises(TryAgainError, match="ResponseParserError"):
         await cloud.account().call("route53", "list_hosted_zones", what="the zones")
 
 
 async def test_without_credentials_nothing_is_sent_and_it_is_said(cloud, monkeypatch, tmp_path):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
 
-    assert (await cloud.look()).problem.startswith("There are no credentials for AWS")
+    snapshot = await cloud.look(account=cloud.account(credentials=False))
+
+    assert snapshot.problem.startswith("There are no credentials for AWS")
     assert cloud.fake.calls == []
 
 

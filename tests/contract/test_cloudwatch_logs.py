@@ -11,9 +11,7 @@ NOTHING = Reading(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
 
 
 @pytest.fixture
-async def cloud(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+async def cloud():
     async with world() as made:
         yield made
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.knative import SERVICES
+from bot.sandbox.objects import Key
 from integrations.base import (
     ConflictError,
     GoneError,
@@ -250,6 +251,20 @@ async def test_a_share_counts_only_when_knative_has_routed_it(world):
     assert (await world.router().read()).waits == ""
 
 
+@pytest.mark.parametrize(
+    "stale", [("percent", 30), ("tag", "other"), ("revisionName", f"{SERVICE}-x")]
+)
+async def test_what_is_routed_is_held_against_what_is_asked_for(world, stale):
+    await world.weigh(25, "1.2")
+    status = world.body["status"]
+    key, value = stale
+    status["traffic"][1][key] = value
+    world.fake.lagging |= {SERVICES, "revisions"}
+    world.fake._objects.set_status(Key(SERVICES, SPACE, SERVICE), status)
+
+    assert (await world.router().read()).waits == "Knative has not routed it yet"
+
+
 @pytest.mark.parametrize("percent", [12.5, 0.1])
 async def test_a_part_of_a_percent_is_refused_and_foretold(world, percent):
     router, sent = world.router(), patches(world)
@@ -305,6 +320,14 @@ async def test_two_writers_with_one_token_change_the_shares_once(world):
     )
 
     assert sorted(type(result).__name__ for result in done) == ["ConflictError"] * 3 + ["Split"]
+
+
+async def test_writing_the_same_twice_is_one_change(world):
+    await world.weigh(25, "1.2")
+    before = world.body
+    await world.weigh(25, "1.2")
+
+    assert world.body == before
 
 
 async def test_a_newer_fence_is_written_even_when_the_shares_are_as_asked(world):

@@ -1,4 +1,4 @@
-"""Whatever the traffic of a Knative Service looks like: a write is one that Knative takes, and touches only what is ours."""
+"""Whatever the traffic of a Knative Service looks like: Knative takes every write, and only what is ours changes."""
 
 import json
 from copy import deepcopy

@@ -118,6 +118,20 @@ async def test_what_cannot_be_written_exactly_is_refused_and_found_beforehand(wo
     assert [finding.code for finding in found] == ["inexact_weight"]
 
 
+async def test_an_odd_weight_of_somebody_else_can_be_kept_and_taken_home(world):
+    await prepared(world)
+    world.fake.edit(weights={"6": 0.123456})
+    router = world.router("6")
+    split = await router.read()
+    assert split.canary == 12.3456
+
+    kept = await router.write(split.canary, token=split.token, fence="1.2")
+    assert world.fake.alias.weights == {"6": 0.123456}
+    await router.write(0, token=kept.token, fence="1.3")
+
+    assert world.fake.split == {"5": 100}
+
+
 async def test_headers_are_refused(world):
     router = world.router()
 

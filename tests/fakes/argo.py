@@ -59,6 +59,7 @@ class ArgoCluster(FakeCluster):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.kinds.append(ROLLOUT)
+        self.analysis_takes = SETTLE
         self.analyses: dict[str, str] = {}
         """By image: what its analysis steps come to; unless it is said they are successful."""
         self._memories: dict[str, _Memory] = {}
@@ -255,7 +256,7 @@ class _Turn:
         return self._next(index)
 
     def _analysis(self, index: int) -> datetime | None:
-        ends = self._settled("analysis")
+        ends = self._settled("analysis", self._cluster.analysis_takes)
         run = self.status["canary"].setdefault(
             "currentStepAnalysisRunStatus", {"status": "Running"}
         )
@@ -302,7 +303,7 @@ class _Turn:
         self.status["stableRS"] = self.hash
         return self._healthy()
 
-    def _settled(self, what: str) -> datetime:
+    def _settled(self, what: str, takes: int = SETTLE) -> datetime:
         place = (
             what,
             self.hash,
@@ -311,7 +312,7 @@ class _Turn:
         )
         if self._memory.place != place:
             self._memory.place = place
-            self._memory.settled = self.at + timedelta(seconds=SETTLE)
+            self._memory.settled = self.at + timedelta(seconds=takes)
         assert self._memory.settled is not None
         return self._memory.settled
 

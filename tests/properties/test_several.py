@@ -45,12 +45,20 @@ class Place:
     fence: str = ""
     errors: float | None = 0.2
     down: bool = False
+    flag: bool = False
     late: list[tuple[float, str]] = field(default_factory=list)
 
     def settle(self) -> None:
         for pods in self.pods.values():
             pods.ready = pods.replicas
         self.fleet.settle()
+
+
+def flag() -> Place:
+    """A flag that goes along: its values are always there, and it has no numbers."""
+    return Place(
+        {Lane.STABLE: Pods("off", 1, 1), Lane.CANARY: Pods("on", 1, 1)}, errors=None, flag=True
+    )
 
 
 class Walk(RuleBasedStateMachine):
@@ -60,26 +68,35 @@ class Walk(RuleBasedStateMachine):
         approvals=st.integers(0, 1),
         strategy=st.sampled_from(["canary", "direct", "recreate", "rolling", "blue-green"]),
         shape=st.sampled_from(["fixed", "fixed", "swap", "one"]),
+        flagged=st.booleans(),
         undo=st.sampled_from(["all", "failed-batch", "none"]),
     )
-    def request(self, places, steps, approvals, strategy, shape, undo):
+    def request(self, places, steps, approvals, strategy, shape, undo, flagged):
         self.now = datetime(2026, 11, 21, tzinfo=UTC)
         if shape == "one" and strategy == "blue-green":
             strategy = "rolling"
+        flagged = flagged and shape != "one"
+        if flagged and strategy == "recreate":
+            strategy = "direct"
         approvers = ("U0ANA",) if approvals else ()
         plan = compile_plan(
             Request(
                 "app", "production", "v2", strategy, steps, (60,) * len(steps),
                 checks=(Check("error_rate", above=5),), min_requests=10, approvals=approvals,
                 approvers=approvers, gate_expires=600, lanes=shape, batch="50%", batch_delay=60,
-                batch_rollback=undo, max_concurrent=4, retention=60,
+                batch_rollback=undo, max_concurrent=4, retention=60, has_instances=not flagged,
             )
         )  # fmt: skip
         self.places = {name: Place() for name in NAMES[:places]}
+        if flagged:
+            self.places[NAMES[places - 1]] = flag()
         self.row = Rollout(
             "r-1", "app", "production", "v2", plan, "U0DANA", self.now, 1,
             Rules(approvals, approvers, 600, "hold"), lanes=shape,
-            parts=tuple(Part(name) for name in self.places),
+            parts=tuple(
+                Part(name, to="on", lanes="swap", unwatched=True) if place.flag else Part(name)
+                for name, place in self.places.items()
+            ),
         )  # fmt: skip
         self.looked = None
         self.foreign = False
@@ -100,6 +117,11 @@ class Walk(RuleBasedStateMachine):
         if place.down and reads:
             return Seen(self.now, trouble=Trouble("unreachable", "It is down.", self.now))
         lanes = {lane: lane_state(pods) for lane, pods in place.pods.items()}
+        if place.flag:
+            assert not wanted.window, "a flag without numbers is never asked for any"
+            lanes = {
+                lane: replace(one, counted=False, standing=True) for lane, one in lanes.items()
+            }
         samples = (
             Sample("requests", 1000.0, None if place.errors is None else 1000.0),
             Sample("error_rate", 0.2, place.errors),
@@ -112,7 +134,7 @@ class Walk(RuleBasedStateMachine):
             lanes=lanes if wanted.lanes else None,
             findings=() if wanted.inspect else None,
             look=Look(self.now, wanted.window, samples) if wanted.window else None,
-            image=NEW,
+            image="on" if place.flag else NEW,
         )
 
     def save(self, after: Rollout) -> None:
@@ -178,6 +200,7 @@ class Walk(RuleBasedStateMachine):
                     place.fleet.told(intent)
                     place.fence = r.fence
             case PutLane(lane=lane, image=image, replicas=replicas) if seen.lanes is not None:
+                assert not place.flag, "nothing is started where everything is always there"
                 ready = place.pods[lane].ready if image == place.pods[lane].image else 0
                 place.pods[lane] = Pods(image, replicas, min(ready, replicas))
             case _:
@@ -289,10 +312,12 @@ class Walk(RuleBasedStateMachine):
             if self.row.lanes == "one":
                 assert (set(place.fleet.there), place.fleet.image) == ({runs}, runs)
                 continue
-            swapped = self.row.lanes == "swap" and runs == NEW and not self.row.in_place
+            swaps = place.flag or self.row.lanes == "swap"
+            swapped = swaps and runs == NEW and not self.row.in_place
             assert place.weight == (100 if swapped else 0)
             serving = place.pods[Lane.CANARY if swapped else Lane.STABLE]
-            assert (serving.image, serving.ready > 0) == (runs, True)
+            live = {OLD: "off", NEW: "on"}[runs] if place.flag else runs
+            assert (serving.image, serving.ready > 0) == (live, True)
 
     @invariant()
     def a_live_row_has_a_next_look_or_a_gate(self):

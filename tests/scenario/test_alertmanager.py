@@ -161,7 +161,7 @@ async def test_it_fires_anew_after_it_had_ended_and_that_counts(stage):
     await fires(stage, first)
     await stage.say("/deploy resume auth-service", by=ANA)
     await fires(stage, {**first, "status": "resolved"})
-    assert "no longer fires" in stage.story
+    assert "stopped firing" in stage.story
     await stage.wait(5)
     await fires(stage, alert(stage, severity="warning"))
 
@@ -191,7 +191,7 @@ async def test_many_at_once_are_one_act_and_one_line(stage):
     assert (await stage.row()).phase is Phase.ROLLED_BACK
     assert (await stage.told()).count("rollback_started:alert_fired") == 1
     assert "the alert Down" in stage.story
-    assert "and 40 more fires" in stage.story
+    assert "and 40 more fire" in stage.story
 
 
 async def test_while_it_goes_back_or_holds_a_further_alert_is_only_told(stage):
@@ -214,29 +214,26 @@ async def test_what_has_succeeded_is_not_undone_by_an_alert(stage):
 # ---- which rollouts it concerns -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("labels", "outcome"),
-    [
-        ({"rollout_service": "another"}, "unmatched"),
-        ({"rollout_service": None}, "unmatched"),
-        ({"namespace": "elsewhere"}, "unmatched"),
-        ({"rollout_environment": "staging"}, "unmatched"),
-        ({"severity": "info"}, "no_action"),
-        ({"severity": None}, "no_action"),
-        ({"namespace": None}, "rollback"),
-        ({"rollout_environment": "production"}, "rollback"),
-        ({"severity": "warning"}, "pause"),
-    ],
-)
-async def test_only_what_the_labels_match_is_touched_and_the_rest_is_counted(
-    stage, labels, outcome
-):
+async def test_only_what_the_labels_match_is_touched_and_the_rest_is_counted(stage):
     await stage.deploy()
     before = (await stage.row()).revision
-    await fires(stage, alert(stage, **labels))
-    touched = (await stage.row()).revision > before
-    assert touched == (outcome in {"rollback", "pause"})
-    assert await received(stage) == {outcome: 1}
+    for n, labels in enumerate(
+        (
+            {"rollout_service": "another"},
+            {"rollout_service": None},
+            {"namespace": "elsewhere"},
+            {"rollout_environment": "staging"},
+            {"severity": "info"},
+            {"severity": None},
+        )
+    ):
+        await fires(stage, alert(stage, fingerprint=f"f{n}", **labels))
+    assert (await stage.row()).revision == before
+    assert await received(stage) == {"unmatched": 4, "no_action": 2}
+
+    await fires(stage, alert(stage, rollout_environment="production", namespace=None))
+    assert (await stage.row()).phase is Phase.ROLLING_BACK
+    assert (await received(stage))["rollback"] == 1
 
 
 async def test_without_anything_in_flight_it_is_counted_once(stage):
@@ -279,22 +276,13 @@ async def test_left_out_alerts_of_another_service_touch_nothing(stage):
 # ---- who may come in ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/hooks/alertmanager/wrong",
-        f"/hooks/alertmanager/{TOKEN}x",
-        f"/hooks/alertmanager/{TOKEN[:-1]}",
-        "/hooks/alertmanager/%F0%9F%94%91",
-        "/hooks/alertmanager/%00",
-    ],
-)
-async def test_a_wrong_token_is_turned_away_unread_and_not_logged(stage, caplog, path):
+async def test_a_wrong_token_is_turned_away_unread_and_not_logged(stage, caplog):
     await stage.deploy()
-    status, body = await post(stage, payload(alert(stage)), path=path)
-    assert (status, body["code"]) == (401, "bad_hook_token")
+    for token in ("wrong", f"{TOKEN}x", TOKEN[:-1], TOKEN.upper(), "%F0%9F%94%91", "%00", "%ff"):
+        status, body = await post(stage, payload(alert(stage)), path=f"/hooks/alertmanager/{token}")
+        assert (status, body["code"]) == (401, "bad_hook_token")
+        assert token not in json.dumps(body)
     assert (await stage.row()).phase is Phase.RUNNING
-    assert path.rpartition("/")[2] not in json.dumps(body)
     assert "/hooks/alertmanager/" not in caplog.text
 
 

@@ -324,3 +324,129 @@ async def test_a_late_start_cannot_land_behind_a_rollback(stage):
     assert await stage.ended() is Phase.ROLLED_BACK
     assert await stage.cluster.land() == [409]
     assert stage.asked_for == V1
+
+
+# ---- other ways, other trouble ------------------------------------------------------------------------------------
+
+
+async def test_a_blue_green_switch_is_asked_about(tmp_path):
+    strategy = {"blueGreen": {"activeService": "auth", "autoPromotionEnabled": False}}
+    async with ArgoStage.leading(tmp_path, strategy) as stage:
+        await stage.begin(options="strategy=blue-green")
+        assert "the preview is ready and waits to get the traffic" in stage.channel()[-1]
+        active = stage.status["blueGreen"]["activeSelector"]
+        assert active == stage.status["stableRS"] != stage.status["currentPodHash"]
+        await stage.press("Promote to 100 %")
+        assert await stage.ended() is Phase.SUCCEEDED
+        assert stage.status["blueGreen"]["activeSelector"] == stage.status["currentPodHash"]
+
+
+async def test_a_pause_by_somebodys_hand_is_asked_about_and_a_yes_ends_it(tmp_path):
+    strategy = {
+        "canary": {"trafficRouting": {"istio": {}}, "steps": [{"setWeight": 25}, {"setWeight": 50}]}
+    }
+    async with ArgoStage.leading(tmp_path, strategy) as stage:
+        await stage.say("/deploy auth-service v2.0.0 to production")
+        stage.cluster.edit(
+            "rollouts", "orion", "auth-service", lambda body: body["spec"].update(paused=True)
+        )
+        await stage.wait(20)
+        assert "it is paused by hand (spec.paused)" in stage.channel()[-1]
+        await stage.press("Promote")
+        assert await stage.ended() is Phase.SUCCEEDED
+
+
+async def test_a_check_that_asks_holds_the_controller_until_people_have_decided(tmp_path):
+    steps = [{"setWeight": 25}, {"analysis": {}}, {"setWeight": 50}, {"pause": {}}]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    checks = "[{metric: latency_p95, above: 500, then: ask}]"
+    async with ArgoStage.leading(tmp_path, strategy, checks=checks) as stage:
+        stage.cluster.analysis_takes = 120
+        stage.traffic.set_latency("v2.0.0", 900)
+        await stage.begin()
+        await stage.wait(60)
+        assert stage.cluster.rollout()["spec"]["paused"] is True
+        assert "The metrics cannot decide" in stage.channel()[-1]
+        await stage.press("Promote to 50 %")
+        await stage.wait(150)
+        assert stage.share == 50
+
+
+async def test_two_people_have_to_say_yes_at_each_pause(tmp_path):
+    async with ArgoStage.leading(tmp_path, approvals=2) as stage:
+        await stage.begin()
+        await stage.press("Promote", by=ANA)
+        await stage.wait(20)
+        assert stage.share == 25
+        await stage.press("Promote", by=BEN)
+        await stage.wait(20)
+        assert stage.share == 50
+        assert (await stage.row()).gate.votes == ()
+
+
+async def test_direct_asks_once_and_goes_to_the_end(stage):
+    await stage.begin(options="strategy=direct")
+    assert stage.orders == []
+    await stage.press("Promote")
+    assert await stage.ended() is Phase.SUCCEEDED
+    assert stage.orders == ["image", "promoteFull"]
+
+
+async def test_what_is_live_already_is_not_begun(stage):
+    await stage.begin("v1.0.0")
+    assert await stage.phase() == (Phase.CANCELLED, "already_live")
+    assert stage.cluster.log == []
+
+
+async def test_a_rollout_that_a_push_began_is_superseded_by_the_next_one(stage):
+    stage.cluster.push(V2)
+    await stage.wait(20)
+    stage.cluster.push(V3)
+    await stage.wait(30)
+    new, old = await stage.bot.store.history(limit=2)
+    assert (old.code, new.version, new.phase) == ("superseded", "v3.0.0", Phase.WAITING)
+
+
+async def test_a_controller_that_does_not_look_is_told_after_five_minutes_and_goes_on_by_itself(
+    stage,
+):
+    stage.cluster.lagging.add("rollouts")
+    await stage.say("/deploy auth-service v2.0.0 to production")
+    await stage.wait(400)
+    assert await stage.phase() == (Phase.PAUSED, "controller_silent")
+    stage.cluster.lagging.clear()
+    await stage.wait(30)
+    assert (await stage.row()).phase is Phase.WAITING
+    assert stage.share == 25
+
+
+async def test_a_cluster_that_does_not_answer_holds_nothing_up_for_long(stage):
+    await stage.begin()
+    await stage.cluster.down()
+    await stage.wait(60)
+    await stage.cluster.up()
+    await stage.press("Roll back")
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert stage.share == 0
+
+
+async def test_a_push_during_a_freeze_is_followed_and_a_command_is_not(tmp_path):
+    freeze = '[{from: "Mon 00:00", to: "Sun 23:59", timezone: UTC}]'
+    async with ArgoStage.leading(tmp_path, freeze=freeze) as stage:
+        assert "frozen" in await stage.say("/deploy auth-service v2.0.0 to production")
+        stage.cluster.push(V2)
+        await stage.wait(20)
+        assert (await stage.row()).phase is Phase.WAITING
+
+
+async def test_a_rollback_of_what_became_live_meanwhile_asks_for_the_old_version(stage):
+    await stage.begin()
+    stage.cluster.lagging.add("rollouts")
+    await stage.wait(2)
+    stage.cluster.fail(503, method="PATCH", path="/status", times=2)
+    await stage.press("Roll back", by=OLU)
+    stage.cluster.lagging.clear()
+    stage.cluster.kubectl(promoteFull=True)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert stage.status["stableRS"] == stage.status["currentPodHash"]
+    assert (stage.asked_for, stage.orders[-2:]) == (V1, ["image", "promoteFull"])

@@ -171,6 +171,7 @@ async def test_a_canary_without_healthy_targets_gets_nothing_until_there_is_one(
     assert balanced.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_colours_behind_a_load_balancer_take_turns(tmp_path):
     async with Coloured.opened(tmp_path, shape="mesh", approvals=0) as stage:
         await stage.deploy(options="strategy=direct")
@@ -223,6 +224,24 @@ async def test_a_rollback_while_a_change_is_pending_keeps_the_canary_until_nobod
     assert "not at work yet" in named.story
 
 
+@pytest.mark.parametrize(
+    ("fault", "status"), [("PriorRequestNotComplete", 400), ("ExpiredToken", 403)]
+)
+async def test_a_rollback_that_aws_does_not_take_is_tried_until_it_does(named, fault, status):
+    await named.deploy()
+    write = "ChangeResourceRecordSets"
+    named.aws.fail(fault, status=status, operation=write, times=3)
+
+    await named.say("/rollback auth-service", by=OLU)
+    assert (named.weights, (await named.row()).phase) == ((50, 50), Phase.ROLLING_BACK)
+    await named.wait(60)
+    assert named.weights == (100, 0)
+    await named.wait(240)
+
+    assert (await named.row()).phase is Phase.ROLLED_BACK
+
+
+@pytest.mark.sweep
 async def test_a_bot_that_was_restarted_goes_on_waiting(named):
     await named.deploy()
     await named.say("/rollback auth-service", by=OLU)
@@ -237,6 +256,7 @@ async def test_a_bot_that_was_restarted_goes_on_waiting(named):
     assert named.as_armed
 
 
+@pytest.mark.sweep
 async def test_somebody_elses_records_hold_the_rollout(named):
     await named.deploy()
     await named.wait(300)

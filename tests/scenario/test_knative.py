@@ -167,6 +167,19 @@ async def test_a_revision_that_cannot_start_never_gets_traffic_and_the_service_c
     assert routes["status"] == "True"
 
 
+async def test_going_back_after_success_takes_the_revision_that_was_kept(stage):
+    await stage.say("/deploy auth-service v2.0.0 to production strategy=blue-green")
+    await until(stage)
+    kept = stage.tags
+
+    await stage.say("/rollback auth-service production to v1.0.0 now", by=OLU)
+    await until(stage)
+
+    assert kept == {"canary": "v2.0.0", "canary-before": "v1.0.0"}
+    assert (await stage.phase())[0] is Phase.SUCCEEDED
+    assert stage.numbers.routed == {FIRST: 100}
+
+
 async def test_smoke_tests_are_sent_to_the_address_of_the_tag(stage):
     await stage.say("/deploy auth-service v2.0.0 to production strategy=blue-green")
     await stage.wait(90)

@@ -85,7 +85,7 @@ async def until(stage: Functions, *, cursor: int | None = None, seconds: int = 1
     raise AssertionError(f"still {row.phase} at {row.step}: {await stage.told()}")
 
 
-@pytest.mark.parametrize("way", mostly_swept(WAYS, lambda way: str(way) == "canary"), ids=str)
+@pytest.mark.parametrize("way", mostly_swept(WAYS, lambda way: str(way) == "direct"), ids=str)
 @pytest.mark.timeout(240)  # a whole story per step, in real requests
 async def test_it_goes_home_from_each_of_its_steps_and_then_to_success(tmp_path, way):
     async with Functions.opened(tmp_path, extra=EXTRA) as stage:
@@ -198,6 +198,36 @@ async def test_weights_of_somebody_else_hold_the_rollout(tmp_path):
         await stage.wait(30)
 
         assert await stage.phase() == (Phase.PAUSED, "drift")
+
+
+async def test_a_bot_that_was_restarted_knows_which_version_is_which(tmp_path):
+    async with Functions.opened(tmp_path) as stage:
+        stage.aws.add("6", "code 6")
+        await stage.say("/deploy image-processor 6 to production steps=50,100")
+        await stage.wait(75)
+        await stage.press("Promote")
+        await stage.wait(15)
+        assert stage.aws.split == {"6": 100}
+
+        await stage.restart()
+        await stage.say("/rollback image-processor", by="U0OLU")
+        await until(stage)
+
+        assert (await stage.phase())[0] is Phase.ROLLED_BACK
+        assert stage.as_armed
+
+
+async def test_what_is_no_longer_kept_for_going_back_is_no_longer_paid_for(tmp_path):
+    async with Functions.opened(tmp_path, source=", provisioned_concurrency: 2") as stage:
+        for version in ("6", "7"):
+            stage.aws.add(version, f"code {version}")
+            await stage.say(f"/deploy image-processor {version} to production steps=100")
+            await until(stage)
+            assert await stage.phase() == (Phase.SUCCEEDED, "")
+            await stage.wait(600)
+
+        warm = [name for name, one in stage.aws.versions.items() if one.provisioned]
+        assert (stage.aws.split, warm) == ({"7": 100}, ["7"])
 
 
 BODIES = [f"001_{name}.json" for name in ("all_at_once", "canary", "blue_green", "rolling")]

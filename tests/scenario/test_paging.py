@@ -10,6 +10,7 @@ from tests.fakes.grafana import TOKEN, FakeGrafana
 from tests.fakes.opsgenie import API_KEY, FakeOpsgenie
 from tests.fakes.pagerduty import ROUTING_KEY, FakePagerDuty
 from tests.scenario.stage import ANA, Stage
+from tests.scenario.test_alertmanager import HOOK, alert, fires
 
 SINKS = """\
 alerts:
@@ -123,6 +124,16 @@ async def test_what_needs_attention_calls_until_somebody_has_decided(stage):
     await stage.say("/deploy resolve auth-service seen to it", by=ANA)
     await stage.heard(lambda: not stage.pagerduty.open() and not stage.opsgenie.open())
     assert stage.region[1] == "cancelled"
+
+
+async def test_a_rollback_by_an_alert_calls_like_one_by_a_check(tmp_path):
+    async with paged(tmp_path, extra=HOOK) as stage:
+        await stage.deploy()
+        await fires(stage, alert(stage))
+        await stage.wait(60)
+        await stage.heard(lambda: stage.opsgenie.alerts and stage.pagerduty.incidents)
+        assert stage.pagerduty.open() == stage.opsgenie.open() == ["rollback"]
+        assert "HighErrorRate" in stage.pagerduty.incidents[0].summaries[0]
 
 
 async def test_a_restart_in_between_loses_no_call_and_no_end(stage):

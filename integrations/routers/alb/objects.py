@@ -31,6 +31,8 @@ class Balancer:
         self._account = account
         self._rule = rule
         self._arn = str(rule or listener)
+        code = "rule_missing" if rule else "listener_missing"
+        self._missing = code
 
     def __str__(self) -> str:
         parts = self._arn.split("/")
@@ -91,9 +93,8 @@ class Balancer:
         ]
 
     async def _call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
-        missing = "rule_missing" if self._rule else "listener_missing"
         return await self._account.call(
-            "elbv2", operation, what=str(self), missing=missing, **arguments
+            "elbv2", operation, what=str(self), missing=self._missing, **arguments
         )
 
     async def _about(self, group: str, operation: str, **arguments: Any) -> Mapping[str, Any]:
@@ -104,8 +105,7 @@ class Balancer:
 
     def _only(self, listed: Sequence[Mapping[str, Any]] | None) -> Mapping[str, Any]:
         if not listed:
-            code = "rule_missing" if self._rule else "listener_missing"
-            raise GoneError(f"{self} is not there.", code=code)
+            raise GoneError(f"{self} is not there.", code=self._missing)
         return listed[0]
 
 

@@ -48,7 +48,7 @@ def findings(group: Group, what: str) -> Iterator[Finding]:
             f"The records of {what} are made by a traffic policy, which alone may change them. Take records of their "
             "own.",
         )
-    yield Finding("slow_way_back", _slow(what, group.ttl), fatal=False)
+    yield Finding(code="slow_way_back", sentence=_slow(what, group.ttl), fatal=False)
 
 
 def _slow(what: str, ttl: int) -> str:

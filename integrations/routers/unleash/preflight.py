@@ -43,26 +43,19 @@ class Preflight:
     def _about_strategies(self) -> list[Finding]:
         flag, wrong, strategy = self._seen.flag, self._seen.wrong, self._seen.strategy
         found = [] if wrong is None else [Finding(wrong.code, str(wrong))]
-        remarks = {
-            "flag_narrowed": (
-                strategy is not None and bool(strategy.narrowed),
-                "The strategy has constraints or segments: the percentage is of those users only.",
-            ),
-            "flag_variants": (
-                flag.variants or any(one.variants for one in flag.strategies),
-                "The flag has variants: who gets it gets one of them, and they are watched together.",
-            ),
-            "flag_stale": (flag.stale, "The flag is marked as stale in Unleash."),
-            "flag_environment_off": (
-                not flag.enabled,
-                f"{self._place.environment} is off for the flag: it is turned on with 0 % first.",
-            ),
-        }
-        return found + [
-            Finding(code, sentence, fatal=False)
-            for code, (true, sentence) in remarks.items()
-            if true
-        ]
+        if strategy is not None and strategy.narrowed:
+            text = "The strategy has constraints or segments: the percentage is of those users only."
+            found.append(Finding("flag_narrowed", text, fatal=False))
+        if flag.variants or any(one.variants for one in flag.strategies):
+            text = "The flag has variants: who gets it gets one of them, and they are watched together."
+            found.append(Finding("flag_variants", text, fatal=False))
+        if flag.stale:
+            text = "The flag is marked as stale in Unleash."
+            found.append(Finding("flag_stale", text, fatal=False))
+        if not flag.enabled:
+            text = f"{self._place.environment} is off for the flag: it is turned on with 0 % first."
+            found.append(Finding("flag_environment_off", text, fatal=False))
+        return found
 
     def _about_rights(self, rights: set[str] | None, *, changes: bool) -> list[Finding]:
         if changes and (rights is None or _SKIP not in rights):

@@ -18,12 +18,13 @@ LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 REVISION = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 _SUCCEEDED, _FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
 _LONGEST = 300
-_PROBLEMS = {
+_REASONS = {
     "CONTAINER_MISSING": "image_pull",
     "CONTAINER_PERMISSION_DENIED": "image_pull",
     "CONTAINER_IMAGE_UNAUTHORIZED": "image_pull",
     "HEALTH_CHECK_CONTAINER_ERROR": "crash_loop",
     "PROGRESS_DEADLINE_EXCEEDED": "deadline",
+    "REVISION_FAILED": "revision_failed",
 }
 """Which of our words is meant by a reason of a condition."""
 
@@ -159,4 +160,4 @@ def _problem(condition: Body) -> str:
     if condition.get("state") != _FAILED:
         return ""
     reason = condition.get("revisionReason") or condition.get("reason") or ""
-    return _PROBLEMS.get(str(reason), "revision_failed")
+    return _REASONS.get(str(reason), _REASONS["REVISION_FAILED"])

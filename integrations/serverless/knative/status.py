@@ -106,8 +106,11 @@ def _problem(condition: Body, what: str) -> tuple[str, str]:
     if condition.get("status") != "False":
         return "", ""
     reason = str(condition.get("reason", ""))
+    sentence = f"{what}: {_why(condition)}."
     code = "crash_loop" if reason.startswith("ExitCode") else _REASONS.get(reason)
-    return code or "revision_failed", f"{what}: {_why(condition)}."
+    if code is not None:
+        return code, sentence
+    return "revision_failed", sentence
 
 
 def _why(condition: Body) -> str:

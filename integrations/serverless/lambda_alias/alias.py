@@ -8,8 +8,8 @@ from typing import Any
 from integrations.base import Finding, LaneState, RefusedError
 from integrations.revisions import Notes, Shown
 from integrations.serverless.lambda_alias import notes as description
+from integrations.serverless.lambda_alias.fitness import fitness_of
 from integrations.serverless.lambda_alias.function import Account, Function, named
-from integrations.serverless.lambda_alias.health import health_of
 from integrations.serverless.lambda_alias.preflight import (
     live_found,
     version_found,
@@ -74,14 +74,14 @@ class LambdaAlias:
         about = await self._function.version(name)
         # Once it serves, instances that are not warm make it slower, not unable: that must not hold a way home.
         warmth = await self._warmth.of(name) if name == self._waits_for else None
-        health = health_of(f"{self._function.name}:{name}", about, warmth)
+        fitness = fitness_of(f"{self._function.name}:{name}", about, warmth)
         return LaneState(
             image=self._source.image_of(about),
             replicas=1,
-            ready=int(health.ready),
-            settled=health.settled,
-            problem=health.problem,
-            detail=health.detail,
+            ready=int(fitness.ready),
+            settled=fitness.settled,
+            problem=fitness.problem,
+            detail=fitness.detail,
             name=name,
             counted=False,
         )
@@ -99,7 +99,7 @@ class LambdaAlias:
 
     async def divide(self, shares: Mapping[str, float], shown: Shown, notes: Notes) -> Shown:
         """Write shares and notes. Raises `ConflictError` for a stale token, `RefusedError` (`inexact_weight`)."""
-        routing = routing_of(shares)
+        routing = routing_of(shares, shown.shares)
         # Before the note says so: a note that came first would leave nobody to notice what is still paid for.
         await self._warmth.let_go(sorted(shown.kept - notes.kept - set(shares)))
         note = description.Note(

@@ -37,7 +37,7 @@ class Function:
         self,
         operation: str,
         *,
-        missing: str = "function_missing",
+        missing: str | None = None,
         what: str = "",
         **arguments: Any,
     ) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ class Function:
             "lambda",
             operation,
             what=what or f"Function {self.name}",
-            missing=missing,
+            missing="function_missing" if missing is None else missing,
             FunctionName=self.name,
             **arguments,
         )

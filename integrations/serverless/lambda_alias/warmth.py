@@ -10,7 +10,7 @@ from typing import Any
 from integrations.base import GoneError
 from integrations.serverless.lambda_alias.function import Function
 
-_NONE = "provisioned_concurrency_missing"
+_REQUESTED = "RequestedProvisionedConcurrentExecutions"
 
 
 class Warmth:
@@ -28,7 +28,7 @@ class Warmth:
         try:
             return await self._function.call(
                 "get_provisioned_concurrency_config",
-                missing=_NONE,
+                missing="provisioned_concurrency_missing",
                 what=self._what(name),
                 Qualifier=name,
             )
@@ -56,7 +56,7 @@ class Warmth:
             try:
                 await self._function.call(
                     "delete_provisioned_concurrency_config",
-                    missing=_NONE,
+                    missing="provisioned_concurrency_missing",
                     what=self._what(name),
                     Qualifier=name,
                 )
@@ -65,6 +65,3 @@ class Warmth:
 
     def _what(self, name: str) -> str:
         return f"The provisioned concurrency of {self._function.name}:{name}"
-
-
-_REQUESTED = "RequestedProvisionedConcurrentExecutions"

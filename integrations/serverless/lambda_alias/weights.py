@@ -19,10 +19,11 @@ def shares_of(alias: Mapping[str, Any]) -> dict[str, float]:
     return {name: share for name, share in {**primary, **others}.items() if share > 0}
 
 
-def routing_of(shares: Mapping[str, float]) -> dict[str, Any]:
+def routing_of(shares: Mapping[str, float], found: Mapping[str, float]) -> dict[str, Any]:
     """Return what `UpdateAlias` takes for shares, the first of which becomes the primary version.
 
-    Raises `RefusedError`: `inexact_weight`, `three_versions`.
+    `found` are those that are there: what stays as it is may be as odd as somebody else wrote it. Raises
+    `RefusedError`: `inexact_weight`, `three_versions`.
     """
     (primary, _), *others = shares.items()
     if len(others) > 1:
@@ -30,11 +31,13 @@ def routing_of(shares: Mapping[str, float]) -> dict[str, Any]:
             f"An alias divides its requests between two versions, not between {', '.join(shares)}.",
             code="three_versions",
         )
-    weights = {name: exact(share) / 100 for name, share in others}
+    weights = {
+        name: (share if found.get(name) == share else exact(share)) / 100 for name, share in others
+    }
     return {
         "FunctionVersion": primary,
         # Left out, the split that is there would stay.
-        "RoutingConfig": {"AdditionalVersionWeights": {n: round(w, 6) for n, w in weights.items()}},
+        "RoutingConfig": {"AdditionalVersionWeights": {n: round(w, 8) for n, w in weights.items()}},
     }
 
 

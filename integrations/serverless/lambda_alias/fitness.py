@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Fitness:
     """Whether a version can serve, and if not, why."""
 
     ready: bool
@@ -16,7 +16,7 @@ class Health:
     detail: str = ""
 
 
-def health_of(what: str, about: Mapping[str, Any], warmth: Mapping[str, Any] | None) -> Health:
+def fitness_of(what: str, about: Mapping[str, Any], warmth: Mapping[str, Any] | None) -> Fitness:
     """Judge a version by its configuration, and by what is kept warm of it where that counts.
 
     `what` names it in sentences, such as `image-processor:6`.
@@ -26,42 +26,42 @@ def health_of(what: str, about: Mapping[str, Any], warmth: Mapping[str, Any] | N
         case "Active":
             return _updated(what, about, warmth)
         case "Pending":
-            return Health(False, False, detail=f"{what} is being made.")
+            return Fitness(False, False, detail=f"{what} is being made.")
         case "Inactive":
             sentence = f"{what} was not called for so long that AWS put it to rest: invoke it once, then start again."
-            return Health(False, False, "version_inactive", sentence)
+            return Fitness(False, False, "version_inactive", sentence)
         case _:
             why = _word(about.get("StateReasonCode"))
             sentence = f"{what} cannot run: AWS says {_word(state)} ({why})."
-            return Health(False, False, "version_failed", sentence)
+            return Fitness(False, False, "version_failed", sentence)
 
 
-def _updated(what: str, about: Mapping[str, Any], warmth: Mapping[str, Any] | None) -> Health:
+def _updated(what: str, about: Mapping[str, Any], warmth: Mapping[str, Any] | None) -> Fitness:
     match about.get("LastUpdateStatus"):
         case "InProgress":
-            return Health(True, False, detail=f"{what} is being changed.")
+            return Fitness(True, False, detail=f"{what} is being changed.")
         case "Failed":
             why = _word(about.get("LastUpdateStatusReasonCode"))
             sentence = f"The last change of {what} failed ({why})."
-            return Health(True, False, "version_failed", sentence)
+            return Fitness(True, False, "version_failed", sentence)
         case _:
             return _warm(what, warmth)
 
 
-def _warm(what: str, warmth: Mapping[str, Any] | None) -> Health:
+def _warm(what: str, warmth: Mapping[str, Any] | None) -> Fitness:
     status = str((warmth or {}).get("Status") or "READY")
     match status:
         case "READY":
-            return Health(True, True)
+            return Fitness(True, True)
         case "FAILED":
             # Its reason is text of AWS's; what there is to do about it is the same whatever it says.
             sentence = (
                 f"AWS cannot keep {what} warm (provisioned concurrency FAILED): look at the concurrency limits of the "
                 "account, or take less."
             )
-            return Health(False, False, "provisioning_failed", sentence)
+            return Fitness(False, False, "provisioning_failed", sentence)
         case _:
-            return Health(False, False, detail=f"{what} is being warmed up.")
+            return Fitness(False, False, detail=f"{what} is being warmed up.")
 
 
 def _word(text: object) -> str:
