@@ -114,8 +114,8 @@ def _undoes(step: Batch) -> str:
 def _smoke(step: Smoke) -> str:
     parts = [f"test it without traffic: {some(_test(t) for t in step.tests)}"] if step.tests else []
     if step.duration:
-        parts.append(f"its pods stay ready for {span(step.duration)}")
-    return "; ".join(parts) or "its pods are ready without traffic"
+        parts.append(f"it stays ready for {span(step.duration)}")
+    return "; ".join(parts) or "it is ready without traffic"
 
 
 def _test(test: SmokeTest) -> str:
@@ -206,6 +206,6 @@ def estimate_phrase(plan: Plan) -> str:
         case None:
             return "the time depends on the number of instances"
         case 0:
-            return "as fast as pods start"
+            return "as fast as it starts"
         case seconds:
             return f"about {span(seconds)} without human waits"

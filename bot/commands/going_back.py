@@ -178,7 +178,7 @@ async def _create(
     world: World, r: Rollout, actor: Actor, receipt: Receipt | None, *, ready: bool
 ) -> Answer:
     answer = await create(world, r, actor, receipt)
-    how = "in one write: its pods are still ready" if ready else "as fast as its pods start"
+    how = "in one write: it is still ready" if ready else "as fast as it starts"
     sentence = f"Rolling {r.service} in {r.environment} back to {r.version} now, {how}."
     return replace(answer, sentence=sentence)
 
@@ -307,7 +307,7 @@ def _confirmation(
     how = (
         f"{version} is still kept ready, so the traffic moves at once."
         if ready
-        else f"{version} no longer runs, so this takes as long as its pods need to start."
+        else f"{version} is no longer kept ready, so this takes as long as it needs to start."
     )
     return Refusal(
         f"Roll {command.service} in {environment} back from {live} to {version}? {how}",

@@ -37,7 +37,7 @@ def arriving(r: Rollout, seen: Seen) -> Rollout:
     """Say once that a weight is written, and what it waits for before it counts."""
     if not isinstance(r.intent, PutWeight) or r.intent.told or seen.split is None:
         return r
-    text = f"{r.intent.percent:g} % is written, but not at work yet: {seen.split.waits}."
+    text = f"{r.intent.percent:g} % is written and has still to hold: {seen.split.waits}."
     return replace(r, intent=replace(r.intent, told=True)).tell(Entry("arriving", "sluice", text))
 
 

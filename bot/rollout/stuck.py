@@ -66,10 +66,10 @@ def withheld(r: Rollout) -> Rollout:
 
 def unhealthy(r: Rollout, seen: Seen, stable: LaneState) -> Rollout:
     """Hold the traffic where it is: stable has no ready pods to take it."""
+    how = f"has {stable.ready} ready pods" if stable.counted else "is not ready"
     text = (
-        f"Holding the traffic where it is: stable has {stable.ready} ready pods "
-        f"({stable.detail or stable.image}). Repair it and the rollback goes on; "
-        f"`/rollback {r.service} now` moves the traffic anyway."
+        f"Holding the traffic where it is: stable {how} ({stable.detail or stable.image}). "
+        f"Repair it and the rollback goes on; `/rollback {r.service} now` moves the traffic anyway."
     )
     r = withheld(r)
     known = r.trouble if r.trouble is not None and r.trouble.code == "stable_unhealthy" else None

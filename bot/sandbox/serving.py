@@ -165,6 +165,11 @@ class ServingController:
         told = json.dumps(wanted)
         if told != memory.asked or memory.asked_at is None:
             memory.asked, memory.asked_at = told, self.clock()
+        seen = {(one["revisionName"], one.get("tag"), one["latestRevision"]) for one in wanted}
+        if len(seen) < len(wanted):
+            # Such targets are merged, and then waited for one by one.
+            said = "Traffic is not yet migrated to the latest revision."
+            return _unrouted("Unknown", "TrafficNotMigrated", said)
         for target in wanted:
             fault = _fault(target["revisionName"], revisions)
             if fault is not None:

@@ -75,6 +75,12 @@ def test_a_write_is_taken_and_leaves_everything_of_others(body, canary):
     shares = {LIVE: 100 - canary, DARK: canary}
     assert shares_of(after) == {name: share for name, share in shares.items() if share}
     assert not any(one.get("latestRevision") and one.get("percent") for one in entries_of(after))
+    ours = [
+        (one["revisionName"], one.get("tag"))
+        for one in entries_of(after)
+        if one.get("revisionName") in both
+    ]
+    assert len(set(ours)) == len(ours)
     theirs = tags_of(body)
     assert theirs.items() <= tags_of(after).items()
     assert set(tags_of(after)) - set(theirs) <= TAGS.both

@@ -44,7 +44,7 @@ async def test_a_canary_walks_to_the_end_and_the_next_one_begins_there(stage):
 
     assert await stage.phase() == (Phase.SUCCEEDED, "")
     assert stage.served == {"v2": 100}
-    assert "50 % is written, but not at work yet: Cloud Run is still rolling it out" in stage.story
+    assert "50 % is written and has still to hold: Cloud Run is still rolling it out" in stage.story
 
     await shipped(stage, "v3")
 

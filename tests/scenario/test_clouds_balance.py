@@ -221,7 +221,7 @@ async def test_a_rollback_while_a_change_is_pending_keeps_the_canary_until_nobod
 
     assert (await named.row()).phase is Phase.ROLLED_BACK
     assert named.as_armed
-    assert "not at work yet" in named.story
+    assert "has still to hold" in named.story
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ async def test_when_its_time_is_over_the_old_colour_is_scaled_down_and_going_bac
     assert live.wheel.due == {}
 
     answer = await live.say("/rollback auth-service", by=OLU)
-    assert "no longer runs, so this takes as long as its pods need to start" in answer
+    assert "is no longer kept ready, so this takes as long as it needs to start" in answer
     await live.press("Yes", by=OLU)
     await live.wait(5)
     assert live.routed_to_green

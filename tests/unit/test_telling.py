@@ -59,7 +59,7 @@ def test_every_step_is_a_line_of_the_terminal_and_of_the_chat(name):
         (Batch(2, rollback="none"), "a failure undoes nothing and holds"),
         (Smoke((SmokeTest("http://x/h", requests=20, max_errors=1, schema={}),)),
          "20 × GET http://x/h → 200, at most 1 % errors, by its schema"),
-        (Smoke(duration=60), "its pods stay ready for 1 min"),
+        (Smoke(duration=60), "it stays ready for 1 min"),
         (Switch(timeout=90), "100 % of the traffic at once, read back within 90 s"),
         (EVERY_STEP["Compare"], "compare A (live) and B (new) for 1 h: error_rate 60 %, rps 40 %; then a person"),
         (Compare((Yardstick("rps"),), 60, "auto", "wins"), "rps; the better metrics won stays by itself"),
@@ -100,7 +100,7 @@ def test_a_long_list_is_counted():
     ("steps", "phrase"),
     [
         ((Soak(300),), "about 5 min without human waits"),
-        ((SetWeight(100),), "as fast as pods start"),
+        ((SetWeight(100),), "as fast as it starts"),
         ((Batch(2), Soak(60)), "the time depends on the number of instances"),
         ((Batch(2, total=6), Soak(60)), "about 3 min without human waits"),
     ],

@@ -76,7 +76,10 @@ def tagged(prepared: str, kept: frozenset[str], shares: Mapping[str, int], tags:
 def divided(
     entries: Sequence[Entry], shares: Mapping[str, int], wanted: Body, tags: Tags
 ) -> list[dict[str, Any]]:
-    """Return the list in which each revision has its share and our tags name what is wanted."""
+    """Return the list in which each revision has its share and our tags name what is wanted.
+
+    No two entries are of one revision and one tag: Knative would merge them, and wait for ever for the other one.
+    """
     left, missing, made = dict(shares), dict(wanted), []
     for entry in entries:
         tag, name = entry.get("tag", ""), _revision(entry)
@@ -84,10 +87,12 @@ def divided(
             if missing.get(tag) == name:
                 del missing[tag]
                 made.append(_with(entry, left.pop(name, 0)))
-        elif tag or (name and not _percent(entry) and name not in left):
+        elif tag:
             made.append(_with(entry, left.pop(name, 0)))
         elif name in left and name not in missing.values():
             made.append(_with(entry, left.pop(name)))
+        elif name and not _percent(entry) and name not in shares:
+            made.append(dict(entry))
     for tag, name in missing.items():
         made.append({"revisionName": name, "percent": left.pop(name, 0), "tag": tag})
     return made + [{"revisionName": name, "percent": share} for name, share in left.items()]
