@@ -19,8 +19,8 @@ def refuse_newer(
 ) -> None:
     """Raise `RefusedError` (`fenced`) when the object already carries a newer fence than ours.
 
-    `where` says what carries the fence. An equal fence is our own earlier attempt. A fence that somebody scribbled over counts as none: it must never be
-    what keeps a rollback from going through.
+    `where` says what carries the fence. An equal fence is our own earlier attempt. A fence that somebody scribbled over
+    counts as none: it must never be what keeps a rollback from going through.
     """
     mine = parse_fence(ours)
     if mine is None:

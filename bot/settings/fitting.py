@@ -185,7 +185,7 @@ def _flag_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Itera
         sentence = "A flag is switched where it is kept: add the key traffic, with kind unleash."
         yield ("traffic", "missing_key", sentence)
     elif not (workload.flag and traffic.flags):
-        sentence = "A flag goes with traffic of kind unleash, and that kind with nothing but a flag: change one of the two."
+        sentence = "A flag and traffic of kind unleash go together, and with nothing else: change one of the two."
         yield ("traffic", "not_its_router", sentence)
 
 
@@ -240,8 +240,8 @@ def template_faults(
     """Yield that a template reads what is not there."""
     if workload.flag and template != "http":
         sentence = (
-            "A mesh counts workloads, and the values of a flag are none: take template: http for the flag, and give the "
-            "checks a query with $workload, which is on or off."
+            "A mesh counts workloads, and the values of a flag are none: take template: http for the flag, and give "
+            "the checks a query with $workload, which is on or off."
         )
         yield ("metrics", "template_not_for_target", sentence)
         return

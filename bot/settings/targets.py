@@ -142,7 +142,7 @@ class TargetBlock(Block):
         return next((one for one in self.places if not one.workload.flag), self.places[0])
 
     def numbers(self, place: PlaceBlock) -> TargetMetrics:
-        """Return where the numbers of a place come from; a flag beside something else is not asked for any."""
+        """Return where the numbers of a place come from; a flag that goes along is not asked for any."""
         if place.metrics is None and self.goes_along(place):
             return self.metrics.model_copy(update={"template": "http"})
         return place.metrics or self.metrics

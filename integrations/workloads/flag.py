@@ -1,7 +1,7 @@
 """The two values of a feature flag as lanes: `off` and `on`, both always there.
 
-Nothing runs in them, so nothing is started, scaled or kept: a lane that is let go of is as ready as before, and there is
-no object that could say otherwise. What the users get is the router's business alone.
+Nothing runs in them, so nothing is started, scaled or kept: a lane that is let go of is as ready as before, and there
+is no object that could say otherwise. What the users get is the router's business alone.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the lanes of a Knative Service keep: the points of every router and workload, and its own."""
+"""What the router of a Knative Service keeps: the points of every router, its own, and the way home."""
 
 import asyncio
 import math
@@ -10,9 +10,7 @@ from bot.sandbox.knative import SERVICES
 from bot.sandbox.objects import Key
 from integrations.base import (
     ConflictError,
-    GoneError,
     HeaderRule,
-    Lane,
     MangledError,
     RefusedError,
     TryAgainError,
@@ -23,13 +21,12 @@ from tests.contract.knative_world import (
     SERVICE,
     SPACE,
     KnativeWorld,
-    entry,
     knative_world,
 )
 from tests.fakes.kubernetes import frozen
 
 SECOND = f"{SERVICE}-sluice-1-1"
-V1, V2, V3 = (f"{REPOSITORY}:v{n}.0.0" for n in (1, 2, 3))
+V2 = f"{REPOSITORY}:v2.0.0"
 
 
 @pytest.fixture
@@ -51,173 +48,7 @@ def patches(world: KnativeWorld) -> int:
     return sum(method == "PATCH" for method, _ in world.fake.requests)
 
 
-# ---- making a revision ----------------------------------------------------------------------------------------------
-
-
-async def test_what_is_live_is_the_revision_with_the_largest_share(fresh):
-    assert await fresh.knative().live() == FIRST
-
-    await fresh.prepare()
-    fresh.share((FIRST, 40, ""), (SECOND, 60, ""))
-
-    assert await fresh.knative().live() == SECOND
-
-
-async def test_what_follows_the_latest_revision_is_pinned_before_a_new_one_is_made(fresh):
-    with pytest.raises(TryAgainError) as pinning:
-        await fresh.write_lane(image=V2, replicas=1)
-
-    assert pinning.value.code == "pinning"
-    assert fresh.traffic == [(FIRST, 100, "")]
-    assert fresh.revisions == {FIRST}
-    with pytest.raises(TryAgainError):  # written, but still routed as it was
-        await fresh.write_lane(image=V2, replicas=1)
-    assert patches(fresh) == 1
-
-    fresh.settle()
-    await fresh.write_lane(image=V2, replicas=1)
-    assert fresh.revisions == {FIRST, SECOND}
-
-
-async def test_a_new_revision_is_one_patch_and_never_takes_traffic_by_itself(fresh):
-    fresh.share((FIRST, 100, ""))
-    before = patches(fresh)
-
-    await fresh.write_lane(image=V2, replicas=1)
-
-    assert patches(fresh) == before + 1
-    assert fresh.traffic == [(FIRST, 100, ""), (SECOND, 0, "canary")]
-    for _ in range(10):
-        fresh.clock.advance(1)
-        assert [(name, share) for name, share, _ in fresh.routed if share] == [(FIRST, 100)]
-    assert (SECOND, 0, "canary") in fresh.routed
-
-
-async def test_a_revision_is_settled_only_when_its_address_is_routed(fresh):
-    fresh.share((FIRST, 100, ""))
-    await fresh.write_lane(image=V2, replicas=1)
-    starting = await fresh.lane()
-    fresh.clock.advance(5)
-    await fresh.lane()
-    ready = await fresh.lane()
-    fresh.settle()
-
-    assert (starting.image, starting.ready, starting.settled) == (V2, 0, False)
-    assert (ready.ready, ready.settled) == (1, False)
-    assert (await fresh.lane()).settled
-
-
-async def test_the_same_again_makes_no_second_revision(world):
-    await world.write_lane(image=V2, replicas=1)
-    await world.write_lane("1.2", image=V2, replicas=1)
-
-    assert world.revisions == {FIRST, SECOND}
-    assert (await world.lane()).fence == "1.2"
-
-
-async def test_a_patch_whose_answer_is_lost_makes_no_second_revision(fresh):
-    fresh.share((FIRST, 100, ""))
-    fresh.fake.drop()
-    with pytest.raises(TryAgainError):
-        await fresh.write_lane(image=V2, replicas=1)
-
-    await fresh.write_lane("1.2", image=V2, replicas=1)
-
-    assert fresh.revisions == {FIRST, SECOND}
-
-
-async def test_a_failed_revision_is_not_taken_again(fresh):
-    fresh.share((FIRST, 100, ""))
-    fresh.fake.break_image(V2, "crash_loop")
-    await fresh.prepare()
-    failed = await fresh.lane()
-    assert (failed.problem, failed.ready) == ("crash_loop", 0)
-    assert "ExitCode1" in failed.detail
-
-    await fresh.write_lane("1.5", image=V2, replicas=1)
-
-    assert f"{SERVICE}-sluice-1-5" in fresh.revisions
-
-
-@pytest.mark.parametrize(
-    ("mishap", "problem"),
-    [("image_pull", "image_pull"), ("unschedulable", "unschedulable"), ("never_ready", "deadline")],
-)
-async def test_why_a_revision_cannot_be_ready_is_told(fresh, mishap, problem):
-    fresh.share((FIRST, 100, ""))
-    fresh.fake.break_image(V2, mishap)
-    await fresh.prepare()
-    fresh.settle(700)
-
-    assert (await fresh.lane()).problem == problem
-
-
-async def test_the_last_lines_are_those_of_the_container_and_not_of_knatives_own(fresh):
-    fresh.share((FIRST, 100, ""))
-    fresh.fake.break_image(V2, "crash_loop")
-    await fresh.prepare()
-
-    text = await fresh.workload().tail(Lane.CANARY)
-
-    assert SERVICE in text.splitlines()[0]
-    assert "queue-proxy" not in text
-
-
-async def test_a_name_that_is_taken_is_left_alone(fresh):
-    fresh.share((FIRST, 100, ""))
-    await fresh.prepare("v2.0.0")
-    await fresh.write_lane("1.2", image="", replicas=0)
-    fresh.edit(lambda body: body["metadata"].pop("annotations"))
-
-    await fresh.write_lane("1.1", image=V3, replicas=1)
-
-    assert {SECOND, f"{SECOND}-1"} <= fresh.revisions
-
-
-async def test_the_version_before_is_taken_as_it_is_when_it_is_asked_for_again(world):
-    await world.weigh(100, "1.2")
-    world.dark = ""
-    workload = world.workload(live=SECOND)
-    token = (await workload.read())[Lane.CANARY].token
-
-    await workload.write(Lane.CANARY, image=V1, replicas=1, token=token, fence="2.1")
-    world.settle()
-
-    state = (await world.workload(live=SECOND).read())[Lane.CANARY]
-    assert (state.name, state.ready) == (FIRST, 1)
-    assert world.revisions == {FIRST, SECOND}
-
-
-async def test_the_live_revision_is_never_written_over(world):
-    workload = world.workload()
-    token = (await workload.read())[Lane.STABLE].token
-
-    with pytest.raises(RefusedError) as refused:
-        await workload.write(Lane.STABLE, image=V2, token=token, fence="1.2")
-
-    assert refused.value.code == "not_replaceable"
-
-
-async def test_a_lane_that_is_let_go_loses_its_tag_and_is_collected_in_time(world):
-    world.dark = SECOND
-    await world.write_lane("1.2", image="", replicas=0)
-    world.share((FIRST, 100, ""))
-    assert (await world.lane()).image == ""
-    world.edit(lambda body: body["spec"]["template"].update(metadata={"name": f"{SERVICE}-x"}))
-    world.settle(400)
-
-    assert SECOND not in world.revisions
-
-
-async def test_what_is_kept_for_going_back_is_never_collected(world):
-    await world.weigh(100, "1.2")
-    world.settle(4000)
-
-    assert (FIRST, 0, "canary-before") in world.traffic
-    assert FIRST in world.revisions
-
-
-# ---- shares ---------------------------------------------------------------------------------------------------------
+# ---- shares ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("percent", [5, 50, 99, 0])
@@ -411,6 +242,18 @@ async def test_tags_of_others_survive_every_write(world):
         assert not [share for name, share, tag in world.traffic if tag == "newest" and share]
 
 
+async def test_an_entry_that_only_keeps_a_revision_stays_and_none_is_there_twice(world):
+    world.edit(lambda body: body["spec"]["template"]["metadata"].update(name=f"{SERVICE}-third"))
+    world.settle()
+    world.share((FIRST, 100, ""), (FIRST, 0, ""), (f"{SERVICE}-third", 0, ""))
+
+    await world.weigh(40, "1.2")
+
+    third = (f"{SERVICE}-third", 0, "")
+    assert world.traffic == [(FIRST, 60, ""), third, (SECOND, 40, "canary")]
+    assert (await world.router().read()).waits == ""
+
+
 async def test_everything_else_on_the_object_stays_as_it_was(world):
     def decorate(body):
         body["metadata"] |= {"labels": {"a": "b"}}
@@ -429,7 +272,7 @@ async def test_everything_else_on_the_object_stays_as_it_was(world):
     assert frozen(before) == frozen(after)
 
 
-# ---- the way home ---------------------------------------------------------------------------------------------------
+# ---- the way home ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", [5, 25, 50, 99, 100])
@@ -481,205 +324,3 @@ async def test_a_cluster_that_says_nothing_about_the_canary_does_not_either(worl
     await world.weigh(0, "1.3")
 
     assert world.routed == [(FIRST, 100, "")]
-
-
-# ---- refusals -------------------------------------------------------------------------------------------------------
-
-
-async def test_a_missing_service_is_gone(fresh):
-    fresh.fake.remove(SERVICES, SPACE, SERVICE)
-
-    for asked in (fresh.router().read, fresh.knative().live):
-        with pytest.raises(GoneError) as gone:
-            await asked()
-        assert gone.value.code == "service_missing"
-
-
-async def test_a_cluster_without_knative_is_refused(fresh):
-    fresh.fake.kinds[:] = [kind for kind in fresh.fake.kinds if "knative" not in kind.group]
-
-    with pytest.raises(RefusedError) as refused:
-        await fresh.router().read()
-
-    assert refused.value.code == "api_missing"
-
-
-async def test_a_service_that_never_got_ready_has_nothing_live(tmp_path):
-    async with knative_world(tmp_path) as world:
-        world.fake.lagging.add(SERVICES)
-        world.edit(lambda body: body.update(status={}))
-        world.fake._objects.bodies[
-            next(key for key in world.fake._objects.bodies if key.plural == SERVICES)
-        ].pop("status")
-
-        with pytest.raises(RefusedError) as refused:
-            await world.knative().live()
-
-        assert refused.value.code == "no_ready_revision"
-
-
-@pytest.mark.parametrize("name", ["../orion", "a/b?x", "UPPER", "", "a" * 300])
-@pytest.mark.parametrize("option", ["service", "namespace"])
-async def test_a_name_that_is_no_name_never_reaches_the_cluster(fresh, option, name):
-    await fresh.knative().live()
-    before = [path for _, path in fresh.fake.requests if "/namespaces/" in path]
-
-    with pytest.raises(RefusedError) as refused:
-        await fresh.knative(**{option: name}).live()
-
-    assert refused.value.code == "bad_name"
-    assert [path for _, path in fresh.fake.requests if "/namespaces/" in path] == before
-
-
-@pytest.mark.parametrize(
-    ("status", "message", "error", "code"),
-    [
-        (400, 'admission webhook "validation.webhook" denied', RefusedError, "rejected"),
-        (403, "", RefusedError, "forbidden"),
-        (409, "", ConflictError, "conflict"),
-        (429, "", TryAgainError, "throttled"),
-        (500, "", TryAgainError, "unreachable"),
-    ],
-)
-async def test_every_refusal_of_the_cluster_belongs_to_a_family(
-    world, status, message, error, code
-):
-    router = world.router()
-    token = (await router.read()).token
-    world.fake.fail(status, method="PATCH", message=message)
-
-    with pytest.raises(error) as raised:
-        await router.write(5, token=token, fence="1.2")
-
-    assert raised.value.code == code
-
-
-async def test_a_forbidden_write_names_the_verb_and_the_resource(world):
-    router = world.router()
-    token = (await router.read()).token
-    world.fake.fail(403, method="PATCH", message="no")
-
-    with pytest.raises(RefusedError, match=r"patch services\.serving\.knative\.dev"):
-        await router.write(5, token=token, fence="1.2")
-
-
-async def test_expired_credentials_are_read_again_once(world):
-    world.fake.fail(401, method="PATCH")
-
-    await world.weigh(5, "1.2")
-
-    assert (SECOND, 5, "canary") in world.traffic
-
-
-# ---- before the start -----------------------------------------------------------------------------------------------
-
-
-async def findings(world: KnativeWorld, image: str = V2, **options: str) -> dict[str, bool]:
-    found = await world.knative(**options).inspect(image, (5, 100))
-    return {one.code: one.fatal for one in found}
-
-
-async def test_a_sound_service_is_told_only_that_it_may_be_cold(fresh):
-    assert await findings(fresh) == {"cold_canary": False}
-
-    notes = {"annotations": {"autoscaling.knative.dev/min-scale": "1"}}
-    fresh.edit(lambda body: body["spec"]["template"].update(metadata=notes))
-    fresh.settle()
-
-    assert await findings(fresh) == {}
-
-
-@pytest.mark.parametrize(("duration", "there"), [("380s", True), ("0s", False), ("", False)])
-async def test_traffic_that_ramps_by_itself_is_refused(fresh, duration, there):
-    note = {"serving.knative.dev/rollout-duration": duration}
-    fresh.edit(lambda body: body["metadata"].update(annotations=note))
-
-    assert ("ramps_by_itself" in await findings(fresh)) == there
-
-
-async def test_traffic_that_cannot_be_routed_is_said_before_the_start(fresh):
-    fresh.share((FIRST, 100, ""), (f"{SERVICE}-gone", 0, "theirs"))
-
-    assert (await findings(fresh))["not_routed"]
-
-
-async def test_a_gitops_tool_is_a_remark(fresh):
-    note = {"argocd.argoproj.io/tracking-id": "x"}
-    fresh.edit(lambda body: body["metadata"].update(annotations=note))
-
-    assert (await findings(fresh))["applied_from_elsewhere"] is False
-
-
-@pytest.mark.parametrize(
-    ("verb", "resource"), [("patch", "services"), ("get", "services"), ("get", "revisions")]
-)
-async def test_a_right_that_going_back_needs_is_asked_for(fresh, verb, resource):
-    right = (verb, resource)
-    knative = fresh.knative()
-    await knative.live()
-    fresh.fake._forbidden.add(right)
-    allowed = fresh.fake.perform
-    fresh.fake.perform = lambda call: _reviews_only(fresh, allowed, right, call)
-
-    found = await knative.inspect(V2, ())
-
-    assert [one.code for one in found if one.fatal] == ["rollback_forbidden"]
-    assert f"{verb} {resource}.serving.knative.dev" in found[0].sentence
-
-
-def _reviews_only(world, perform, right, call):
-    """Answer as if the right were there, but for the question whether it is."""
-    if call.path.endswith("/selfsubjectaccessreviews"):
-        return perform(call)
-    world.fake._forbidden.discard(right)
-    try:
-        return perform(call)
-    finally:
-        world.fake._forbidden.add(right)
-
-
-async def test_a_webhook_that_would_refuse_going_back_is_found_by_trying(fresh):
-    fresh.fake.fail(400, method="TRY", message='admission webhook "policy" denied the request: no')
-
-    assert (await findings(fresh))["rollback_impossible"]
-
-
-async def test_a_container_that_is_not_there_is_found(fresh):
-    assert (await findings(fresh, container="other"))["container_missing"]
-
-
-async def test_of_several_containers_the_one_with_ports_is_meant(fresh):
-    def second(body):
-        body["spec"]["template"]["spec"]["containers"].insert(0, {"name": "log", "image": "log:1"})
-
-    fresh.share((FIRST, 100, ""))
-    fresh.edit(second)
-    assert (await findings(fresh))["container_missing"]
-
-    fresh.edit(
-        lambda body: body["spec"]["template"]["spec"]["containers"][1].update(
-            ports=[{"containerPort": 8080}]
-        )
-    )
-    fresh.settle()
-    assert (await findings(fresh)) == {"cold_canary": False}
-
-
-async def test_a_name_without_room_for_those_of_revisions_is_said_before_the_start(fresh):
-    long = "a" * 50
-    body = fresh.body
-    fresh.fake.put(
-        {
-            "apiVersion": "serving.knative.dev/v1",
-            "kind": "Service",
-            "metadata": {"name": long, "namespace": SPACE},
-            "spec": {"template": body["spec"]["template"]},
-        }
-    )
-    fresh.settle()
-
-    assert (await findings(fresh, service=long))["name_too_long"]
-
-
-def test_the_entries_that_the_tests_write_are_those_of_knative():
-    assert entry("", 100) == {"latestRevision": True, "percent": 100}

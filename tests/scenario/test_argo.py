@@ -261,6 +261,30 @@ async def test_a_movement_is_taken_up_once_also_after_a_restart(stage):
     assert len(await stage.bot.store.history()) == 1
 
 
+async def test_what_a_person_took_off_the_bots_hands_is_not_taken_up_again(stage):
+    stage.cluster.push(V2)
+    await stage.wait(20)
+    stage.cluster.forbid("patch", "rollouts/status")
+    await stage.press("Promote to 50 %")
+    await stage.wait(10)
+    assert (await stage.row()).phase is Phase.NEEDS_ATTENTION
+    await stage.say("/deploy resolve auth-service production done by hand", by=BEN)
+    assert (await stage.row()).phase is Phase.CANCELLED
+    await stage.wait(60)
+    assert len(await stage.bot.store.history()) == 1
+
+
+async def test_what_was_rolled_back_and_is_tried_again_by_hand_gets_a_rollout_of_its_own(stage):
+    await stage.begin()
+    await stage.press("Roll back")
+    assert await stage.ended() is Phase.ROLLED_BACK
+    stage.cluster.kubectl(abort=False)
+    await stage.wait(30)
+    again, first = await stage.bot.store.history(limit=2)
+    assert (first.phase, again.phase) == (Phase.ROLLED_BACK, Phase.WAITING)
+    assert again.requester == "controller:argo-rollouts"
+
+
 async def test_a_new_push_in_the_middle_ends_this_rollout_and_begins_another(stage):
     await stage.begin()
     stage.cluster.push(V3)

@@ -1,4 +1,4 @@
-"""A feature flag, alone and together with a deployment: opened by percent, and taken away from all when either fails."""
+"""A feature flag, alone and with a deployment: opened by percent, and taken away from all when either fails."""
 
 import pytest
 
@@ -243,3 +243,34 @@ async def test_half_a_percent_starts_nothing_anywhere(mixed):
     await mixed.deploy("v2.0.0", "steps=12.5,100")
     assert await mixed.phase() == (Phase.CANCELLED, "inexact_weight")
     assert mixed.both == HOME
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize(
+    ("shape", "strategy"),
+    [
+        ("fixed", "direct"),
+        ("fixed", "blue-green"),
+        ("fixed", "rolling"),
+        ("mesh", "canary"),
+        ("mesh", "blue-green"),
+        ("swap", "blue-green"),
+    ],
+)
+async def test_other_shapes_and_strategies_walk_with_a_flag_to_the_end_and_back(
+    tmp_path, shape, strategy
+):
+    extra = '      rolling: {batch: "50%", delay: 30s}\n      blue_green: {smoke_for: 5s, soak: 30s, retention: 1m}'
+    async with FlagStage.opened(tmp_path, shape=shape, soak="30s", extra=extra) as stage:
+        await stage.say(f"/deploy auth-service v2.0.0 to production strategy={strategy}")
+        await stage.walk(90)
+        assert await stage.phase() == (Phase.SUCCEEDED, ""), await stage.told()
+        assert stage.unleash.share() == 100
+        assert shape == "fixed" or stage.routed_to_green
+        await stage.wait(180)
+        assert not (await stage.row()).writing
+        await stage.say("/rollback auth-service production now", by=BEN)
+        await stage.wait(240)
+        assert await stage.phase() == (Phase.SUCCEEDED, ""), await stage.told()
+        assert stage.unleash.share() == 0
+        assert shape == "fixed" or not stage.routed_to_green

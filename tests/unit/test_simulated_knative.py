@@ -140,6 +140,15 @@ def test_one_target_that_is_not_ready_keeps_all_of_them_from_being_routed():
     assert cluster.routed == {"shop-00001": 100}
 
 
+def test_two_entries_of_one_revision_are_never_done():
+    cluster = Cluster()
+    cluster.edit(lambda body: body["spec"].update(traffic=[PIN, PIN | {"percent": 0}]))
+    cluster.wait(20)
+
+    routes = next(c for c in cluster.body["status"]["conditions"] if c["type"] == "RoutesReady")
+    assert routes["reason"] == "TrafficNotMigrated"
+
+
 def test_a_revision_that_nothing_names_is_collected_and_one_with_a_tag_is_not():
     cluster = Cluster()
     tagged = [PIN, {"revisionName": "shop-b", "percent": 0, "tag": "kept"}]

@@ -4,16 +4,16 @@ The admin API has no compare-and-set, and that shapes everything here:
 
 * **Token.** A digest of what was read. Right before a write the flag is read again; what changed since is a conflict.
   Between that look and the write there are milliseconds in which somebody else may still write.
-* **Fence.** At the end of the strategy's title, written in the same request as the percentage. A bot that reads a newer
-  one stops. A request that is late on its way is stopped by nobody, so
+* **Fence.** At the end of the strategy's title, written in the same request as the percentage. A bot that reads a
+  newer one stops. A request that is late on its way is stopped by nobody, so
 * **Quiet period.** A write counts only when it was still read back some time later (`waits`; 15 s, which is how often
   the SDKs ask by default). Whatever a late request does until then is seen, and written over on the way home.
-* **The kill switch.** Home where `off` is live is 0 %. Where that cannot be written (strategies that somebody mangled, a
-  right that is missing) the environment of the flag is turned off, which needs no strategy at all. Turning it off leaves
-  no note, so that fence is kept in memory; a bot that was restarted turns it off once more, which changes nothing.
-* **Turning on.** Going forward from a flag whose environment is off writes 0 % first, turns it on, then opens: turned on
-  as it is, it might be on for everybody. Where `on` is live a flag that somebody killed stays killed: only a person may
-  take that back.
+* **The kill switch.** Home where `off` is live is 0 %. Where that cannot be written (strategies that somebody
+  mangled, a right that is missing) the environment of the flag is turned off, which needs no strategy at all. That
+  leaves no note, so its fence is kept in memory; a bot that was restarted turns it off once more, which changes nothing.
+* **Turning on.** Going forward from a flag whose environment is off writes 0 % first, turns it on, then opens: turned
+  on as it is, it might be on for everybody. Where `on` is live a flag that somebody killed stays killed: only a person
+  may take that back.
 """
 
 from integrations.routers.unleash.router import UnleashRouter

@@ -1,7 +1,7 @@
 """One flag in one environment as Unleash tells it: its percentage, and whatever makes that percentage untrue.
 
-Pure. Strategies are OR-ed, so a percentage means something only where one strategy alone is at work. The fence stands at
-the end of that strategy's title, `[sluice 7.3]`: the one text of a strategy that the right to change its percentage
+Pure. Strategies are OR-ed, so a percentage means something only where one strategy alone is at work. The fence stands
+at the end of that strategy's title, `[sluice 7.3]`: the one text of a strategy that the right to change its percentage
 changes too, in the same request. What a person wrote before it stays.
 """
 

@@ -109,7 +109,7 @@ def _refusal(status: int, body: bytes, after: str | None, what: str) -> Integrat
             return _forbidden(body, what)
         case 404:
             return GoneError(
-                f"Unleash does not know {what}, or it is archived. Correct project, environment and feature under traffic.",
+                f"Unleash does not know {what}, or it is archived. Correct project and feature under traffic.",
                 code="flag_missing",
             )
         case 429:

@@ -44,17 +44,19 @@ class Preflight:
         flag, wrong, strategy = self._seen.flag, self._seen.wrong, self._seen.strategy
         found = [] if wrong is None else [Finding(wrong.code, str(wrong))]
         if strategy is not None and strategy.narrowed:
-            text = "The strategy has constraints or segments: the percentage is of those users only."
-            found.append(Finding("flag_narrowed", text, fatal=False))
+            text = (
+                "The strategy has constraints or segments: the percentage is of those users only."
+            )
+            found.append(Finding(code="flag_narrowed", sentence=text, fatal=False))
         if flag.variants or any(one.variants for one in flag.strategies):
             text = "The flag has variants: who gets it gets one of them, and they are watched together."
-            found.append(Finding("flag_variants", text, fatal=False))
+            found.append(Finding(code="flag_variants", sentence=text, fatal=False))
         if flag.stale:
             text = "The flag is marked as stale in Unleash."
-            found.append(Finding("flag_stale", text, fatal=False))
+            found.append(Finding(code="flag_stale", sentence=text, fatal=False))
         if not flag.enabled:
             text = f"{self._place.environment} is off for the flag: it is turned on with 0 % first."
-            found.append(Finding("flag_environment_off", text, fatal=False))
+            found.append(Finding(code="flag_environment_off", sentence=text, fatal=False))
         return found
 
     def _about_rights(self, rights: set[str] | None, *, changes: bool) -> list[Finding]:
@@ -63,7 +65,7 @@ class Preflight:
                 f"{self._place.environment} of project {self._place.project} asks for change requests, so neither the "
                 f"percentage nor the kill switch can be written. Give the token {_SKIP}, or turn them off there."
             )
-            return [Finding("change_request_needed", text)]
+            return [Finding(code="change_request_needed", sentence=text)]
         lacking = (
             [] if rights is None else [one for one in (_PERCENT, _SWITCH) if one not in rights]
         )
@@ -75,7 +77,7 @@ class Preflight:
         )
         # Without the switch the percentage still moves; with the environment off it could not even begin.
         fatal = _PERCENT in lacking or not self._seen.flag.enabled
-        return [Finding("forbidden", text, fatal=fatal)]
+        return [Finding(code="forbidden", sentence=text, fatal=fatal)]
 
     async def _rights(self) -> set[str] | None:
         """Return the rights of the token here; None where that cannot be told."""
@@ -122,7 +124,7 @@ class Preflight:
                     f"The flag depends on another one that is {now} in {self._place.environment}, so nobody would get "
                     f"it. Turn that one {then} first."
                 )
-                return Finding("flag_parent_off", text)
+                return Finding(code="flag_parent_off", sentence=text)
         return None
 
     async def _told(self, path: str) -> Any:

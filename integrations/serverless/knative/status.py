@@ -63,7 +63,7 @@ def container_in(spec: Body, container: str | None, what: str) -> tuple[int, Bod
     for index, entry in enumerate(containers):
         if entry.get("name") == container if container else [entry] == list(only):
             return index, entry
-    told = ", ".join(str(entry.get("name", "without a name")) for entry in containers) or "none"
+    told = ", ".join(str(entry.get("name", "unnamed")) for entry in containers) or "none"
     asked = f"no container {container}" if container else "more than one container"
     raise RefusedError(
         f"{what} has {asked} (it has: {told}). Correct `workload.container` in sluice.yaml.",
