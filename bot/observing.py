@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from bot.rollout.fetching import at_gate
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.seen import Need, Seen
 from bot.rollout.values import Phase, Rollout
@@ -85,14 +86,18 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
     """Return what the row needs to see; reads go out side by side."""
     image, wrong = _image(r, target)
     router, workload, fleet, led = target.router, target.workload, target.fleet, target.controller
-    split, lanes, findings, instances, moved, snapshot, smoke = await asyncio.gather(
-        _read(partial(_split, r, router) if router and need.split else None, now),
-        _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
-        _read(_inspection(r, target, need, image), now),
-        _read(fleet.read if fleet and need.fleet else None, now),
-        _read(led.read if led and need.led else None, now),
-        _look(r, target, need.window),
-        _smoke(r, target, wanted=need.smoke),
+    (split, lanes, findings, instances, moved), (snapshot, smoke) = await asyncio.gather(
+        asyncio.gather(
+            _read(partial(_split, r, router) if router and need.split else None, now),
+            _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
+            _read(_inspection(r, target, need, image), now),
+            _read(fleet.read if fleet and need.fleet else None, now),
+            _read(led.read if led and need.led else None, now),
+        ),
+        asyncio.gather(
+            _look(r, target, need.window),
+            _smoke(r, target, wanted=need.smoke),
+        ),
     )
     refused = trouble_of(wrong, now) if wrong else None
     found = (refused, split[1], lanes[1], findings[1], instances[1], moved[1])
@@ -101,7 +106,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
         split=split[0],
         lanes=lanes[0],
         fleet=instances[0],
-        led=moved[0],
+        led=at_gate(r, moved[0]) if moved[0] is not None else None,
         smoke=smoke,
         live=target.live,
         findings=None if findings[0] is None else tuple(findings[0]),

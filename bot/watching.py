@@ -80,6 +80,12 @@ class Watcher:
         """Break off."""
         await self._errands.stop()
 
+    async def look_at(self, service: str, environment: str) -> None:
+        """Look at one target now, because its controller says that it moves."""
+        for one in self._watched:
+            if (one.service, one.environment) == (service, environment):
+                await self._look_at(one)
+
     async def _look(self, _: str) -> None:
         busy = {r.target for r in await self._store.in_flight()}
         for one in self._watched:
@@ -106,6 +112,8 @@ class Watcher:
     async def _take_up(self, one: Watched, controller: Controller, led: LedState) -> None:
         actor = Actor(f"controller:{one.controller}", "sluice")
         version = _named(controller, led.image)
+        if led.parked and await self._turned_back(one, led):
+            return
         key = f"movement:{one.target}:{led.movement}:{await self._tried(one, version)}"
         if await self._store.inbound(key) is not None:
             return
@@ -119,6 +127,13 @@ class Watcher:
         newest = newest_finished(await self._store.history(one.service, one.environment, limit=20))
         again = newest is not None and newest.phase is Phase.ROLLED_BACK
         return newest.id if newest is not None and again and newest.version == version else ""
+
+    async def _turned_back(self, one: Watched, led: LedState) -> bool:
+        """Whether a rollout of this very attempt has ended: it stays where it is, behind a gate that nobody opens."""
+        newest = newest_finished(await self._store.history(one.service, one.environment, limit=20))
+        followed = newest.followed if newest is not None else None
+        same = followed is not None and (followed.movement, followed.run) == (led.movement, led.run)
+        return same and newest is not None and newest.phase is not Phase.SUCCEEDED
 
     def _say(self, one: Watched, why: str) -> None:
         """Log why nothing was taken up, once until that changes: a look comes every few seconds."""

@@ -163,6 +163,12 @@ def _argo_rollout(cluster: Any, options: Mapping[str, Any]) -> Controller:
     return ArgoController(cluster, **options)
 
 
+def _flagger(cluster: Any, options: Mapping[str, Any]) -> Controller:
+    from integrations.controllers.flagger import FlaggerController  # noqa: PLC0415
+
+    return FlaggerController(cluster, **options)
+
+
 def _knative_revision(cluster: Any, options: Mapping[str, Any]) -> Revisions:
     from integrations.serverless.knative import KnativeService  # noqa: PLC0415
 
@@ -259,6 +265,7 @@ REVISIONS: Mapping[str, Callable[[Any, Mapping[str, Any]], Revisions]] = {
 """What is workload and router in one."""
 CONTROLLERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Controller]] = {
     "argo_rollout": _argo_rollout,
+    "flagger": _flagger,
 }
 """What moves the traffic of a target by itself."""
 METRICS: Mapping[str, Callable[[Callable[[], datetime], Any, Mapping[str, Any]], MetricSource]] = {

@@ -4,8 +4,8 @@ Sluice looks on, asks people where it stops, and tells it to go on or to go back
 stop has an identity, and the order to go on names the one that people were asked about. At any other it does nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from integrations.base import Finding, version_of
@@ -53,6 +53,16 @@ Order = Start | Resume | Abort | Retry | Hold | Release
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What people are asked at a gate where a controller stands."""
+
+    asks: str
+    """See `LedState.asks`."""
+    goal: str
+    """See `LedState.goal`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LedState:
     """How a controller and what it moves stand."""
 
@@ -84,6 +94,12 @@ class LedState:
     """What the controller says about its state."""
     fetches: bool = False
     """It asks for its orders to go on and to go back by itself: they are not written, only kept until it comes."""
+    parked: bool = False
+    """It has not begun, and does not without a yes: nothing of the new version runs, nothing has traffic."""
+    run: str = ""
+    """The identity of this attempt at the movement, while it moves; `""` where the controller says nothing of it."""
+    questions: Mapping[str, Question] = field(default_factory=dict)
+    """Where it fetches its orders: what each of its gates would ask here."""
     token: str = ""
     fence: str = ""
     mark: str = ""

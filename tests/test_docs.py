@@ -18,10 +18,10 @@ from bot.settings.block import Block
 from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.cloud_run import CloudRunService, CloudRunTraffic
 from bot.settings.controllers import ArgoRollout
-from bot.settings.hooks import AlertmanagerBlock
-from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
-from bot.settings.knative import KnativeRevision, KnativeTraffic
 from bot.settings.flags import Flag, UnleashTraffic
+from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
+from bot.settings.hooks import AlertmanagerBlock
+from bot.settings.knative import KnativeRevision, KnativeTraffic
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
 from bot.settings.scalars import format_duration

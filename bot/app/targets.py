@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.observing import Target
 from bot.outbox import Subscription
+from bot.rollout.fetching import at_gate
 from bot.rollout.values import Rollout
 from bot.settings.controllers import LedBlock
 from bot.settings.targets import PlaceBlock, TargetBlock, TargetMetrics
@@ -54,7 +55,7 @@ class Targets:
         controller = (await self.of(r)).controller
         if controller is None or r.gate is None:
             return False
-        return (await controller.read()).stop != r.gate.stop
+        return at_gate(r, await controller.read()).stop != r.gate.stop
 
     async def controller_of(self, service: str, environment: str) -> Controller | None:
         """Return what leads a target, None where nothing does. Raises as `find`."""

@@ -5,20 +5,20 @@ a yes to the pause that it was given for; what the controller does besides is ta
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.rollout import gates
+from bot.rollout.adopting import arm, silent
 from bot.rollout.drift import offline
 from bot.rollout.forward import succeed, walk
-from bot.rollout.intents import fence_of, intent_state, same_image, same_weight, unwritten
+from bot.rollout.intents import intent_state, same_image, same_weight, unwritten
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.pace import RECHECK
-from bot.rollout.part import Armed, Followed, LaneMemo, Progress
+from bot.rollout.part import Followed
 from bot.rollout.resting import expired, reminded
 from bot.rollout.seen import Seen
-from bot.rollout.starting import cancel, forbidding, remarks
-from bot.rollout.stuck import keep_trying, page_if_silent
+from bot.rollout.stuck import keep_trying
 from bot.rollout.turning import hold, start_back
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
@@ -26,74 +26,6 @@ from integrations.base import version_of
 from integrations.controller import LedState
 from strategies.plan import Follow
 from strategies.verdict import Judgement
-
-
-def arm(r: Rollout, seen: Seen) -> Rollout:
-    """Take note of what serves now, or refuse. A movement to our version that is under way already is adopted."""
-    led = seen.led
-    if seen.findings is None or led is None:
-        return r
-    fatal = forbidding(r, seen.findings)
-    if fatal:
-        return cancel(r, seen.now, fatal[0].code, fatal[0].sentence)
-    if not led.movement:
-        late = seen.now - r.created > PATIENCE
-        return cancel(r, seen.now, "controller_silent", _silent(led)) if late else r
-    refusal = _refused(r, seen, led)
-    if refusal is not None:
-        return cancel(r, seen.now, *refusal)
-    armed = Armed(
-        canary_weight=0.0,
-        stable=LaneMemo(led.stable, 0, 0, counted=False),
-        # What was asked for when it was armed: any other image that is neither this nor ours is somebody's push.
-        canary=LaneMemo(led.image, 0, 0, counted=False),
-        at=seen.now,
-        mark=led.mark,
-    )
-    before = version_of(led.stable)
-    adopted = same_image(led.image, seen.image) and led.moving
-    how = f"adopted under way, {led.progress or 'at its beginning'}" if adopted else "started"
-    return replace(
-        r,
-        armed=armed,
-        image=seen.image,
-        from_version=before,
-        counter=max(r.counter, fence_of(led.fence)[0] + 1),
-        progress=Progress(began=seen.now),
-        trouble=None,
-    ).tell(
-        Entry(
-            "armed",
-            "sluice",
-            f"{how[:1].upper()}{how[1:]}: {before} → {r.version}.{remarks(seen.findings)}",
-            event="rollout.started",
-            data={"from_version": before, "adopted": adopted},
-        )
-    )
-
-
-def _refused(r: Rollout, seen: Seen, led: LedState) -> tuple[str, str] | None:
-    ours = same_image(led.image, seen.image)
-    if ours and led.phase == "healthy":
-        return ("already_live", f"{r.version} is what already runs. Name another version.")
-    if not led.stable:
-        return (
-            "stable_unknown",
-            "Which version is stable cannot be told, so a rollback would have nowhere to go. Let a first"
-            + " version be healthy, then start again.",
-        )
-    if led.moving and not ours and not r.rollback_of:
-        return (
-            "movement_under_way",
-            f"{led.version} is on its way there already ({led.progress or led.phase}). Let that end, or abort"
-            + " it, then start again.",
-        )
-    if led.phase == "degraded" and not led.aborted and not r.rollback_of:
-        return (
-            "stable_unhealthy",
-            f"The controller calls the target degraded ({led.detail}). Repair it, then start again.",
-        )
-    return None
 
 
 def forward(r: Rollout, seen: Seen) -> Rollout:
@@ -134,7 +66,7 @@ def _noted(r: Rollout, seen: Seen, led: LedState) -> Rollout:
         return r
     if led.phase == "degraded" and not known:
         return r
-    followed = Followed(led.movement, led.here, led.progress, led.asks, led.goal)
+    followed = Followed(led.movement, led.here, led.progress, led.asks, led.goal, led.run)
     if same_weight(led.weight, r.weight):
         return r if followed == r.followed else replace(r, followed=followed, template=r.image)
     text = f"{led.weight:g} % of the traffic on {r.version}{_where(led)}."
@@ -166,6 +98,9 @@ def _ended(r: Rollout, seen: Seen, led: LedState) -> Rollout | None:
         return succeed(gates.close_gate(replace(r, intent=None), _ALL_DONE), seen.now)
     return None
 
+
+_ANSWERED = timedelta(seconds=15)
+"""After a decision to go back: how long a yes that was given before may still be on its way to who asked for it."""
 
 _ALL_DONE = "Closed: the controller went on to the end without this decision."
 
@@ -233,7 +168,10 @@ def _follow(
         r = replace(r, intent=None)
     if r.followed is None:
         return _begun(r, seen, led, full=step.full)
-    if step.full and not led.full and led.moving and not led.held:
+    if step.full and led.fetches and led.stop and not led.held:
+        # It cannot leave its steps out; its gates open by themselves, because people have decided about all of it.
+        return _ordered(r, seen.now, "resume", stop=led.stop)
+    if step.full and not (led.full or led.fetches) and led.moving and not led.held:
         return _ordered(r, seen.now, "start", image=r.image, before=led.image, full=True)
     if led.stop:
         return _ask(r, seen, led)
@@ -264,14 +202,7 @@ def _held_up(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     since = r.intent.at if isinstance(r.intent, PutLed) else r.progress.began or seen.now
     if led.movement or seen.now - since <= PATIENCE:
         return r
-    return hold(r, seen.now, "controller_silent", _silent(led))
-
-
-def _silent(led: LedState) -> str:
-    return (
-        f"The controller has not looked at {led.version} for 5 minutes, so nothing moves. "
-        "Look whether it runs; it goes on by itself then."
-    )
+    return hold(r, seen.now, "controller_silent", silent(led))
 
 
 def _ask(r: Rollout, seen: Seen, led: LedState) -> Rollout:
@@ -338,11 +269,13 @@ def go_home(r: Rollout, seen: Seen) -> Rollout:
     state, home = intent_state(r, seen), same_image(led.image, armed.stable.image)
     if r.intent.order == "start":
         there = home and led.phase == "healthy" and bool(led.movement)
-        return _home(r, seen, led) if there else page_if_silent(r, seen)
+        return _home(r, seen, led) if there else page_ifsilent(r, seen)
+    if state == "applied" and led.parked and seen.now - r.intent.at < _ANSWERED:
+        return r
     if state == "applied":
         return _home(r, seen, led)
     if state != "drift":
-        return page_if_silent(r, seen)
+        return page_ifsilent(r, seen)
     if not same_image(led.image, r.image):
         return superseded(r, seen, led)
     text = f"{r.version} became stable meanwhile; the controller is asked for {r.from_version}."
@@ -382,5 +315,7 @@ def _home(r: Rollout, seen: Seen, led: LedState) -> Rollout:
         weight=0.0,
         weight_at=seen.now,
         back=replace(r.back, home=seen.now),
+        # Parked where it is, it must not be taken for something that has just begun.
+        followed=replace(r.followed or Followed(led.movement), run=led.run),
         recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
     ).tell(entry)

@@ -71,7 +71,8 @@ def fleet_state(r: Rollout, intent: PutFleet, fleet: FleetState) -> State:
 def led_state(r: Rollout, intent: PutLed, led: LedState) -> State:
     """Say whether an order has been carried out, from how the controller stands; `drift`: it no longer makes sense."""
     state = _order_state(r, intent, led)
-    kept = led.fetches and intent.order in {"resume", "abort"}
+    # A suspended one does not come, and where nothing moves there is nothing to come for.
+    kept = led.fetches and led.moving and not led.held and intent.order in {"resume", "abort"}
     return "arriving" if kept and state == "pending" else state
 
 
@@ -99,7 +100,7 @@ def _start_state(intent: PutLed, led: LedState) -> State:
         return "pending" if intent.before in {"", led.image} else "drift"
     if not led.movement:
         return "arriving"
-    done = not intent.full or led.full or led.aborted or led.phase == "healthy"
+    done = not intent.full or led.full or led.fetches or led.aborted or led.phase == "healthy"
     return "applied" if done else "pending"
 
 
@@ -110,6 +111,8 @@ def _abort_state(r: Rollout, intent: PutLed, led: LedState) -> State:
     if not led.movement:
         return "arriving"
     ours = same_image(led.image, r.image)
+    if led.parked and not led.held and ours:
+        return "applied"  # nothing of it runs, and nobody will let it begin
     if r.followed is None and not ours:
         # Nothing was seen to move, but a start may be on its way: the fence is what it fails at.
         fenced = fence_of(led.fence) >= (r.counter, intent.since) and not led.held

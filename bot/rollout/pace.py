@@ -118,7 +118,7 @@ def need(r: Rollout, now: datetime, looked: datetime | None) -> Need:
     if r.parts and r.phase is not Phase.SCHEDULED:
         each = {part.name: _part_need(r, part, now, looked) for part in r.parts}
         blind = {part.name for part in r.parts if part.unwatched}
-        each |= {}
+        each |= {name: replace(each[name], window=0) for name in blind}
         return Need(parts={name: wanted for name, wanted in each.items() if wanted != Need()})
     if r.phase.final:
         due = r.recheck_at is not None and now >= r.recheck_at

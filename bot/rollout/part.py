@@ -59,6 +59,21 @@ class Followed:
     progress: str = ""
     asks: str = ""
     goal: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a controller that fetches its orders told when it asked last; see `bot.rollout.fetching`."""
+
+    movement: str
+    checksum: str
+    """Its own name for the movement."""
+    gate: str = ""
+    """The gate that it stands at; `""` while it only asked whether to go back."""
+    here: str = ""
+    """Where it stood then: elsewhere the question is over."""
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from bot.rollout.part import Armed, Followed, Part, Progress, SmokeResult, Trouble
+from bot.rollout.part import Armed, Followed, Part, Progress, SmokeResult, Told, Trouble
 from bot.rollout.wanted import Intent
 from strategies.compare import Comparison
 from strategies.plan import Plan, Replace, Rule, Step, Watch
@@ -186,6 +186,8 @@ class Rollout:
     """What the instances of the one place were last told to run, as read back; `""`: what they ran before."""
     followed: Followed | None = None
     """Where another controller leads: what it moves, and where that stood when it was last looked at."""
+    told: Told | None = None
+    """Where that controller fetches its orders: what it asked last."""
     found: float | None = None
     """The weight that somebody else wrote, while it holds because of that."""
     batch_began: float = 0.0

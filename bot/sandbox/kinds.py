@@ -60,7 +60,7 @@ def served_kinds() -> list[Kind]:
 
 def _sets() -> list[Kind]:
     """Return what runs pods by ordinal and by node, and the templates that it had."""
-    both = {"counts_generations": True, "status_apart": True}
+    both: dict[str, Any] = {"counts_generations": True, "status_apart": True}
     return [
         Kind("apps", ("v1",), "statefulsets", "StatefulSet", **both, fill=fill_stateful_set),
         Kind("apps", ("v1",), "daemonsets", "DaemonSet", **both, fill=fill_daemon_set),
@@ -87,7 +87,7 @@ def _policies() -> list[Kind]:
 def _other_meshes() -> list[Kind]:
     """Return what the Gateway API, SMI and Linkerd add to a cluster."""
     gateway = "gateway.networking.k8s.io"
-    both = {"counts_generations": True, "status_apart": True}
+    both: dict[str, Any] = {"counts_generations": True, "status_apart": True}
     return [
         Kind(gateway, ("v1", "v1beta1"), "httproutes", "HTTPRoute", **both, fill=fill_http_route),
         Kind(gateway, ("v1",), "grpcroutes", "GRPCRoute", **both, fill=fill_route),

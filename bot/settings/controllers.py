@@ -24,9 +24,6 @@ class LedBlock(WorkloadBlock):
     container: Name
     image: Image
     """The repository, without tag or digest."""
-    stable: ObjectName | None = None
-    """What metrics call the pods of the stable version, for example their Service; None: nothing tells them apart."""
-    canary: ObjectName | None = None
     watch: Flag = True
     """Whether a movement that began without Sluice gets a rollout and its card."""
 
@@ -39,6 +36,26 @@ class LedBlock(WorkloadBlock):
     def repository(self) -> str | None:
         """See `WorkloadBlock.repository`."""
         return self.image
+
+    def options(self) -> dict[str, Any]:
+        """See `WorkloadBlock.options`."""
+        return self.model_dump(exclude={"kind", "watch"})
+
+
+class ArgoRollout(LedBlock):
+    """A Rollout of Argo Rollouts."""
+
+    controller: ClassVar[str] = "argo-rollouts"
+    kind: Literal["argo_rollout"] = "argo_rollout"
+    name: ObjectName
+    stable: ObjectName | None = None
+    """What metrics call the pods of the stable version, for example their Service; None: nothing tells them apart."""
+    canary: ObjectName | None = None
+
+    @property
+    def object(self) -> str:
+        """See `LedBlock.object`."""
+        return self.name
 
     def options(self) -> dict[str, Any]:
         """See `WorkloadBlock.options`."""
@@ -62,14 +79,25 @@ class LedBlock(WorkloadBlock):
         return self
 
 
-class ArgoRollout(LedBlock):
-    """A Rollout of Argo Rollouts."""
+class FlaggerCanary(LedBlock):
+    """A Canary of Flagger."""
 
-    controller: ClassVar[str] = "argo-rollouts"
-    kind: Literal["argo_rollout"] = "argo_rollout"
-    name: ObjectName
+    controller: ClassVar[str] = "flagger"
+    kind: Literal["flagger"] = "flagger"
+    canary: ObjectName
+    target: ObjectName | None = None
+    """The Deployment that it watches; None: it is called like the Canary."""
 
     @property
     def object(self) -> str:
         """See `LedBlock.object`."""
-        return self.name
+        return self.canary
+
+    def options(self) -> dict[str, Any]:
+        """See `WorkloadBlock.options`."""
+        return self.model_dump(exclude={"kind", "watch", "target"})
+
+    def places(self, live: str, dark: str = "") -> tuple[str, str]:  # noqa: ARG002 - they stay what they are
+        """See `WorkloadBlock.places`: Flagger serves with a Deployment that it makes of the one that it watches."""
+        name = self.target or self.canary
+        return f"{name}-primary", name

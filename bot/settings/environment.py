@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from bot.settings.block import Block
 from bot.settings.check import load_config
-from bot.settings.hooks import AlertmanagerBlock
+from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.names import PLACEHOLDER, is_url
 from bot.settings.problems import ConfigError
 from bot.settings.scalars import shown
@@ -225,7 +225,8 @@ def _filled_config(config: Config, env: _Environment) -> Config:
             "alerts": tuple(
                 _filled(block, f"alerts[{i}]", env) for i, block in enumerate(config.alerts)
             ),
-            "alertmanager": _filled_hook(config.alertmanager, env),
+            "alertmanager": _filled_hook(config.alertmanager, "alertmanager", env),
+            "flagger": _filled_hook(config.flagger, "flagger", env),
             "metrics": {
                 name: _filled_metrics(block, name, env) for name, block in config.metrics.items()
             },
@@ -251,13 +252,16 @@ def _filled(block: _B, where: str, env: _Environment) -> _B:
     return block.model_copy(update=update)
 
 
-def _filled_hook(block: AlertmanagerBlock | None, env: _Environment) -> AlertmanagerBlock | None:
+_Hook = TypeVar("_Hook", AlertmanagerBlock, FlaggerBlock)
+
+
+def _filled_hook(block: _Hook | None, where: str, env: _Environment) -> _Hook | None:
     if block is None:
         return None
-    filled = _filled(block, "alertmanager", env)
+    filled = _filled(block, where, env)
     if not env.missing and not _HOOK_TOKEN.fullmatch(filled.token.reveal()):
         raise SettingsError(
-            "The token of alertmanager is the end of an address: give it 16 or more letters, digits and signs "
+            f"The token of {where} is the end of an address: give it 16 or more letters, digits and signs "
             "of . _ ~ - (`openssl rand -hex 32` makes one).",
             code="bad_hook_token",
         )

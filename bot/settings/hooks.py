@@ -1,4 +1,4 @@
-"""The block `alertmanager`: which alerts concern which rollouts, and what they may do to them.
+"""The blocks of hooks: `alertmanager` says what alerts may do to which rollouts, `flagger` opens the door of its gates.
 
 Pure. An alert may pause or roll back what its labels match and nothing else, so there are no other words here.
 """
@@ -25,3 +25,10 @@ class AlertmanagerBlock(Block):
     severity_label: AlertLabel = "severity"
     actions: dict[Text, Action] = Field(default={"critical": "rollback", "warning": "pause"})
     """By severity; what is not listed does nothing."""
+
+
+class FlaggerBlock(Block):
+    """What `POST /hooks/flagger/{gate}/{token}` does."""
+
+    token: SecretText
+    """The end of the hooks' addresses. It opens nothing else."""

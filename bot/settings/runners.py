@@ -10,8 +10,8 @@ from pydantic import PlainValidator
 
 from bot.settings.block import Block, read_by_kind
 from bot.settings.cloud_run import CloudRunService
+from bot.settings.controllers import ArgoRollout, FlaggerCanary
 from bot.settings.flags import Flag
-from bot.settings.controllers import ArgoRollout
 from bot.settings.functions import LambdaVersion
 from bot.settings.knative import KnativeRevision
 from bot.settings.workloads import (
@@ -39,6 +39,7 @@ Workload = (
     | CloudRunService
     | KnativeRevision
     | ArgoRollout
+    | FlaggerCanary
 )
 
 
@@ -58,6 +59,7 @@ def _read_workload(value: Any) -> Any:
             "cloud_run": CloudRunService,
             "knative_revision": KnativeRevision,
             "argo_rollout": ArgoRollout,
+            "flagger": FlaggerCanary,
         },
     )
 

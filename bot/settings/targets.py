@@ -190,7 +190,7 @@ class TargetBlock(Block):
         functions = {getattr(workload, "invoked", "") for workload in runs}
         if len(functions) == 1 and "" not in functions:
             return tuple(invoking(test, *functions) for test in tests)
-        sentence = "A payload is for a function that is the same in every target, and here is none: give the test a url."
+        sentence = "A payload is for a function that is the same in every target; here is none: give the test a url."
         faults = [
             ((index, "payload"), "payload_without_function", sentence)
             for index, test in enumerate(tests)

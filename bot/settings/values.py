@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from bot.settings.accounts import AccountField
 from bot.settings.block import Block
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
-from bot.settings.hooks import AlertmanagerBlock
+from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.names import (
     Approver,
     ChannelId,
@@ -111,6 +111,7 @@ class Config(Block):
     metrics: dict[Name, SourceField]
     alerts: tuple[SinkField, ...] = ()
     alertmanager: AlertmanagerBlock | None = None
+    flagger: FlaggerBlock | None = None
     environments: dict[Name, EnvironmentBlock] = Field(default_factory=dict)
     services: dict[Name, Service]
 

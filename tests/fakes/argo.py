@@ -51,6 +51,8 @@ class _Memory:
     """When the pods for what was asked last are there."""
     place: tuple[Any, ...] = ()
     """What they are for."""
+    why: str = ""
+    """What an analysis failed at."""
 
 
 class ArgoCluster(FakeCluster):
@@ -214,7 +216,7 @@ class _Turn:
             self._weight(0)
         else:
             self.status["blueGreen"]["activeSelector"] = self.status["stableRS"]
-        why = self.status.get("why", "")
+        why = self._memory.why
         said = "RolloutAborted: Rollout aborted update to revision 2"
         self._say("Degraded", f"{said}: {why}" if why else said)
 
@@ -258,7 +260,7 @@ class _Turn:
     def _analysis(self, index: int) -> datetime | None:
         ends = self._settled("analysis", self._cluster.analysis_takes)
         run = self.status["canary"].setdefault(
-            "currentStepAnalysisRunStatus", {"status": "Running"}
+            "currentStepAnalysisRunStatus", {"name": "auth-service-1", "status": "Running"}
         )
         if ends > self.at:
             self._say("Progressing", "waiting for analysis")
@@ -267,7 +269,7 @@ class _Turn:
         match run["status"]:
             case "Failed":
                 self.status["abort"] = True
-                self.status["why"] = (
+                self._memory.why = (
                     'Metric "errors" assessed Failed due to failed (1) > failureLimit (0)'
                 )
             case "Inconclusive":

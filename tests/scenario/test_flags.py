@@ -157,7 +157,7 @@ async def test_an_unleash_that_is_down_keeps_the_mesh_from_nothing_and_is_tried_
     await to_gate(mixed)
     mixed.unleash.fail(503, times=10_000)
     await mixed.say("/rollback auth-service", by=BEN)
-    await mixed.wait(600)
+    await mixed.wait(200)
     assert mixed.both == (0, 50)
     assert (await mixed.phase())[0] is Phase.ROLLING_BACK
     mixed.unleash.heal()

@@ -106,3 +106,12 @@ def test_a_freeze_is_in_the_time_of_its_place(moment, closed):
     told = frozen([window("Fri 15:00", "Mon 08:00")], now)
     assert bool(told) == closed
     assert not closed or told == "from Fri 15:00 to Mon 08:00 (Europe/Berlin)"
+
+
+@pytest.mark.parametrize(
+    ("verb", "allowed"),
+    [("deploy", True), ("read", True)]
+    + [(verb, False) for verb in ("promote", "rollback", "pause", "resume", "keep", "resolve")],
+)
+def test_a_controller_may_begin_what_it_leads_and_nothing_else(verb, allowed):
+    assert allow(Actor("controller:argo-rollouts", "sluice"), verb).allowed is allowed

@@ -84,7 +84,12 @@ def test_it_stands_alone():
 def test_the_usual_plan_follows_the_controller_and_asks_at_its_pauses():
     (follow,) = plan().steps
     assert isinstance(follow, Follow)
-    assert (follow.quorum, follow.groups, follow.expires, follow.full) == (2, ("S0SRE",), 3600, False)
+    assert (follow.quorum, follow.groups, follow.expires, follow.full) == (
+        2,
+        ("S0SRE",),
+        3600,
+        False,
+    )
     assert plan().strategy == "canary"
     assert plan_from_json(plan_to_json(plan())) == plan()
 
