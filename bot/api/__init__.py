@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.api import alertmanager
+from bot.api import alertmanager, flagger
 from bot.api.answers import answered, problem, refused
 from bot.api.asked import (
     QUERY,
@@ -50,6 +50,7 @@ OPEN = {
     "/api/v1/openapi.json",
     "/slack/events",
     alertmanager.PATH,
+    flagger.PATH,
 }
 """Paths that need no bearer token; Slack's are signed, hooks end with a token of their own, which they ask for."""
 
@@ -75,6 +76,8 @@ class Doors:
     """Name -> `ok` or why not, for everything that has to be there."""
     alertmanager_token: str = field(default="", repr=False)
     """What the address of its hook ends with, `""` when there is none."""
+    flagger_token: str = field(default="", repr=False)
+    """The same for the hooks of Flagger."""
 
 
 def api(doors: Doors, slack_events: Handler | None) -> web.Application:
@@ -168,6 +171,7 @@ class _Routes:
         self._store = doors.store
         self._exposition = Exposition(doors.store, doors.now)
         self._alertmanager = alertmanager.AlertmanagerDoor(doors.commands, doors.alertmanager_token)
+        self._flagger = flagger.FlaggerDoor(doors.commands, doors.flagger_token)
 
     def table(self) -> list[tuple[str, str, Handler]]:
         deployments = "/api/v1/deployments"
@@ -181,6 +185,7 @@ class _Routes:
             ("GET", "/api/v1/stats", self.stats),
             ("GET", "/api/v1/openapi.json", self.openapi),
             ("POST", alertmanager.PATH, self._alertmanager.receive),
+            ("POST", flagger.PATH, self._flagger.receive),
             ("GET", "/healthz", self.healthz),
             ("GET", "/readyz", self.readyz),
             ("GET", "/metrics", self.metrics),

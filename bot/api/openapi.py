@@ -20,6 +20,7 @@ _SUMMARIES = {
         "POST",
         "/hooks/alertmanager/{token}",
     ): "Alerts of Alertmanager: they pause or roll back what they match",
+    ("POST", "/hooks/flagger/{gate}/{token}"): "A gate of Flagger: 200 is yes, everything else no",
     ("GET", "/healthz"): "Whether the process lives",
     ("GET", "/readyz"): "Whether it can work",
     ("GET", "/metrics"): "Numbers for Prometheus",

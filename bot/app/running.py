@@ -78,6 +78,8 @@ class Bot:
                 traffic=Traffic(self.targets, clock.now).of,
                 preflight=self._preflight,
                 moved_on=self.targets.moved_on,
+                led=self.targets.led,
+                take_up=self._take_up,
             )
         )
         self.reconciler.consult(self.commands.afresh)
@@ -163,9 +165,9 @@ class Bot:
     async def listen(self) -> None:
         """Open the doors. Raises `DoorError` where the address cannot be had."""
         root = self.settings.api_token.reveal() if self.settings.api_token else ""
-        hook = self.settings.config.alertmanager
-        token = hook.token.reveal() if hook else ""
-        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready, token)
+        hooks = self.settings.config.alertmanager, self.settings.config.flagger
+        tokens = [hook.token.reveal() if hook else "" for hook in hooks]
+        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready, *tokens)
         app = api(doors, self.door.events)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -252,6 +254,9 @@ class Bot:
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - the default is all addresses
         port = self.port if self._runner is not None else self.settings.listen[1]
         return f"http://{shown}:{port}"
+
+    async def _take_up(self, service: str, environment: str) -> None:
+        await self.watcher.look_at(service, environment)
 
     async def _preflight(self, plan: Plan) -> Sequence[str]:
         try:

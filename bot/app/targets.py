@@ -17,7 +17,7 @@ from integrations import catalog
 from integrations.alert import AlertSink
 from integrations.alerts.schedule import retry_delay
 from integrations.base import Fleet, Router
-from integrations.controller import Controller
+from integrations.controller import Controller, LedState
 from integrations.metric import MetricSource
 from integrations.probe import Prober
 from integrations.revisions import RevisionRouter, Revisions, RevisionWorkload
@@ -60,6 +60,11 @@ class Targets:
     async def controller_of(self, service: str, environment: str) -> Controller | None:
         """Return what leads a target, None where nothing does. Raises as `find`."""
         return (await self.find(service, environment)).controller
+
+    async def led(self, service: str, environment: str) -> LedState | None:
+        """Return how what leads a target stands, None where nothing does. Raises as `find`."""
+        controller = await self.controller_of(service, environment)
+        return await controller.read() if controller is not None else None
 
     def watched(self) -> list[Watched]:
         """Return the targets whose movements are taken up although nobody asked for them here."""

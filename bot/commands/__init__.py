@@ -7,7 +7,7 @@ Nothing here touches a target or Slack: the reconciler does that when it is woke
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from bot.commands import alarming
+from bot.commands import alarming, hooking
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.cautions import cautioned
@@ -109,6 +109,10 @@ class Commands:
         block = self._world.config.alertmanager
         if block is not None:
             await alarming.alarm(self._world, block, notices)
+
+    async def hooked(self, asked: hooking.Asked) -> None:
+        """Return where a gate is open to the controller that asks. Raises `Refusal` everywhere else."""
+        await hooking.answer(self._world, asked)
 
     async def stats(self, service: str | None, days: int, actor: Actor) -> Answer:
         """Return how the strategies did in the last `days`; the words of chat know no other window than the usual."""

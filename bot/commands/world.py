@@ -10,6 +10,7 @@ from bot.policy import Actor, Membership
 from bot.rollout.values import Rollout
 from bot.settings.values import Config
 from bot.store import Inbound, Store
+from integrations.controller import LedState
 from strategies.plan import Plan
 
 
@@ -52,4 +53,8 @@ class World:
     """What a start of a plan would meet on its target; None: nobody can say."""
     moved_on: Callable[[Rollout], Awaitable[bool]] | None = None
     """Whether the pause that the open gate asks about is over already; where another controller leads. May raise."""
+    led: Callable[[str, str], Awaitable[LedState | None]] | None = None
+    """How what another controller leads stands now, by service and environment. May raise."""
+    take_up: Callable[[str, str], Awaitable[None]] | None = None
+    """Begin a rollout for what moves there by itself, where that is wanted; see `bot.watching`."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

@@ -1,4 +1,6 @@
-"""The first turn where another controller leads: take note of what serves, adopt what moves already, or refuse. Pure."""
+"""The first turn where another controller leads: note what serves, adopt what moves already, or refuse. Pure."""
+
+from dataclasses import replace
 
 from bot.rollout.intents import fence_of, same_image
 from bot.rollout.outages import PATIENCE

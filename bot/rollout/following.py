@@ -18,7 +18,7 @@ from bot.rollout.pace import RECHECK
 from bot.rollout.part import Followed
 from bot.rollout.resting import expired, reminded
 from bot.rollout.seen import Seen
-from bot.rollout.stuck import keep_trying
+from bot.rollout.stuck import keep_trying, page_if_silent
 from bot.rollout.turning import hold, start_back
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
@@ -269,13 +269,13 @@ def go_home(r: Rollout, seen: Seen) -> Rollout:
     state, home = intent_state(r, seen), same_image(led.image, armed.stable.image)
     if r.intent.order == "start":
         there = home and led.phase == "healthy" and bool(led.movement)
-        return _home(r, seen, led) if there else page_ifsilent(r, seen)
+        return _home(r, seen, led) if there else page_if_silent(r, seen)
     if state == "applied" and led.parked and seen.now - r.intent.at < _ANSWERED:
         return r
     if state == "applied":
         return _home(r, seen, led)
     if state != "drift":
-        return page_ifsilent(r, seen)
+        return page_if_silent(r, seen)
     if not same_image(led.image, r.image):
         return superseded(r, seen, led)
     text = f"{r.version} became stable meanwhile; the controller is asked for {r.from_version}."

@@ -33,7 +33,7 @@ async def version_live(stage: Stage) -> str:
 async def test_the_undoing_is_asked_once_more_and_yes_brings_the_old_version_back(live):
     answer = await live.say("/rollback auth-service", by=OLU)
     assert "Roll auth-service in production back from v2.0.0 to v1.0.0?" in answer
-    assert "as long as its pods need to start" in answer
+    assert "as long as it needs to start" in answer
     assert "confirmation_needed" in answer
     assert await version_live(live) == "v2.0.0"
 
