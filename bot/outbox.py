@@ -5,14 +5,15 @@ The journal is the outbox: what must be told is committed with the change itself
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.errands import Errands
 from bot.rollout.alarms import BY_ITSELF
-from bot.rollout.values import Rollout
-from bot.store import JournalRow, PoisonedRowError, Store
+from bot.rollout.values import Entry, Rollout
+from bot.store import JournalRow, NoRowError, PoisonedRowError, Store, Writing
 from integrations.alert import Alert, AlertSink
 from integrations.base import IntegrationError, RefusedError
 
@@ -33,6 +34,8 @@ class Subscription:
     events: frozenset[str]
     retry_delay: Callable[[int], float | None]
     """Seconds until the next attempt after so many failed ones; None gives up."""
+    formerly: str = ""
+    """What the sink was called before; what waits for it under that name is taken over at the start."""
 
 
 class Outbox:
@@ -44,12 +47,17 @@ class Outbox:
         subscriptions: Sequence[Subscription],
         now: Callable[[], datetime],
         links: Callable[[Rollout], Awaitable[dict[str, str]]],
+        touched: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`links` returns `journal_url` and `slack_permalink` of a rollout; it never raises."""
+        """`links` returns `journal_url` and `slack_permalink` of a rollout; it never raises.
+
+        `touched` is told of rollouts whose journal says more than before.
+        """
         self._store = store
         self._subscriptions = {s.sink.name: s for s in subscriptions}
         self._now = now
         self._links = links
+        self._touched = touched
         self._again: Callable[[str, datetime], None] | None = None
         self._errands = Errands("deliver to", self._serve)
         self._done: dict[str, int] = {}
@@ -72,7 +80,10 @@ class Outbox:
 
     async def start(self) -> None:
         """Begin to deliver, one worker per sink."""
-        for name in self._subscriptions:
+        for name, subscription in self._subscriptions.items():
+            if subscription.formerly:
+                async with self._store.writing() as writing:
+                    await writing.rename_sink(subscription.formerly, name)
             self._done[name] = self._marked[name] = await self._find_mark(name)
         self.touch()
 
@@ -166,13 +177,34 @@ class Outbox:
                 state=state,
                 problem=problem,
             )
+            if state == "dead":
+                await self._tell_lost(writing, row.rollout, subscription.sink.name, problem)
+        if state == "dead":
+            self._touched(row.rollout)
         return due
+
+    async def _tell_lost(self, writing: Writing, rollout: str, sink: str, problem: str) -> None:
+        """Say, once per rollout and sink, that a call does not come: whoever relies on it would not know."""
+        told = (row.entry for row in await self._store.journal(rollout))
+        if any(entry.code == "alert_lost" and entry.data.get("sink") == sink for entry in told):
+            return
+        text = f"An alert about this rollout did not reach the sink {sink} and is not sent again. {problem}"
+        entry = Entry(
+            "alert_lost",
+            "sluice",
+            text,
+            code="alert_lost",
+            tell="broadcast",
+            data={"sink": sink},
+        )
+        with suppress(NoRowError):
+            await writing.note(rollout, [entry], self._now())
 
     async def _alert(self, row: JournalRow) -> Alert:
         try:
             r = await self._store.get(row.rollout)
             data = {**alert_data(r, row), **await self._links(r)}
-        except (PoisonedRowError, KeyError):
+        except (PoisonedRowError, NoRowError):
             data = {"id": row.rollout, "reason": row.entry.text, "reason_code": row.entry.code}
         return Alert(
             id=f"{row.rollout}-{row.id}",

@@ -25,7 +25,7 @@ from bot.rollout.seen import Afresh, Need, Seen
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutLed, PutWeight
 from bot.schedule import Timers
-from bot.store import BusyError, PoisonedRowError, StaleError, Store
+from bot.store import BusyError, NoRowError, PoisonedRowError, StaleError, Store
 from integrations.base import ConflictError, IntegrationError
 
 log = logging.getLogger("sluice.reconciler")
@@ -126,7 +126,7 @@ class Reconciler:
             r = await self.reconcile(rollout, committed)
         except PoisonedRowError:
             await self._set_aside(rollout)
-        except KeyError:
+        except NoRowError:
             log.warning("rollout %s is not there", rollout)
         else:
             self._failures.pop(rollout, None)
@@ -261,6 +261,8 @@ class Reconciler:
             return Seen(now=now, afresh=await self._afresh(r))
         try:
             target = await self._target_of(r)
+        except (KeyError, IndexError):
+            raise  # a slip of ours in connecting, not a target that is gone
         except LookupError:
             what = f"{r.target} ({r.place})" if r.place else r.target
             sentence = f"{what} is no longer configured. Put it back into the configuration."

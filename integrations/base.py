@@ -7,6 +7,7 @@ A metric that says no is neither: it is a value.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -95,6 +96,8 @@ class Split:
     """Who last changed the object, as far as it tells (field manager), for the sentence about drift."""
     waits: str = ""
     """Why what is written is not at work yet, and until when, as a clause: `DNS carries it until 14:05`."""
+    until: datetime | None = None
+    """The time that `waits` promises; None where it promises none."""
     elsewhere: str = ""
     """Other routes of the object that lead to the canary besides the split and our managed ones, as a short phrase."""
     rules: tuple[HeaderRule, ...] = ()

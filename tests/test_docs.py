@@ -17,10 +17,10 @@ from bot.settings.balancers import AlbTraffic, Route53Traffic
 from bot.settings.block import Block
 from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.cloud_run import CloudRunService, CloudRunTraffic
-from bot.settings.controllers import ArgoRollout
+from bot.settings.controllers import ArgoRollout, FlaggerCanary
 from bot.settings.flags import Flag, UnleashTraffic
 from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
-from bot.settings.hooks import AlertmanagerBlock
+from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.knative import KnativeRevision, KnativeTraffic
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
@@ -214,6 +214,7 @@ BLOCKS: dict[str, type[Block]] = {
     "### `alerts[]` of kind `opsgenie`": OpsgenieSinkBlock,
     "### `alerts[]` of kind `grafana`": GrafanaSinkBlock,
     "### `alertmanager`": AlertmanagerBlock,
+    "### `flagger`": FlaggerBlock,
     "### `environments.NAME`": EnvironmentBlock,
     "### `environments.NAME.freeze[]`": FreezeWindow,
     "### `services.NAME.about`": About,
@@ -224,6 +225,7 @@ BLOCKS: dict[str, type[Block]] = {
     "### `workload`: one Deployment": SingleDeployment,
     "### `workload`: a service of Cloud Run": CloudRunService,
     "### `workload`: an Argo Rollout": ArgoRollout,
+    "### `workload`: a Canary of Flagger": FlaggerCanary,
     "### `workload`: a StatefulSet": StatefulSet,
     "### `workload`: a DaemonSet": DaemonSet,
     "### `workload`: an HTTP fleet": HttpFleet,

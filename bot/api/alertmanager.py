@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,7 +69,9 @@ def notices_from(body: Any) -> list[Notice]:
     if type(missing) is not int or missing < 0:
         raise _odd("is not a number of alerts", key="truncatedAlerts")
     if missing and any(one.firing for one in made):
-        made.append(_left_out(body, missing))
+        # What is left out has no identity of its own: another message may hide other alerts.
+        beside = sorted(one.key for one in made if one.firing)
+        made.append(_left_out(body, missing, beside))
     return made
 
 
@@ -98,7 +100,7 @@ def _notice(where: str, alert: Any) -> Notice:
     )
 
 
-def _left_out(body: Mapping[str, Any], missing: int) -> Notice:
+def _left_out(body: Mapping[str, Any], missing: int, beside: Sequence[str]) -> Notice:
     """Return what stands for the alerts that the sender left out: they have the labels of their group."""
     labels = {
         **_labels(body.get("commonLabels") or {}, "commonLabels"),
@@ -107,7 +109,7 @@ def _left_out(body: Mapping[str, Any], missing: int) -> Notice:
     group = str(body.get("groupKey", "")) or json.dumps(sorted(labels.items()))
     name = f"{missing} that were left out of the message"
     return Notice(
-        key=_digest(group, "left out"),
+        key=_digest(group, "left out", str(missing), *beside),
         firing=True,
         labels=labels,
         alarm=Alarm(name, _shown_labels(labels), starts=None),

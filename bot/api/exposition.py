@@ -36,12 +36,18 @@ class Exposition:
                     await self._store.counts(),
                     await self._store.totals(),
                     await self._store.alarms(),
+                    await self._store.delivered(),
                 )
                 self._made = now
             return self._text
 
 
-def exposed(phases: Mapping[str, int], totals: Totals, alarms: Mapping[str, int]) -> str:
+def exposed(
+    phases: Mapping[str, int],
+    totals: Totals,
+    alarms: Mapping[str, int],
+    delivered: Mapping[tuple[str, str], int],
+) -> str:
     """Return the metrics of a bot."""
     lines = [
         *_head("sluice_rollouts", "gauge", about="Rollouts by phase."),
@@ -82,6 +88,15 @@ def exposed(phases: Mapping[str, int], totals: Totals, alarms: Mapping[str, int]
         *(
             _line("sluice_alerts_received_total", {"outcome": outcome}, alarms.get(outcome, 0))
             for outcome in OUTCOMES
+        ),
+        *_head(
+            "sluice_alerts_sent_total",
+            "counter",
+            about="Alerts to sinks that are not tried any more: delivered, or dead because they cannot be.",
+        ),
+        *(
+            _line("sluice_alerts_sent_total", {"sink": sink, "outcome": state}, count)
+            for (sink, state), count in sorted(delivered.items())
         ),
     ]
     return "\n".join(lines) + "\n"

@@ -56,10 +56,10 @@ async def _json(request: web.Request) -> Any:
 def asked_from(gate: str, body: Any) -> Asked:
     """Return the question. Raises `Refusal` 422 that names what is wrong."""
     if not isinstance(body, dict):
-        raise _odd("body", "is not an object")
+        raise _odd("is not an object", key="body")
     metadata = body.get("metadata") or {}
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise _odd("metadata", "is not a block of texts")
+        raise _odd("is not a block of texts", key="metadata")
     return Asked(
         gate=gate,
         name=_text(body, "name"),
@@ -72,11 +72,11 @@ def asked_from(gate: str, body: Any) -> Asked:
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str) or not 0 < len(value) <= _MOST or not value.isprintable():
-        raise _odd(key, f"is not a text of 1 to {_MOST} characters")
+        raise _odd(f"is not a text of 1 to {_MOST} characters", key=key)
     return value
 
 
-def _odd(key: str, what: str) -> Refusal:
+def _odd(what: str, *, key: str) -> Refusal:
     return Refusal(
         f"This is not what Flagger sends: {key} {what}.", code="bad_body", status=422, key=key
     )

@@ -38,15 +38,17 @@ async def look_ahead_everywhere(targets: Targets, plan: Plan) -> list[Finding]:
 
     What cannot be asked is a finding. Raises `LookupError` for what is not configured.
     """
-    places = targets.places(plan.service, plan.environment)
-    found = await asyncio.gather(*(_at(targets, plan, place) for place in places))
+    versions = targets.versions(plan.service, plan.environment, plan.version)
+    found = await asyncio.gather(
+        *(_at(targets, plan, place, version) for place, version in versions.items())
+    )
     return [finding for findings in found for finding in findings]
 
 
-async def _at(targets: Targets, plan: Plan, place: str) -> list[Finding]:
+async def _at(targets: Targets, plan: Plan, place: str, version: str) -> list[Finding]:
     try:
         target = await targets.find(plan.service, plan.environment, place)
-        findings = await look_ahead(target, demand(plan), plan.version)
+        findings = await look_ahead(target, demand(plan), version)
     except IntegrationError as error:
         findings = [Finding(error.code, str(error))]
     named = f"{place}: " if place else ""

@@ -62,7 +62,9 @@ class Bot:
         self.announcer = Announcer(
             store, client, clock.now, config.slack.alert_channel, breath=clock.breath
         )
-        self.outbox = Outbox(store, subscriptions(config), clock.now, self._links)
+        self.outbox = Outbox(
+            store, subscriptions(config), clock.now, self._links, self.announcer.touch
+        )
         self.reconciler = Reconciler(store, self.targets.of, clock.now, self.announcer.touch)
         self.tails = Tails(store, self.targets.of, clock.now, self.announcer.touch)
         self.reconciler.afterwards(self.tails.touch)

@@ -1,8 +1,10 @@
 """From the configuration to connected targets, each made when it is first needed and kept."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from bot.observing import Target
@@ -10,6 +12,7 @@ from bot.outbox import Subscription
 from bot.rollout.fetching import at_gate
 from bot.rollout.values import Rollout
 from bot.settings.controllers import LedBlock
+from bot.settings.flags import ON
 from bot.settings.targets import PlaceBlock, TargetBlock, TargetMetrics
 from bot.settings.values import Config
 from bot.watching import Watched
@@ -41,7 +44,8 @@ class Targets:
         self._now = now
         self._kubeconfig = kubeconfig
         self._clusters: dict[str, Any] = {}
-        self._accounts: dict[str, Any] = {}
+        self._accounts: dict[tuple[str | None, str], Any] = {}
+        """By name, which may be that of a cloud; None: what the machine has for a cloud."""
         self._targets: dict[tuple[_Address, str, str], Target] = {}
         self._prober: Prober | None = None
 
@@ -79,6 +83,13 @@ class Targets:
     def places(self, service: str, environment: str) -> tuple[str, ...]:
         """Return the names of the places of a service in one environment; `""` is the only one of most services."""
         return tuple(place.name for place in self._config.target(service, environment).places)
+
+    def versions(self, service: str, environment: str, version: str) -> dict[str, str]:
+        """Return what a start of `version` brings to each place, by its name: a flag that goes along is opened."""
+        target = self._config.target(service, environment)
+        return {
+            place.name: ON if target.goes_along(place) else version for place in target.places
+        }
 
     async def find(
         self, service: str, environment: str, place: str = "", live: str = "", dark: str = ""
@@ -220,7 +231,7 @@ class Targets:
 
     async def _account(self, name: str | None, cloud: str) -> Any:
         """Return the connection to a cloud with the credentials of an account, or with those of the machine."""
-        key = name or cloud
+        key = (name, "" if name is not None else cloud)
         if key not in self._accounts:
             block = self._config.accounts[name] if name is not None else None
             options = block.model_dump(exclude={"kind"}) if block is not None else {}
@@ -268,8 +279,14 @@ def _fleet(
 def subscriptions(config: Config) -> list[Subscription]:
     """Return the alert sinks of a configuration. Raises `RefusedError`."""
     made = []
+    seen: Counter[str] = Counter()
     for index, block in enumerate(config.alerts):
-        options = {**block.options(), "name": f"{block.kind}-{index}"}
+        # Not by its place in the list: what waits for it would be lost when another is put before it.
+        place = f"{block.kind}-{sha256(block.identity().encode()).hexdigest()[:8]}"
+        seen[place] += 1
+        name = place if seen[place] == 1 else f"{place}-{seen[place]}"
+        options = {**block.options(), "name": name}
         sink: AlertSink = catalog.connect(catalog.SINKS, block.kind, options)
-        made.append(Subscription(sink, sink.follows.union(block.events), retry_delay))
+        formerly = f"{block.kind}-{index}"
+        made.append(Subscription(sink, sink.follows.union(block.events), retry_delay, formerly))
     return made

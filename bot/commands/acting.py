@@ -13,7 +13,7 @@ from bot.commands.world import Receipt, World
 from bot.policy import Actor, Verb
 from bot.rollout import acts
 from bot.rollout.values import Rollout
-from bot.store import BusyError, PoisonedRowError, StaleError
+from bot.store import BusyError, NoRowError, PoisonedRowError, StaleError
 
 TRIES = 20
 """How often a row may move under an act before the person is asked to say it again."""
@@ -25,7 +25,7 @@ async def find(world: World, rollout: str) -> Rollout:
     """Return a rollout by id. Raises `Refusal` 404."""
     try:
         return await world.store.get(rollout)
-    except KeyError as error:
+    except NoRowError as error:
         raise unknown(rollout) from error
     except PoisonedRowError as error:
         raise unreadable(rollout) from error
@@ -64,7 +64,7 @@ async def act(
             continue
         except BusyError as error:
             raise await busy(world.store, error.rollout) from error
-        except KeyError as error:
+        except NoRowError as error:
             raise unknown(rollout) from error
         except PoisonedRowError as error:
             raise unreadable(rollout) from error

@@ -18,7 +18,7 @@ from bot.rollout.alarms import ALERTMANAGER, Alarm, Deed, alarmed, older, possib
 from bot.rollout.values import Phase, Rollout
 from bot.settings.hooks import AlertmanagerBlock
 from bot.settings.values import Config, UnknownNameError
-from bot.store import ALARM, Inbound, PoisonedRowError, StaleError, Writing
+from bot.store import ALARM, Inbound, NoRowError, PoisonedRowError, StaleError, Writing
 
 ACTOR = Actor(ALERTMANAGER, "alertmanager")
 
@@ -122,7 +122,7 @@ async def _act(world: World, rollout: str, wanted: Sequence[_Wanted]) -> None:
                 r = await _changed(writing, rollout, wanted, world.now())
         except StaleError:
             continue
-        except (KeyError, PoisonedRowError):
+        except (NoRowError, PoisonedRowError):
             return  # it cannot be read any more; people have been called about that
         if r is not None:
             world.wake(r)

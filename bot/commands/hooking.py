@@ -15,7 +15,7 @@ from bot.rollout.fetching import CONFIRMS, ROLLBACK, opens, told
 from bot.rollout.values import Phase, Rollout
 from bot.settings.controllers import FlaggerCanary
 from bot.settings.values import Config
-from bot.store import PoisonedRowError, StaleError
+from bot.store import NoRowError, PoisonedRowError, StaleError
 from integrations.base import IntegrationError
 from integrations.controller import LedState
 
@@ -48,8 +48,10 @@ async def answer(world: World, asked: Asked) -> None:
     except IntegrationError as error:
         raise _late(f"Whether this gate is open cannot be told: {error}") from error
     if not yes and asked.gate != EVENT:
-        what = "Nobody asked to go back." if asked.gate == ROLLBACK else "Nobody has confirmed this."
-        raise _no("gate_shut", what)
+        what = (
+            "Nobody asked to go back." if asked.gate == ROLLBACK else "Nobody has confirmed this."
+        )
+        raise _no(what, code="gate_shut")
 
 
 async def _answer(world: World, asked: Asked) -> bool:
@@ -58,7 +60,7 @@ async def _answer(world: World, asked: Asked) -> bool:
         raise _late("Nothing is connected here that could tell.")
     led = await world.led(service, environment)
     if led is None or not led.fetches:
-        raise _no("unknown_canary", "This target is led by something else.")
+        raise _no("This target is led by something else.", code="unknown_canary")
     flying = await _flying(world, service, environment)
     if flying is None and led.moving and world.take_up is not None:
         await world.take_up(service, environment)
@@ -82,14 +84,14 @@ def target_of(config: Config, asked: Asked) -> tuple[str, str]:
     ]
     if not found:
         raise _no(
-            "unknown_canary",
             f"No workload in sluice.yaml is the Canary {asked.name} in namespace {asked.namespace}.",
+            code="unknown_canary",
         )
     if len(found) > 1:
         raise _no(
-            "ambiguous_canary",
             f"Several targets have a Canary {asked.name} in a namespace {asked.namespace}. "
             "Give the webhook metadata: {environment: NAME}.",
+            code="ambiguous_canary",
         )
     return found[0]
 
@@ -111,7 +113,7 @@ async def _noted(world: World, r: Rollout, asked: Asked, led: LedState) -> bool:
                     after = await writing.save(after, world.now())
         except StaleError:
             continue
-        except (KeyError, PoisonedRowError):
+        except (NoRowError, PoisonedRowError):
             return False  # it cannot be read any more; people have been called about that
         if after is not r or asked.gate == EVENT:
             world.wake(after)
@@ -119,7 +121,7 @@ async def _noted(world: World, r: Rollout, asked: Asked, led: LedState) -> bool:
     raise _late("The rollout kept changing.")
 
 
-def _no(code: str, sentence: str) -> Refusal:
+def _no(sentence: str, *, code: str) -> Refusal:
     return Refusal(sentence, code=code, status=403)
 
 

@@ -151,6 +151,8 @@ def _again(r: Rollout, now: datetime) -> Intent | None:
         return PutWeight(percent, before=ANYTHING, since=r.revision + 1, rules=audience(r))
     if isinstance(r.intent, PutLane | PutFleet | PutLed):
         return replace(r.intent, at=now)
+    if isinstance(r.intent, PutWeight) and r.intent.told:
+        return replace(r.intent, told="", told_at=None, promised=None)
     return r.intent
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.rollout import fleets
-from bot.rollout.holding import arriving
+from bot.rollout.holding import awaited
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.part import Armed
@@ -21,6 +21,7 @@ from bot.rollout.stuck import (
     left_over,
     overtaken,
     page_if_late,
+    page_if_overdue,
     unhealthy,
     withheld,
 )
@@ -172,7 +173,7 @@ def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
         return replace(r, intent=PutWeight(weight, before=ANYTHING, since=r.revision + 1))
     state = intent_state(r, seen)
     if state != "applied":
-        return arriving(r, seen) if state == "arriving" else r
+        return page_if_overdue(awaited(r, seen), seen) if state == "arriving" else r
     if partial:
         there = replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now)
         return back_to_batch(there, seen.now)

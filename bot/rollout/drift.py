@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.rollout.fleets import foreign_fleet
-from bot.rollout.holding import drifted, whose
+from bot.rollout.holding import arriving, drifted, whose
 from bot.rollout.intents import ANYTHING, intent_state, same_audience, same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold, start_back
@@ -80,7 +80,9 @@ def reapplied(r: Rollout, seen: Seen) -> Rollout | None:
     state = intent_state(r, seen)
     if state == "drift":
         return drifted(r, seen)
-    if state in {"pending", "arriving"}:
+    if state == "arriving":
+        return arriving(r, seen)
+    if state == "pending":
         return r
     return replace(r, intent=None, audience=r.intent.rules)
 

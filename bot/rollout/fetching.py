@@ -72,6 +72,4 @@ def _ours(r: Rollout, led: LedState) -> bool:
 
 def _contradicts(r: Rollout, led: LedState, checksum: str) -> bool:
     """Whether another checksum was told for this very movement."""
-    return (
-        r.told is not None and r.told.movement == led.movement and r.told.checksum != checksum
-    )
+    return r.told is not None and r.told.movement == led.movement and r.told.checksum != checksum

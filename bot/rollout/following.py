@@ -11,7 +11,7 @@ from bot.rollout import gates
 from bot.rollout.adopting import arm, silent
 from bot.rollout.drift import offline
 from bot.rollout.forward import succeed, walk
-from bot.rollout.intents import intent_state, same_image, same_weight, unwritten
+from bot.rollout.intents import intent_state, same_image, same_weight, unnoticed, unwritten
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.pace import RECHECK
@@ -90,8 +90,9 @@ def _ended(r: Rollout, seen: Seen, led: LedState) -> Rollout | None:
     if r.followed is None:
         return None if ours or led.image == r.armed.canary.image else superseded(r, seen, led)
     if not ours or (led.movement and led.movement != r.followed.movement):
-        home = same_image(led.image, r.armed.stable.image)
-        return _reverted(r, seen, led) if home else superseded(r, seen, led)
+        if same_image(led.image, r.armed.stable.image):
+            return _reverted(r, seen, led)
+        return None if unnoticed(r, led) else superseded(r, seen, led)
     if led.aborted or led.phase == "degraded":
         return _failed(r, seen, led)
     if led.phase == "healthy" and led.movement:

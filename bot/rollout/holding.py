@@ -1,6 +1,7 @@
 """A weight that is not what it should be, or not yet: somebody else's, and one that has still to arrive. Pure."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.rollout.intents import same_weight
 from bot.rollout.seen import Seen
@@ -11,6 +12,12 @@ from integrations.base import Split
 
 PASSING = {"unschedulable", "quota", "node_unreachable"}
 """What may mend by itself (a new node, a pod that leaves, an instance that restarts): the deadline ends the hope."""
+
+PATIENCE = timedelta(minutes=30)
+"""How much longer than promised a weight may take to arrive before somebody is asked to look."""
+
+_ANOTHER = timedelta(minutes=1)
+"""By how much a promise has to differ from the last one to be told again."""
 
 
 def drifted(r: Rollout, seen: Seen) -> Rollout:
@@ -34,11 +41,44 @@ def drifted(r: Rollout, seen: Seen) -> Rollout:
 
 
 def arriving(r: Rollout, seen: Seen) -> Rollout:
-    """Say once that a weight is written, and what it waits for before it counts."""
-    if not isinstance(r.intent, PutWeight) or r.intent.told or seen.split is None:
+    """Say what a weight that is written waits for before it counts; hold when that takes far too long."""
+    r = awaited(r, seen)
+    late = overdue(r, seen)
+    if not late:
         return r
-    text = f"{r.intent.percent:g} % is written and has still to hold: {seen.split.waits}."
-    return replace(r, intent=replace(r.intent, told=True)).tell(Entry("arriving", "sluice", text))
+    return hold(r, seen.now, "still_arriving", f"{late} `resume` waits on, `rollback` goes home.")
+
+
+def awaited(r: Rollout, seen: Seen) -> Rollout:
+    """Note what a weight that is written waits for; people are told once, and again when another time is promised."""
+    intent, split = r.intent, seen.split
+    if not isinstance(intent, PutWeight) or split is None:
+        return r
+    known, promise = intent.promised, split.until
+    another = promise is not None and (known is None or abs(promise - known) >= _ANOTHER)
+    now = replace(
+        intent,
+        told=split.waits,
+        told_at=intent.told_at or seen.now,
+        promised=promise if another else known,
+    )
+    r = r if now == intent else replace(r, intent=now)
+    if intent.told and not another:
+        return r
+    text = f"{intent.percent:g} % is written and has still to hold: {split.waits}."
+    return r.tell(Entry("arriving", "sluice", text))
+
+
+def overdue(r: Rollout, seen: Seen) -> str:
+    """Return the sentence about a weight that should have arrived long ago; `""` while there is time."""
+    intent = r.intent
+    if not isinstance(intent, PutWeight) or intent.told_at is None:
+        return ""
+    if seen.now < (intent.promised or intent.told_at) + PATIENCE:
+        return ""
+    minutes = int(PATIENCE.total_seconds() // 60)
+    how = f"{minutes} min longer than it should" if intent.promised else f"over {minutes} min"
+    return f"{intent.percent:g} % is written, but takes {how} to arrive: {intent.told}."
 
 
 def whose(split: Split | None) -> str:

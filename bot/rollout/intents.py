@@ -110,7 +110,7 @@ def _abort_state(r: Rollout, intent: PutLed, led: LedState) -> State:
         return "pending" if led.held else "applied" if same_weight(led.weight, 0) else "arriving"
     if not led.movement:
         return "arriving"
-    ours = same_image(led.image, r.image)
+    ours = same_image(led.image, r.image) or unnoticed(r, led)
     if led.parked and not led.held and ours:
         return "applied"  # nothing of it runs, and nobody will let it begin
     if r.followed is None and not ours:
@@ -120,6 +120,11 @@ def _abort_state(r: Rollout, intent: PutLed, led: LedState) -> State:
     if r.armed is not None and same_image(led.image, r.armed.stable.image):
         return "pending" if led.held else "applied" if led.phase == "healthy" else "arriving"
     return "pending" if ours and led.phase != "healthy" else "drift"
+
+
+def unnoticed(r: Rollout, led: LedState) -> bool:
+    """Whether our movement goes on although another image is asked for: who fetches its orders looks now and then."""
+    return led.fetches and r.followed is not None and led.movement == r.followed.movement
 
 
 def same_audience(found: Sequence[HeaderRule], wanted: Sequence[Rule]) -> bool:

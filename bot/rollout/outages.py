@@ -28,8 +28,10 @@ def troubled(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
     waited_out = seen.now - trouble.since > PATIENCE
     if r.armed is None and (trouble.final or waited_out):
         return cancel(r, seen.now, trouble.code, trouble.sentence)
-    if trouble.final:
+    if trouble.final and not r.place:
         return _needs_attention(r, seen, trouble)
+    if trouble.final and not trouble.paged:
+        return _held(replace(r, trouble=replace(trouble, paged=True)), seen, trouble)
     if waited_out and not trouble.paged:
         return _page(replace(r, trouble=replace(trouble, paged=True)), seen, trouble)
     if before is not None:
@@ -45,6 +47,14 @@ def _page(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
     return r.tell(
         Entry("held", "sluice", trouble.sentence, code=trouble.code, event=event, tell="broadcast")
     )
+
+
+def _held(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
+    """Hold because of one of several targets: the others are judged on, and bad numbers bring home what can be."""
+    text = f"{trouble.sentence} Nothing more is opened: `resume` tries again, `rollback` goes home."
+    if r.phase is Phase.PAUSED:
+        return _page(r, seen, replace(trouble, sentence=text))
+    return hold(r, seen.now, trouble.code, text)
 
 
 def _needs_attention(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
@@ -74,6 +84,9 @@ def answers_again(r: Rollout, seen: Seen) -> Rollout:
     unseen = seen.split is None and seen.lanes is None and seen.fleet is None
     unseen = unseen and seen.led is None
     if not over or r.trouble is None or unseen:
+        return r
+    if r.trouble.final and r.trouble.code == r.code:
+        # Nothing is written while it holds, so reading says nothing about a refused write.
         return r
     if r.phase is Phase.PAUSED and r.code == r.trouble.code:
         return _going_on(r, seen)

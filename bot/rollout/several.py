@@ -122,8 +122,8 @@ def _troubled(r: Rollout, seen: Seen, troubles: list[Part]) -> Rollout:
         assert sight.trouble is not None
         r = absorb(r, part, troubled(view(r, part), sight, sight.trouble), seen.now)
         if r.phase is not phase:
-            break
-    return r
+            return r
+    return reminded(r, seen) if phase is Phase.PAUSED else r
 
 
 def _arm(r: Rollout, seen: Seen) -> Rollout:

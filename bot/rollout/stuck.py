@@ -6,6 +6,7 @@ A rollback never gives up. What no further try can settle becomes a question, an
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.rollout.holding import overdue
 from bot.rollout.part import Trouble
 from bot.rollout.seen import Seen
 from bot.rollout.values import Entry, Phase, Rollout
@@ -107,6 +108,15 @@ def page_if_silent(r: Rollout, seen: Seen) -> Rollout:
         f"{seen.led.phase} at {seen.led.weight:g} %. {seen.led.detail} Look whether it runs; the rollback goes on."
     )
     return _paged(r, "rollback_held", "controller_silent", text)
+
+
+def page_if_overdue(r: Rollout, seen: Seen) -> Rollout:
+    """Call people when the traffic is written home, and long after its time has still not arrived there."""
+    late = overdue(r, seen)
+    if not late:
+        return r
+    text = f"The traffic of {r.service} is not home yet. {late} Look what keeps it; the rollback goes on by itself."
+    return _paged(r, "rollback_held", "still_arriving", text)
 
 
 def overtaken(r: Rollout, seen: Seen) -> Trouble:

@@ -28,8 +28,12 @@ class PutWeight:
     """When it was asked for, where a deadline counts from it."""
     kept: bool = False
     """It is there already, written by somebody else, and a person said that it stays: only the fence is missing."""
-    told: bool = False
-    """People know that it is written and has still to arrive (DNS, a platform that rolls it out)."""
+    told: str = ""
+    """What it waits for since it is written, as `Split.waits` said last (DNS, a platform that rolls it out)."""
+    told_at: datetime | None = None
+    """When people were told so first."""
+    promised: datetime | None = None
+    """By when people were told that it would be there."""
     kind: Literal["weight"] = "weight"
 
 

@@ -44,6 +44,10 @@ class SinkBlock(Block):
         values = {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
         return {k: v.reveal() if isinstance(v, Secret) else v for k, v in values.items()}
 
+    def identity(self) -> str:
+        """Return what stays the same while other keys are corrected: what waits for a sink is kept under that."""
+        return self.url.rstrip("/")
+
 
 class AlertBlock(SinkBlock):
     """A receiver of Standard Webhooks."""
@@ -89,6 +93,10 @@ class GrafanaSinkBlock(SinkBlock):
     panel: Annotated[int, whole(0, 1_000_000)] | None = None
     tags: tuple[Text, ...] = ()
     events: tuple[Event, ...] = _SPANS
+
+    def identity(self) -> str:
+        """Return what stays the same while other keys are corrected."""
+        return f"{super().identity()} {self.dashboard} {self.panel}"
 
     @model_validator(mode="after")
     def _is_a_place(self) -> "GrafanaSinkBlock":

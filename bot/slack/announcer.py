@@ -19,7 +19,7 @@ from bot.slack import cards
 from bot.slack.pace import Pace
 from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted, refused_with, retry_after
 from bot.slack.wording import told
-from bot.store import JournalRow, PoisonedRowError, Store
+from bot.store import JournalRow, NoRowError, PoisonedRowError, Store
 
 log = logging.getLogger("sluice.announcer")
 
@@ -122,7 +122,7 @@ class Announcer:
         except UNREACHABLE as error:
             log.warning("Slack cannot be reached: %s", type(error).__name__)
             self._later(rollout, _LONGEST)
-        except KeyError:
+        except NoRowError:
             log.warning("rollout %s is not there", rollout)
         except Exception:
             log.exception("showing rollout %s failed", rollout)

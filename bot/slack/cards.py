@@ -32,6 +32,7 @@ from bot.slack.standing import (
     retired_line,
     stages,
     versions_line,
+    waiting_for,
 )
 from bot.slack.waiting import cancel_button, start_card, starts
 from bot.slack.wording import (
@@ -99,6 +100,7 @@ def _lines(r: Rollout) -> list[str]:
         lines.append(f"Why: {escape(r.back.reason)}{what}")
     if r.trouble is not None and not r.phase.final:
         lines.append(f"⚠ {escape(r.trouble.sentence)}")
+    lines += waiting_for(r)
     lines += _held(r)
     lines += doing(r)
     if r.look is not None and not r.phase.final and r.phase is not Phase.ROLLING_BACK:

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import assert_never
 
 from bot.rollout.pace import soak_end
-from bot.rollout.part import SmokeResult
+from bot.rollout.part import Part, SmokeResult
 from bot.rollout.values import Phase, Rollout
+from bot.rollout.wanted import PutWeight
 from bot.slack.blocks import date, escape
 from bot.slack.wording import percent
 from strategies.plan import (
@@ -129,6 +130,18 @@ def _rounds(r: Rollout) -> int | None:
     if step.rounds is None and isinstance(step.instances, int) and r.lanes == "one":
         return -(-r.whole // step.instances)
     return step.rounds
+
+
+def waiting_for(r: Rollout) -> list[str]:
+    """Return what weights that are written wait for before they count, one line for each target."""
+    if r.phase.final or r.code == "drift":
+        return []
+    wanted = [(own.name if isinstance(own, Part) else "", own.intent) for own in r.parts or (r,)]
+    return [
+        escape(f"{name + ': ' if name else ''}{percent(one.percent)} is written: {one.told}")
+        for name, one in wanted
+        if isinstance(one, PutWeight) and one.told
+    ]
 
 
 def doing(r: Rollout) -> list[str]:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.rollout.accounting import Outcome
 from bot.rollout.values import Phase, Rollout
 from bot.store.alarms import ALARM, alarms
+from bot.store.deliveries import closed, deliveries
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
 from bot.store.keeping import KEEPING, KEPT
 from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
@@ -34,8 +35,8 @@ from bot.store.rows import (
     load,
     moment,
 )
-from bot.store.tables import DELIVERIES, IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TOKENS
-from bot.store.writing import BusyError, StaleError, Writing, get, holder
+from bot.store.tables import IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TOKENS
+from bot.store.writing import BusyError, NoRowError, StaleError, Writing, get, holder
 
 __all__ = [
     "ALARM",
@@ -44,6 +45,7 @@ __all__ = [
     "Durations",
     "Inbound",
     "JournalRow",
+    "NoRowError",
     "OpenError",
     "PoisonedRowError",
     "Post",
@@ -106,7 +108,7 @@ class Store:
             return await writing.save(r, now)
 
     async def get(self, rollout: str) -> Rollout:
-        """Return one rollout. Raises `KeyError`, `PoisonedRowError`."""
+        """Return one rollout. Raises `NoRowError`, `PoisonedRowError`."""
         async with self._reader.connect() as connection:
             return await get(connection, rollout)
 
@@ -245,15 +247,13 @@ class Store:
 
         Entries up to `since` are left out; negative ones, which are the sink's own marks, never are.
         """
-        wanted = or_(DELIVERIES.c.entry > since, DELIVERIES.c.entry < 0)
         async with self._reader.connect() as connection:
-            rows = await connection.execute(
-                select(DELIVERIES).where(DELIVERIES.c.sink == sink, wanted)
-            )
-            return {
-                row.entry: (row.state, row.attempts, moment(row.due) if row.due else None)
-                for row in rows
-            }
+            return await deliveries(connection, sink, since)
+
+    async def delivered(self) -> dict[tuple[str, str], int]:
+        """Return how many alerts are not tried any more, by sink and by how that ended (`delivered`, `dead`)."""
+        async with self._reader.connect() as connection:
+            return await closed(connection)
 
     async def posts(self, rollout: str) -> dict[str, Post]:
         """Return the messages of one rollout by key."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, insert, select, update
+from sqlalchemy import Table, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.rollout.accounting import accounted
 from bot.rollout.values import Entry, Phase, Rollout
+from bot.store.deliveries import rename
 from bot.store.keeping import end_keeping, keep_again
 from bot.store.outcomes import outcome_columns
 from bot.store.rows import Inbound, Post, dump, epoch, in_flight, load
@@ -33,6 +34,10 @@ from bot.store.tables import (
 )
 
 _SCHEDULED = Phase.SCHEDULED.value
+
+
+class NoRowError(KeyError):
+    """There is no such rollout. A kind of its own, so that no slip elsewhere is taken for it."""
 
 
 class StaleError(Exception):
@@ -142,14 +147,17 @@ class Writing:
         return replace(r, news=())
 
     async def note(self, rollout: str, entries: Sequence[Entry], now: datetime) -> None:
-        """Write lines that explain a rollout but change nothing of it: no turn has to look again. Raises `KeyError`."""
+        """Write lines that explain a rollout and wake nobody, because nothing of it changes. Raises `NoRowError`."""
         found = await self._db.execute(select(ROLLOUTS.c.revision).where(ROLLOUTS.c.id == rollout))
         revision = found.scalar_one_or_none()
         if revision is None:
-            raise KeyError(rollout)
-        # Below those of a save, which count from 0, and that of `poison`.
+            raise NoRowError(rollout)
+        # Below those of a save, which count from 0, that of `poison`, and earlier notes.
+        here = (JOURNAL.c.rollout == rollout, JOURNAL.c.revision == revision)
+        noted = await self._db.execute(select(func.min(JOURNAL.c.n)).where(*here))
+        lowest, at = min(noted.scalar_one_or_none() or 0, -1), epoch(now)
         lines = [
-            _journal_columns(rollout, revision, -2 - n, entry, epoch(now))
+            _journal_columns(rollout, revision, lowest - 1 - n, entry, at)
             for n, entry in enumerate(entries)
         ]
         await self._db.execute(insert(JOURNAL), lines)
@@ -269,6 +277,10 @@ class Writing:
             )
         )
 
+    async def rename_sink(self, old: str, new: str) -> None:
+        """Take over how deliveries stand under the name that a sink had."""
+        await rename(self._db, old, new)
+
     async def put_token(self, name: str, digest: str, owner: str, now: datetime) -> None:
         """Keep a new token. Raises `KeyError` when the name is taken."""
         try:
@@ -299,11 +311,11 @@ async def holder(connection: AsyncConnection, service: str, environment: str) ->
 
 
 async def get(connection: AsyncConnection, rollout: str) -> Rollout:
-    """Read one row. Raises `KeyError`, `PoisonedRowError`."""
+    """Read one row. Raises `NoRowError`, `PoisonedRowError`."""
     found = await connection.execute(select(ROLLOUTS.c.body).where(ROLLOUTS.c.id == rollout))
     body = found.scalar_one_or_none()
     if body is None:
-        raise KeyError(rollout)
+        raise NoRowError(rollout)
     return load(body)
 
 

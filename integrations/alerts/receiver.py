@@ -83,7 +83,7 @@ class Receiver:
         except (aiohttp.ClientError, TimeoutError, OSError):
             # The error of the library may carry the URL, and with it a secret.
             raise TryAgainError(
-                f"The alert sink {self.where} cannot be reached; check that it is up. The alert will be sent again.",
+                f"The alert sink {self.where} cannot be reached; check that it is up.",
                 code="sink_unreachable",
             ) from None
         self._judge(status, retry_after(later, now))
@@ -101,7 +101,7 @@ class Receiver:
             return
         if status in (408, 429) or status >= 500:
             raise TryAgainError(
-                f"The alert sink {self.where} answered HTTP {status}; the alert will be sent again.",
+                f"The alert sink {self.where} answered HTTP {status}; look whether it is well.",
                 code="sink_busy" if status == 429 else "sink_failed",
                 retry_after=later,
             )

@@ -5,5 +5,6 @@ is translated here once.
 """
 
 from integrations.aws.account import AwsAccount
+from integrations.aws.answers import understood
 
-__all__ = ["AwsAccount"]
+__all__ = ["AwsAccount", "understood"]

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 from integrations.aws.answers import translated
+from integrations.aws.signing import no_credentials
 from integrations.base import RefusedError
 
 _THREADS = 8
@@ -56,6 +57,8 @@ class AwsAccount:
             known = translated(error, service, operation, what, missing)
             if known is None:
                 raise
+            if known.code.startswith("credentials_"):
+                self._look_for_credentials_again()
             raise known from None
 
     async def close(self) -> None:
@@ -78,6 +81,13 @@ class AwsAccount:
                 self._clients[service] = self._made(service)
             return self._clients[service]
 
+    def _look_for_credentials_again(self) -> None:
+        # A client keeps what it found when it was made, or that there was nothing.
+        with self._making:
+            old, self._session, self._clients = self._clients, None, {}
+        for client in old.values():
+            client.close()
+
     def _made(self, service: str) -> Any:
         try:
             import boto3  # noqa: PLC0415 - an extra
@@ -88,9 +98,8 @@ class AwsAccount:
                 code="client_not_installed",
             ) from None
         if self._session is None:
-            self._session = boto3.Session(region_name=self._region, profile_name=self._profile)
-            if self._role:
-                self._session = self._as_role(boto3)
+            plain = boto3.Session(region_name=self._region, profile_name=self._profile)
+            self._session = self._as_role(boto3, plain) if self._role else plain
         return self._session.client(
             service,
             endpoint_url=self._endpoint,
@@ -102,18 +111,20 @@ class AwsAccount:
             ),
         )
 
-    def _as_role(self, boto3: Any) -> Any:
-        """Return a session that takes on the role, and takes it on again when it runs out."""
+    def _as_role(self, boto3: Any, plain: Any) -> Any:
+        """Return a session that takes on the role, and takes it on again when it runs out. Raises `RefusedError`."""
         from botocore.credentials import (  # noqa: PLC0415
             AssumeRoleCredentialFetcher,
             DeferredRefreshableCredentials,
         )
         from botocore.session import get_session  # noqa: PLC0415
 
-        plain = self._session
+        source = plain.get_credentials()
+        if source is None:
+            raise no_credentials()
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=partial(self._sts, plain),
-            source_credentials=plain.get_credentials(),
+            source_credentials=source,
             role_arn=self._role,
             extra_args={"RoleSessionName": "sluice"},
         )

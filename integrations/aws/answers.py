@@ -3,9 +3,11 @@
 The texts of AWS are not passed on where they may hold more than a name (an encoded authorization message, a request).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from integrations.aws.signing import not_given, not_taken, unsigned
 from integrations.base import (
     ConflictError,
     GoneError,
@@ -32,18 +34,20 @@ _BUSY = frozenset({"ResourceConflictException", "ResourceInUse", "OperationInPro
 _FORBIDDEN = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 )
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_UNKNOWN = frozenset(
-    {
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-        "MissingAuthenticationToken",
-        "InvalidAccessKeyId",
-    }
-)
+_POLICIES = {"elbv2": "elasticloadbalancing"}
+"""What the policies of IAM call a service, where that is not what its client is called."""
+_ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+_STUMBLES = (AttributeError, LookupError, TypeError, ValueError)
 _LONGEST = 300
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Take an answer apart: one that lacks what it should have is no answer. Raises `TryAgainError` (`odd_answer`)."""
+    try:
+        yield
+    except _STUMBLES as error:
+        raise _odd(what) from error
 
 
 def translated(
@@ -53,81 +57,96 @@ def translated(
     if isinstance(error, IntegrationError):
         return error
     try:
-        from botocore import exceptions  # noqa: PLC0415 - an extra
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - an extra
     except ImportError:  # pragma: no cover - then nothing could have been called
         return None
+    if not isinstance(error, ClientError):
+        return unsigned(error, _within(what)) or _unanswered(error, what)
+    code, status = _code(error.response), _status(error.response)
+    if error.operation_name.casefold() != operation.replace("_", "").casefold():
+        return not_given(code, status, error.operation_name)
+    action = f"{_POLICIES.get(service, service)}:{error.operation_name}"
+    return not_taken(code) or _answered(error.response, _ACTIONS.get(action, action), what, missing)
+
+
+def _unanswered(error: Exception, what: str) -> IntegrationError | None:
+    """Return why there is no answer of AWS at all."""
+    from botocore import exceptions  # noqa: PLC0415
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    about = _within(what)
     match error:
-        case exceptions.ClientError():
-            return _answered(error.response, f"{service}:{_pascal(operation)}", what, missing)
-        case exceptions.NoCredentialsError() | exceptions.PartialCredentialsError():
-            return _credentials("credentials_missing", "There are no credentials for AWS")
-        case exceptions.CredentialRetrievalError() | exceptions.TokenRetrievalError():
-            return TryAgainError(f"The credentials for {what} cannot be fetched now.")
-        case exceptions.ProfileNotFound():
-            return _credentials(
-                "credentials_missing", "The profile of this account is in no credentials file"
+        case exceptions.InvalidRegionError():
+            return RefusedError(
+                f"The AWS region set for {about} cannot be one: correct `region` under accounts, or AWS_REGION.",
+                code="region_missing",
             )
         case exceptions.NoRegionError():
             return RefusedError(
-                f"Nothing says in which AWS region {what} is: set `region` under accounts, or AWS_REGION.",
+                f"Nothing says in which AWS region {about} is: set `region` under accounts, or AWS_REGION.",
                 code="region_missing",
             )
         case exceptions.ParamValidationError():
             return RefusedError(
-                f"AWS would not take this request about {what}: {str(error)[:_LONGEST]}",
+                f"AWS would not take this request about {about}: {str(error)[:_LONGEST]}",
                 code="malformed_request",
             )
         case exceptions.BotoCoreError() | ResponseParserError():
-            return TryAgainError(f"AWS did not answer about {what} ({type(error).__name__}).")
+            return TryAgainError(f"AWS did not answer about {about}.")
         case _:
-            return None
+            # The client takes an answer that is no object for one, and stumbles.
+            return _odd(what) if isinstance(error, _STUMBLES) else None
 
 
 def _answered(
     response: Mapping[str, Any], action: str, what: str, missing: str
 ) -> IntegrationError:
-    about = response.get("Error") or {}
-    code, meta = str(about.get("Code", "")), response.get("ResponseMetadata") or {}
-    status = int(meta.get("HTTPStatusCode", 0))
+    code, status, about = _code(response), _status(response), _within(what)
     if code in _CHANGED or status == 412:
         return ConflictError(f"{what} changed since it was read.")
     if code in _THROTTLED or status == 429:
+        meta = response.get("ResponseMetadata") or {}
         return TryAgainError(
-            f"AWS takes no more calls about {what} for the moment ({code}).",
+            f"AWS takes no more calls about {about} for the moment ({code}).",
             code="throttled",
             retry_after=_seconds(meta.get("HTTPHeaders") or {}),
         )
     if code in _BUSY:
-        return TryAgainError(f"AWS is still busy with an earlier change of {what}.", code="busy")
-    if code in _EXPIRED:
-        return _credentials("credentials_expired", "The credentials for AWS have expired")
-    if code in _UNKNOWN:
-        return _credentials("credentials_refused", "AWS does not know these credentials")
+        return TryAgainError(f"AWS is still busy with an earlier change of {about}.", code="busy")
     if code in _FORBIDDEN or status == 403:
         return RefusedError(
-            f"These credentials may not do {action} on {what}: allow it in their policy.",
+            f"These credentials may not do {action} on {about}: allow it in their policy.",
             code="forbidden",
         )
     if status == 404 or "NotFound" in code or code.startswith("NoSuch"):
         return GoneError(f"{what} is not there.", code=missing)
-    if status >= 500:
-        return TryAgainError(f"AWS answered HTTP {status} about {what}.")
-    text = " ".join(str(about.get("Message", "")).split())[:_LONGEST]
-    return RefusedError(f"AWS refuses {action} on {what}: {text or code}", code="refused_by_aws")
+    if status >= 500 or status == 408:
+        return TryAgainError(f"AWS answered HTTP {status} about {about}.")
+    message = str((response.get("Error") or {}).get("Message", ""))
+    text = " ".join(message.split())[:_LONGEST]
+    return RefusedError(f"AWS refuses {action} on {about}: {text or code}", code="refused_by_aws")
 
 
-def _credentials(code: str, sentence: str) -> RefusedError:
-    return RefusedError(
-        f"{sentence}: give the bot others (environment, file, role of the machine); it goes on by itself.",
-        code=code,
+def _odd(what: str) -> TryAgainError:
+    return TryAgainError(
+        f"AWS answered with something else than {_within(what)}: check the endpoint of its account.",
+        code="odd_answer",
     )
+
+
+def _within(what: str) -> str:
+    """Return the name of an object as it stands inside a sentence."""
+    return what[:1].lower() + what[1:] if what[1:2].islower() else what
+
+
+def _code(response: Mapping[str, Any]) -> str:
+    return str((response.get("Error") or {}).get("Code", ""))
+
+
+def _status(response: Mapping[str, Any]) -> int:
+    return int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode", 0))
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
     text = str(headers.get("retry-after", ""))
     return float(text) if text.isascii() and text.isdigit() else None
-
-
-def _pascal(operation: str) -> str:
-    return "".join(part.capitalize() for part in operation.split("_"))

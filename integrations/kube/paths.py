@@ -13,6 +13,7 @@ from integrations.base import RefusedError
 
 # The kind behind each plural that the adapters read; an answer of another kind is refused.
 _KINDS = {
+    "canaries": "Canary",
     "controllerrevisions": "ControllerRevision",
     "daemonsets": "DaemonSet",
     "deployments": "Deployment",

@@ -1,8 +1,8 @@
 """Flagger on the simulated cluster: a Canary, its two Deployments, and the turns that it takes every interval.
 
-A turn is taken when a test takes it (`Flagger.turn`), because it asks over real HTTP and waits for the answer: POST with
-JSON, ten seconds, every status up to 202 is yes. The order inside a turn is that of its scheduler: a new revision first,
-then the `rollback` gate, then checks, then the gate before an increase or the promotion.
+A turn is taken when a test takes it (`Flagger.turn`), because it asks over real HTTP and waits for the answer: POST
+with JSON, ten seconds, every status up to 202 is yes. Inside a turn the order is that of its scheduler: a new revision
+first, then the `rollback` gate, then checks, then the gate before an increase or the promotion.
 https://github.com/fluxcd/flagger/blob/main/pkg/controller/scheduler.go
 """
 

@@ -32,6 +32,7 @@ _OTHER_CRDS = {
 } | {
     "trafficsplits.split.smi-spec.io": "smi/trafficsplit-linkerd-smi.yaml",
     "services.serving.knative.dev": "knative/service.yaml",
+    "canaries.flagger.app": "flagger/crd.yaml",
     "rollouts.argoproj.io": "argo-rollouts/rollout-crd.yaml",
 }
 

@@ -223,6 +223,32 @@ async def test_a_sink_that_is_added_later_gets_only_what_happens_from_then_on(ho
     assert [d.body["data"]["reason"] for d in new.deliveries] == ["after"]
 
 
+async def test_what_waits_under_the_former_name_of_a_sink_is_taken_over(house):
+    sink = await house.add_sink("webhook-0")
+    sink.answers = [500]
+    async with house.delivering():
+        await house.happens()
+        await house.wait(1)
+    (old,) = house.subscriptions
+    old.sink.name = "webhook-1a2b3c4d"
+    house.subscriptions = [replace(old, formerly="webhook-0")]
+    async with house.delivering():
+        await house.wait(60)
+    assert len({d.id for d in sink.deliveries}) == 1
+    assert len(sink.deliveries) == 2
+
+
+async def test_an_alert_that_is_given_up_is_told_once_in_the_thread_of_its_rollout(house):
+    sink = await house.add_sink("hook")
+    sink.answers = [500] * 20
+    async with house.delivering():
+        await house.happens()
+        await house.happens()
+        await house.wait(20 * 24 * 3600)
+    told = [row.entry for row in await house.store.journal("r-1") if row.entry.code == "alert_lost"]
+    assert [entry.tell for entry in told] == ["broadcast"]
+
+
 async def test_hundreds_of_events_are_all_delivered_each_once(house):
     sink = await house.add_sink("hook")
     async with house.delivering():

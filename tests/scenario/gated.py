@@ -39,7 +39,9 @@ class FlaggerStage(Stage):
     ) -> AsyncIterator[Self]:
         """Open a stage whose Canary has these gates."""
         told = type(cls.__name__, (cls,), {"gates": gates})
-        async with told.opened(folder, **{"shape": "flagger", "extra": BLOCK, **overrides}) as stage:
+        async with told.opened(
+            folder, **{"shape": "flagger", "extra": BLOCK, **overrides}
+        ) as stage:
             yield stage
 
     def _put_service(self) -> None:

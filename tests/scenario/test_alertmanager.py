@@ -266,6 +266,19 @@ async def test_what_was_left_out_of_the_message_pauses_and_never_rolls_back(stag
     assert "7 that were left out of the message" in stage.story
 
 
+async def test_what_is_left_out_beside_other_alerts_pauses_again_and_a_repeat_does_not(stage):
+    await stage.deploy()
+    seen = alert(stage, severity="info")
+    await fires(stage, seen, truncatedAlerts=7)
+    assert (await stage.row()).phase is Phase.PAUSED
+    await stage.say("/deploy resume auth-service", by=ANA)
+    await fires(stage, seen, truncatedAlerts=7)
+    assert (await stage.row()).phase is not Phase.PAUSED
+    another = alert(stage, severity="info", fingerprint="f2")
+    await fires(stage, seen, another, truncatedAlerts=7)
+    assert (await stage.row()).phase is Phase.PAUSED
+
+
 async def test_left_out_alerts_of_another_service_touch_nothing(stage):
     await stage.deploy()
     other = alert(stage, rollout_service="another")

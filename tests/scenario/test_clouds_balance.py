@@ -1,6 +1,7 @@
 """A canary on a pair in Kubernetes behind a load balancer or a name of AWS: to success, home, and in between."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,42 @@ async def test_a_plan_says_that_going_back_is_slow(named):
     await named.say("/deploy plan auth-service v2.0.0 to production steps=50,100")
 
     assert "twice the TTL" in named.heard()
+
+
+# ---- a weight that takes too long -----------------------------------------------------------------------------------
+
+
+async def test_a_change_that_never_gets_in_sync_holds_and_on_the_way_home_calls_people(named):
+    named.aws.takes = timedelta(days=30)
+    await named.deploy()
+    await named.wait(60)
+    assert "50 % is written: Route 53 is not in sync yet" in named.card
+    await named.wait(1700)
+    assert (await named.row()).phase is Phase.RUNNING
+    await named.wait(120)
+    assert await named.phase() == (Phase.PAUSED, "still_arriving")
+
+    await named.press("Resume", by=OLU)
+    await named.wait(600)
+    assert (await named.row()).phase is Phase.RUNNING
+
+    await named.say("/rollback auth-service", by=OLU)
+    await named.wait(3600)
+    assert (named.weights, (await named.row()).phase) == ((100, 0), Phase.ROLLING_BACK)
+    assert named.story.count("is not home yet. 0 % is written, but takes over 30 min") == 1
+
+
+async def test_a_longer_wait_is_told_again_and_stands_on_the_card(named):
+    await named.deploy()
+    await named.wait(300)
+    for name in ("stable", "canary"):
+        named.aws.record(name)["TTL"] = "86400"
+
+    await named.say("/rollback auth-service", by=OLU)
+    await named.wait(120)
+
+    told = [
+        one for one in named.story.splitlines() if "0 % is written and has still to hold" in one
+    ]
+    assert "until 2026-" in told[-1]
+    assert "0 % is written: resolvers may keep the old answer until 2026-" in named.card

@@ -126,8 +126,8 @@ async def test_a_rollback_by_button_is_fetched_at_the_next_turn(stage):
 
 
 async def test_bad_numbers_here_let_flagger_go_back(stage):
-    stage.traffic.set_errors("v2.0.0", 30)
     await to_traffic(stage)
+    stage.traffic.set_errors("v2.0.0", 30)
     assert await stage.ended() is Phase.ROLLED_BACK
     assert stage.at == ("Failed", 0)
     (alert,) = await stage.alerts("rollout.rolled_back")

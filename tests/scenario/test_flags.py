@@ -274,3 +274,55 @@ async def test_other_shapes_and_strategies_walk_with_a_flag_to_the_end_and_back(
         assert await stage.phase() == (Phase.SUCCEEDED, ""), await stage.told()
         assert stage.unleash.share() == 0
         assert shape == "fixed" or not stage.routed_to_green
+
+
+# ---- one of the two cannot be read or written -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 404, 302])
+async def test_a_flag_that_is_not_told_any_more_keeps_the_mesh_judged(mixed, status):
+    await to_gate(mixed)
+    mixed.unleash.fail(status, times=10_000)
+    await mixed.wait(61)
+    assert (await mixed.row()).phase is Phase.PAUSED
+    assert len(mixed.channel("C0ALERTS")) == 1
+    mixed.traffic.set_errors("v2.0.0", 60)
+    await mixed.wait(130)
+    assert await mixed.phase() == (Phase.ROLLING_BACK, "check_failed")
+    assert mixed.both == (0, 50)
+    mixed.unleash.heal()
+    await mixed.wait(150)
+    assert (await mixed.phase())[0] is Phase.ROLLED_BACK
+    assert mixed.both == HOME
+
+
+async def test_a_mesh_that_is_gone_holds_both_and_bad_numbers_close_the_flag(mixed):
+    await to_gate(mixed)
+    mixed.cluster.remove("virtualservices", "orion", "auth-service")
+    await mixed.wait(61)
+    assert await mixed.phase() == (Phase.PAUSED, "virtual_service_missing")
+    mixed.traffic.set_errors("v2.0.0", 60)
+    await mixed.wait(130)
+    assert (await mixed.phase())[0] is Phase.ROLLING_BACK
+    assert mixed.unleash.share() == 0
+
+
+async def test_what_a_refusal_holds_goes_on_only_when_somebody_says_so(mixed):
+    await to_gate(mixed)
+    mixed.unleash.fail(401, times=10_000)
+    await mixed.wait(61)
+    mixed.unleash.heal()
+    await mixed.wait(180)
+    assert await mixed.phase() == (Phase.PAUSED, "unauthorized")
+    assert len(mixed.channel("C0ALERTS")) == 1
+    await mixed.press("Resume")
+    await mixed.wait(30)
+    assert (await mixed.row()).gate is not None
+
+
+async def test_a_plan_of_both_warns_of_what_is_wrong_and_of_nothing_else(mixed):
+    assert "versions on and off" not in await mixed.say(
+        "/deploy plan auth-service v2.0.0 to production"
+    )
+    told = await mixed.say("/deploy plan auth-service v2.0.0 to production steps=12.5,100")
+    assert "12.5 % cannot be written exactly" in told

@@ -9,7 +9,7 @@ from bot.rollout.values import Phase
 from tests.fakes.grafana import TOKEN, FakeGrafana
 from tests.fakes.opsgenie import API_KEY, FakeOpsgenie
 from tests.fakes.pagerduty import ROUTING_KEY, FakePagerDuty
-from tests.scenario.stage import ANA, Stage
+from tests.scenario.stage import ALERTS, ANA, Stage
 from tests.scenario.test_alertmanager import HOOK, alert, fires
 
 SINKS = """\
@@ -144,6 +144,47 @@ async def test_a_restart_in_between_loses_no_call_and_no_end(stage):
     await stage.wait(3600)
     await stage.heard(lambda: len(stage.pagerduty.deploys) == 2)
     assert stage.region[1] == "rolled_back"
+
+
+async def test_a_call_that_is_refused_is_told_once_where_people_look(stage):
+    stage.pagerduty.answers = [403] * 10
+    await stage.deploy()
+    stage.cluster.remove("virtualservices", "orion", "auth-service")
+    await stage.wait(60)
+    await stage.heard(stage.opsgenie.open)
+    await stage.wait(600)
+
+    (told,) = (text for text in stage.channel(ALERTS) if "did not reach" in text)
+    assert "pagerduty" in told
+    assert "HTTP 403" in told
+    url = f"http://127.0.0.1:{stage.bot.port}/metrics"
+    async with stage.http.get(url) as response:
+        text = await response.text()
+    (dead,) = (line for line in text.splitlines() if 'outcome="dead"' in line)
+    assert dead.startswith('sluice_alerts_sent_total{sink="pagerduty-')
+    assert float(dead.rpartition(" ")[2]) >= 2
+
+
+async def test_a_call_that_two_sinks_refuse_is_told_for_each(stage):
+    stage.pagerduty.answers, stage.opsgenie.answers = [401] * 10, [401] * 10
+    await stage.deploy()
+    stage.cluster.remove("virtualservices", "orion", "auth-service")
+    await stage.wait(120)
+    assert len([text for text in stage.channel(ALERTS) if "did not reach" in text]) == 2
+
+
+async def test_a_sink_put_before_the_others_loses_no_call_that_waits(stage, tmp_path):
+    await stage.deploy()
+    stage.pagerduty.answers = [503] * 10
+    stage.cluster.remove("virtualservices", "orion", "auth-service")
+    await stage.wait(60)
+    stage.pagerduty.answers = []
+    config = tmp_path / "sluice.yaml"
+    first = f'alerts:\n  - {{kind: webhook, url: "{stage.grafana.url}", secret: abc}}\n'
+    config.write_text(config.read_text().replace("alerts:\n", first, 1))
+    await stage.restart()
+    await stage.wait(7200)
+    assert stage.pagerduty.open() == ["attention"]
 
 
 async def test_nothing_that_is_secret_is_logged_or_stored(stage, caplog):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.rollout.holding import awaited, overdue
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, lane_state, weight_state
 from bot.rollout.pace import cadence, need, wake_at, window
 from bot.rollout.part import Armed, LaneMemo, Progress
@@ -66,6 +67,30 @@ def test_where_a_person_said_so_anything_may_be_written_over():
 )  # fmt: skip
 def test_a_fence_that_is_not_ours_counts_as_none(text, fence):
     assert fence_of(text) == fence
+
+
+def test_a_promise_that_moves_by_seconds_is_told_once():
+    row = rollout(intent=PutWeight(25, before=5, since=7))
+    for seconds in (0, 5, 10):
+        until = NOW + timedelta(seconds=120 + seconds)
+        split = Split(25, "1", "9.9", waits=f"until {until}", until=until)
+        row = awaited(row, Seen(NOW + timedelta(seconds=seconds), split=split))
+
+    assert [one.verb for one in row.news] == ["arriving"]
+    assert isinstance(row.intent, PutWeight)
+    assert row.intent.told == f"until {NOW + timedelta(seconds=130)}"
+
+
+@pytest.mark.parametrize(
+    ("promised", "after", "late"),
+    [(None, 29, False), (None, 30, True), (60, 89, False), (60, 90, True)],
+)
+def test_a_weight_is_late_half_an_hour_behind_its_promise(promised, after, late):
+    until = None if promised is None else NOW + timedelta(minutes=promised)
+    split = Split(25, "1", "9.9", waits="it takes its time", until=until)
+    row = awaited(rollout(intent=PutWeight(25, before=5, since=7)), Seen(NOW, split=split))
+
+    assert bool(overdue(row, Seen(NOW + timedelta(minutes=after), split=split))) is late
 
 
 @pytest.mark.parametrize(

@@ -129,3 +129,19 @@ def test_fewer_checks_than_configured_are_asked_about_before_it_begins():
     assert isinstance(first, Approve)
     assert first.weakened
     assert isinstance(follow, Follow)
+
+
+FLAGGER = "{kind: flagger, canary: auth, container: auth, image: ghcr.io/orion/auth%s}"
+
+
+def test_the_lanes_of_a_canary_are_its_two_deployments():
+    for keys, places in {
+        "": ("auth-primary", "auth"),
+        ", target: web": ("web-primary", "web"),
+    }.items():
+        block = read_config(FILE % (FLAGGER % keys, ""), "sluice.yaml").target("auth", "production")
+        workload = block.places[0].workload
+        assert (block.lanes, workload.object, workload.places("")) == ("led", "auth", places)
+        assert workload.options() == {
+            "canary": "auth", "container": "auth", "image": "ghcr.io/orion/auth",
+        }  # fmt: skip

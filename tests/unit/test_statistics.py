@@ -295,14 +295,14 @@ TOTALS = Totals(
 
 
 def test_labels_are_escaped():
-    assert 'strategy="can\\"a\\\\ry\\n"' in exposed({}, TOTALS, {})
+    assert 'strategy="can\\"a\\\\ry\\n"' in exposed({}, TOTALS, {}, {})
 
 
 def test_the_exposition_is_what_prometheus_reads_and_its_linter_accepts():
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
-    text = exposed({"RUNNING": 2}, TOTALS, {})
+    text = exposed({"RUNNING": 2}, TOTALS, {}, {})
 
     done = subprocess.run(
         [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
@@ -312,7 +312,7 @@ def test_the_exposition_is_what_prometheus_reads_and_its_linter_accepts():
 
 
 def test_a_histogram_is_cumulative_and_ends_with_everything():
-    lines = exposed({}, TOTALS, {}).splitlines()
+    lines = exposed({}, TOTALS, {}, {}).splitlines()
     buckets = [line for line in lines if "machine_seconds_bucket" in line]
 
     assert [int(line.rpartition(" ")[2]) for line in buckets] == [*range(len(BUCKETS)), 12]

@@ -195,7 +195,5 @@ def _note_op(note: str) -> _Op:
 def _without_flagger(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object without its entries of Flagger, which scales it in every movement."""
     metadata = body["metadata"]
-    fields = [
-        one for one in metadata.get("managedFields") or [] if one.get("manager") != "flagger"
-    ]
+    fields = [one for one in metadata.get("managedFields") or [] if one.get("manager") != "flagger"]
     return {**body, "metadata": {**metadata, "managedFields": fields}}

@@ -7,7 +7,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from integrations.aws import AwsAccount
+from integrations.aws import AwsAccount, understood
 from integrations.base import ConflictError, Finding, HeaderRule, RefusedError, Split
 from integrations.fencing import refuse_newer
 from integrations.routers.alb.actions import home, lacking, sendable, share_of_canary, split
@@ -109,16 +109,20 @@ class AlbRouter:
         return str(self._balancer)
 
     async def _look(self) -> Sight:
-        return self._sight(await self._balancer.look())
+        found = await self._balancer.look()
+        with understood(str(self)):
+            return self._sight(found)
 
     def _sight(self, found: Found) -> Sight:
         notes = notes_of(found.tags)
+        waits, until = notes.waits(self._clock(), self._quiet)
         seen = Split(
             canary=share_of_canary(found.actions, self._stable, self._canary),
             token=_digest(found),
             fence=notes.fence,
             mark=notes.mark,
-            waits=notes.waits(self._clock(), self._quiet),
+            waits=waits,
+            until=until,
         )
         return Sight(seen, found, lacking(found.actions, self._stable, self._canary, str(self)))
 

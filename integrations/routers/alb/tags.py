@@ -26,17 +26,15 @@ class Notes:
     controller: str = ""
     """The tag by which a controller in a cluster says that the object is its own."""
 
-    def waits(self, now: datetime, quiet: timedelta) -> str:
-        """Return until when the last write is watched, as `Split.waits` puts it."""
+    def waits(self, now: datetime, quiet: timedelta) -> tuple[str, datetime | None]:
+        """Return until when the last write is watched, as `Split.waits` and `Split.until` put it."""
         if self.written is None or not self.fence:
-            return ""
+            return "", None
         until = self.written + quiet
         if not now < until <= now + 2 * quiet:
-            return ""
-        return (
-            "AWS takes no write with a precondition here, so it is watched for late ones until "
-            f"{until.astimezone(UTC):%H:%M:%S} UTC"
-        )
+            return "", None
+        why = "AWS takes no write with a precondition here, so it is watched for late ones until"
+        return f"{why} {until.astimezone(UTC):%H:%M:%S} UTC", until
 
 
 def notes_of(tags: Sequence[Mapping[str, Any]]) -> Notes:

@@ -31,22 +31,32 @@ class Arrival:
         self._ask = ask
         self._clock = clock
         self._change: _Change | None = None
+        self._unborn: tuple[datetime, datetime] | None = None
+        """A time of a note that was still to come, and when it was seen first."""
 
     def sent(self, change: str, at: datetime) -> None:
         """Follow a change of weights that was taken."""
         self._change = _Change(change, at)
 
-    async def waits(self, note: Note) -> str:
-        """Return why the weights of a note are not at work yet, as `Split.waits` puts it; asks where it can."""
+    async def waits(self, note: Note) -> tuple[str, datetime | None]:
+        """Return `Split.waits` and `Split.until` for the weights of a note; asks where it can."""
         now, kept = self._clock(), timedelta(seconds=2 * note.ttl)
         if note.sent is None:
-            return ""
+            return "", None
         if self._change is None or self._change.sent != note.sent:
-            return _until(min(note.sent, now) + _SYNC + kept, now)
+            return _until(self._sent(note.sent, now) + _SYNC + kept, now)
         await self._follow(now)
         if self._change.synced is None:
-            return "Route 53 is not in sync yet"
+            return "Route 53 is not in sync yet", None
         return _until(self._change.synced + kept, now)
+
+    def _sent(self, noted: datetime, now: datetime) -> datetime:
+        """Return when a change was sent that is not ours. A time to come must not be waited for: it may be nonsense."""
+        if noted <= now:
+            return noted
+        if self._unborn is None or self._unborn[0] != noted:
+            self._unborn = (noted, now)
+        return self._unborn[1]
 
     async def _follow(self, now: datetime) -> None:
         change = self._change
@@ -65,7 +75,9 @@ class Arrival:
         self._change = replace(change, asked=now, synced=now if there else None)
 
 
-def _until(until: datetime, now: datetime) -> str:
+def _until(until: datetime, now: datetime) -> tuple[str, datetime | None]:
     if now >= until:
-        return ""
-    return f"resolvers may keep the old answer until {until.astimezone(UTC):%H:%M:%S} UTC"
+        return "", None
+    then = until.astimezone(UTC)
+    day = f"{then:%Y-%m-%d} " if then.date() != now.astimezone(UTC).date() else ""
+    return f"resolvers may keep the old answer until {day}{then:%H:%M:%S} UTC", until

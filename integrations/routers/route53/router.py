@@ -8,7 +8,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from integrations.aws import AwsAccount
+from integrations.aws import AwsAccount, understood
 from integrations.base import (
     ConflictError,
     Finding,
@@ -137,18 +137,22 @@ class Route53Router:
         listed, noted = await asyncio.gather(
             self._list(self._name, self._type), self._list(note_name(self._name), "TXT")
         )
-        group = group_of(listed, self._name, self._type, self._stable, self._canary)
-        if not group.records:
-            raise GoneError(f"{self} has no records in the zone.", code="records_missing")
-        return await self._sight(group, note_of(noted, self._name))
+        with understood(str(self)):
+            group = group_of(listed, self._name, self._type, self._stable, self._canary)
+            note = note_of(noted, self._name)
+            if not group.records:
+                raise GoneError(f"{self} has no records in the zone.", code="records_missing")
+            return await self._sight(group, note)
 
     async def _sight(self, group: Group, note: Note) -> Sight:
+        waits, until = await self._arrival.waits(note)
         seen = Split(
             canary=group.percent,
             token=_digest(group, note),
             fence=note.fence,
             mark=note.mark,
-            waits=await self._arrival.waits(note),
+            waits=waits,
+            until=until,
         )
         wrong = lacking(group, str(self), self._stable, self._canary)
         self._last = Sight(seen, group, note, wrong)

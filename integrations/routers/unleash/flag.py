@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from integrations.base import GoneError, RefusedError, Split
@@ -155,8 +156,13 @@ def _strategy(body: Mapping[str, Any]) -> Strategy:
     )
 
 
-def sight(flag: Flag, place: Place, *, opens: bool, fence: str, waits: str) -> Sight:
-    """Return what a look means; `opens` says that the canary is the lane `on`. `fence` is one known from elsewhere."""
+def sight(
+    flag: Flag, place: Place, *, opens: bool, fence: str, waits: tuple[str, datetime | None]
+) -> Sight:
+    """Return what a look means; `opens` says that the canary is the lane `on`.
+
+    `fence` is one known from elsewhere, `waits` is for `Split.waits` and `Split.until`.
+    """
     ours = [one for one in flag.strategies if _is_meant(one, place)]
     wrong = _wrong(flag.strategies, ours, place)
     strategy = ours[0] if wrong is None else None
@@ -165,7 +171,8 @@ def sight(flag: Flag, place: Place, *, opens: bool, fence: str, waits: str) -> S
         canary = on if opens else 100 - on
     else:
         canary = flag.largest() if opens else 100 - flag.least()
-    split = Split(canary=float(canary), token=flag.token, fence=fence, waits=waits)
+    why, until = waits
+    split = Split(canary=float(canary), token=flag.token, fence=fence, waits=why, until=until)
     return Sight(flag, split, strategy, wrong)
 
 

@@ -148,14 +148,13 @@ class UnleashRouter:
         )
         return Sight(seen.flag, seen.split, None, wrong)
 
-    def _waits(self) -> str:
+    def _waits(self) -> tuple[str, datetime | None]:
         if self._sent is None or self._clock() - self._sent.at >= self._quiet:
-            return ""
+            return "", None
         until = self._sent.at + self._quiet
         seconds = self._quiet.total_seconds()
-        return (
-            f"SDKs ask for it every {seconds:g} s, so it is read once more at {until:%H:%M:%S} UTC"
-        )
+        why = f"SDKs ask for it every {seconds:g} s, so it is read once more at"
+        return f"{why} {until:%H:%M:%S} UTC", until
 
     async def _set(self, seen: Sight, percent: int, fence: str) -> None:
         if seen.wrong is not None or seen.strategy is None:

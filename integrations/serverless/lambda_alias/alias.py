@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from integrations.aws import understood
 from integrations.base import Finding, LaneState, RefusedError
 from integrations.revisions import Notes, Shown
 from integrations.serverless.lambda_alias import notes as description
@@ -142,14 +143,16 @@ class LambdaAlias:
         return self._source.image_for(version)
 
     def _seen(self, alias: Mapping[str, Any]) -> _Look:
+        with understood(str(self)):
+            shares = shares_of(alias)
+            note = description.read(alias.get("Description") or "")
         token = str(alias.get("RevisionId") or "")
         if not token:
             raise RefusedError(
-                f"AWS shows no RevisionId of {self}, and without it a write could undo somebody else's: allow "
-                "lambda:GetAlias.",
+                f"What answers for AWS shows no RevisionId of {self}, and without it a write could undo somebody "
+                "else's: check the endpoint of its account.",
                 code="no_revision_id",
             )
-        note, shares = description.read(str(alias.get("Description") or "")), shares_of(alias)
         self._waits_for = note.prepared if note.prepared not in shares else ""
         return _Look(
             shares=shares,
