@@ -4,7 +4,8 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 from aiohttp import web
@@ -149,6 +150,36 @@ async def test_turns_of_one_rollout_never_overlap(stage):
     await reconciler.settled()
     assert inside == 0
     assert most == 1
+
+
+@pytest.mark.parametrize(
+    "slip", [KeyError("FunctionVersion"), IndexError("no item"), TypeError("of None")]
+)
+async def test_a_turn_that_fails_by_any_slip_is_tried_again(stage, slip):
+    async def target_of(_):
+        raise slip
+
+    await stage.say("/deploy auth-service v2.0.0 to production")
+    r = await stage.row()
+    alarms: list[str] = []
+    reconciler = Reconciler(stage.bot.store, target_of, stage.clock.now, lambda _: None)
+    reconciler.use(Alarms(alarms))
+    reconciler.ring(r.id)
+    await reconciler.settled()
+    assert alarms == [r.id]
+
+
+@dataclass
+class Alarms:
+    """Timers that only note for whom they were set."""
+
+    noted: list[str]
+
+    def wake(self, rollout: str, _: datetime) -> None:
+        self.noted.append(rollout)
+
+    def drop(self, rollout: str) -> None:
+        self.noted.append(f"dropped {rollout}")
 
 
 async def deploy_with_a_late_write(stage: Stage) -> None:

@@ -18,25 +18,8 @@ class Babbling(FakeCluster):
         return super().perform(call)
 
 
-class Truncating(FakeCluster):
-    """A cluster between which and the bot something cuts the names out of Pods."""
-
-    truncates = False
-
-    def perform(self, call):
-        status, body = super().perform(call)
-        if self.truncates and call.method == "GET" and call.path.endswith("/pods"):
-            for pod in body["items"]:
-                pod["metadata"] = {k: v for k, v in pod["metadata"].items() if k != "name"}
-        return status, body
-
-
 class BabblingStage(Stage):
     cluster_type = Babbling
-
-
-class TruncatingStage(Stage):
-    cluster_type = Truncating
 
 
 @pytest.mark.parametrize("shape", ["fixed", "one"])
@@ -88,17 +71,3 @@ def fence(stage, value):
         body["metadata"]["annotations"]["sluice/fence"] = value
 
     stage.cluster.edit("deployments", "orion", "auth-service", change)
-
-
-async def test_an_odd_answer_stops_a_rollback_only_as_long_as_it_lasts(tmp_path):
-    async with TruncatingStage.opened(tmp_path, approvals=0, steps="[50, 100]") as stage:
-        await stage.deploy()
-        await stage.wait(30)
-        assert stage.weights == (50, 50)
-        stage.cluster.truncates = True
-        await stage.say("/rollback auth-service", by=OLU)
-        await stage.wait(60)
-        stage.cluster.truncates = False
-        await stage.wait(60)
-        assert stage.weights == (100, 0)
-        assert (await stage.phase())[0] is Phase.ROLLED_BACK
