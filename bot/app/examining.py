@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -51,6 +52,7 @@ async def examine(path: Path, now: Callable[[], datetime]) -> Sequence[Health]:
     rows.append(Health("environment", "ok", "all secrets are set"))
     rows.append(await _database(settings))
     rows.append(await _slack(settings))
+    rows += await _sinks(settings.config)
     return [*rows, *await _targets(settings.config, now, settings.kubeconfig)]
 
 
@@ -77,6 +79,24 @@ async def _slack(settings: Settings) -> Health:
     return Health(
         "slack", "ok", f"{answer.get('team', 'workspace')} as {answer.get('user', 'bot')}"
     )
+
+
+async def _sinks(config: Config) -> list[Health]:
+    """Ask every sink for its front page: nothing is sent, because somebody would be called."""
+    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+    rows = []
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        for index, sink in enumerate(config.alerts):
+            name, parts = f"alerts[{index}] {sink.kind}", urlsplit(sink.url)
+            # The rest of an address is often a password.
+            where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+            try:
+                async with session.get(where, allow_redirects=False):
+                    rows.append(Health(name, "ok", f"{where} answers; its key is not tried"))
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                fix = "Check its url and the network to it."
+                rows.append(Health(name, "fail", f"{where}: {type(error).__name__}", fix))
+    return rows
 
 
 async def _targets(
@@ -110,12 +130,14 @@ async def _target(
     try:
         target = await targets.find(service, environment, place)
         findings = await look_ahead(target, usual)
+        snapshot = await target.metrics.look(window=300, custom={}, variables=target.variables)
     except IntegrationError as error:
         return Health(name, "fail", str(error), f"code {error.code}")
+    except Exception as error:  # noqa: BLE001 - one row must not take the others along
+        return Health(name, "fail", f"{type(error).__name__} in Sluice itself", "Report it.")
     fatal = [finding for finding in findings if finding.fatal]
     if fatal:
         return Health(name, "fail", fatal[0].sentence, f"code {fatal[0].code}")
-    snapshot = await target.metrics.look(window=300, custom={}, variables=target.variables)
     if snapshot.problem:
         return Health(name, "warn", snapshot.problem, "Rollouts will hold and ask.")
     if findings:

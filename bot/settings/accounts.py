@@ -7,14 +7,27 @@ from typing import Annotated, Literal
 
 from bot.settings.block import Block, by_kind
 from bot.settings.fields import Seconds
-from bot.settings.names import FilePath, Name, Text, WebAddress
+from bot.settings.names import FilePath, Name, Text, WebAddress, pattern
+
+Project = Annotated[
+    str,
+    pattern(
+        r"(?:[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*:)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+        "bad_name",
+        "is no id of a project such as shop-1.",
+    ),
+]
+Location = Annotated[
+    str,
+    pattern(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", "bad_name", "is no region such as eu-west-1."),
+]
 
 
 class AwsAccount(Block):
     """An AWS account in one region."""
 
     kind: Literal["aws"] = "aws"
-    region: Text | None = None
+    region: Location | None = None
     profile: Name | None = None
     """Of the shared credentials file."""
     role: Text | None = None
@@ -28,8 +41,8 @@ class GcpAccount(Block):
     """A Google Cloud project in one location."""
 
     kind: Literal["gcp"] = "gcp"
-    project: Text
-    location: Text
+    project: Project
+    location: Location
     credentials_file: FilePath | None = None
     """Of a service account; None: the default credentials of the machine."""
     endpoint: WebAddress | None = None

@@ -29,8 +29,6 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 _SHORTEST_SIGNING_SECRET = 16
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})", re.ASCII)
 _HIGHEST_PORT = 65_535
-_HOOK_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}", re.ASCII)
-"""Of the end of an address: nothing in it is written another way there."""
 
 
 class SettingsError(Exception):
@@ -259,12 +257,8 @@ def _filled_hook(block: _Hook | None, where: str, env: _Environment) -> _Hook | 
     if block is None:
         return None
     filled = _filled(block, where, env)
-    if not env.missing and not _HOOK_TOKEN.fullmatch(filled.token.reveal()):
-        raise SettingsError(
-            f"The token of {where} is the end of an address: give it 16 or more letters, digits and signs "
-            "of . _ ~ - (`openssl rand -hex 32` makes one).",
-            code="bad_hook_token",
-        )
+    if not env.missing and filled.fault():
+        raise SettingsError(f"{where}.token: {filled.fault()}", code="bad_hook_token")
     return filled
 
 
@@ -290,8 +284,9 @@ def _at_home(path: str | None, env: _Environment) -> str | None:
 
 
 def _check_urls(config: Config) -> None:
-    for i, alert in enumerate(config.alerts):
-        _checked_url(alert.url, f"alerts[{i}].url")
+    for i, sink in enumerate(config.alerts):
+        for key, code, sentence in sink.faults():
+            raise SettingsError(f"alerts[{i}].{key}: {sentence}", code=code)
     for name, block in config.metrics.items():
         if isinstance(block, MetricsBlock):
             _checked_url(block.url, f"metrics.{name}.url")

@@ -6,6 +6,7 @@ Pure. A text that could never be the name of the thing it stands for is refused 
 import functools
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator
@@ -91,7 +92,13 @@ def _route_name(text: str) -> str:
 
 def is_url(text: str) -> bool:
     """Tell whether a text is an http(s) address with a host."""
-    return re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text, re.ASCII | re.IGNORECASE) is not None
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text, re.ASCII | re.IGNORECASE):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an address of IPv6, or a port that there is not
+        return False
 
 
 def _url(text: str) -> str:

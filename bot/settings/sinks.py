@@ -4,13 +4,17 @@ Pure. Every text in here may be `${NAME}` where it is an address or a secret, an
 kinds alike (`bot.settings.environment`).
 """
 
-from typing import Annotated, Any, Literal
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from bot.settings.block import Block, by_kind
 from bot.settings.fields import Flag, choice, refuse_at, whole
-from bot.settings.names import SecretText, Text, Url
+from bot.settings.names import PLACEHOLDER, SecretText, Text, Url, is_url
 from bot.settings.secret import Secret
 
 EVENTS = (
@@ -38,6 +42,43 @@ class SinkBlock(Block):
     kind: str
     url: Url = Field(repr=False)
     events: tuple[Event, ...] = ()
+    key: ClassVar[str] = "secret"
+    """The name of what opens it."""
+    path: ClassVar[str] = ""
+    """What is put behind `url`; empty: it is called as it is."""
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what cannot work, as key, code and sentence, which repeats none of it. What is not filled in may."""
+        if not PLACEHOLDER.search(self.url):
+            yield from self._url_faults()
+        text = getattr(self, self.key).reveal()
+        if not PLACEHOLDER.search(text) and (sentence := self._key_fault(text)):
+            yield (self.key, "bad_secret", sentence)
+
+    def _url_faults(self) -> Iterator[tuple[str, str, str]]:
+        if not is_url(self.url):
+            yield ("url", "bad_url", "This is no web address: write it like https://host/path.")
+            return
+        parts = urlsplit(self.url)
+        if self.path and ("@" in parts.netloc or parts.query or parts.fragment):
+            sentence = (
+                f"This address has a user, a query or a fragment, and {self.path} is put behind it: write it like "
+                "https://host."
+            )
+            yield ("url", "bad_url", sentence)
+        elif self.path and parts.path.rstrip("/").endswith(self.path):
+            yield ("url", "bad_url", f"{self.path} is put behind this address: remove it here.")
+
+    def _key_fault(self, text: str) -> str:
+        if not text.isascii() or not text.isprintable() or " " in text:
+            return "This has characters that no key has: copy it again."
+        return ""
+
+    @model_validator(mode="after")
+    def _can_work(self) -> Self:
+        if faults := list(self.faults()):
+            raise refuse_at(*faults)
+        return self
 
     def options(self) -> dict[str, Any]:
         """Return what its adapter is made with; its secrets are in there as they are."""
@@ -60,11 +101,23 @@ class AlertBlock(SinkBlock):
         """Return what its adapter is made with."""
         return {key: value for key, value in super().options().items() if key != "events"}
 
+    def _key_fault(self, text: str) -> str:
+        prefix, sep, encoded = text.partition("whsec_")
+        if prefix or not sep:
+            return ""
+        try:
+            known = bool(base64.b64decode(encoded, validate=True))
+        except (binascii.Error, ValueError):
+            known = False
+        return "" if known else "What follows whsec_ is no base64: copy it again."
+
 
 class PagerDutySinkBlock(SinkBlock):
     """A service of PagerDuty, by its integration of kind Events API v2."""
 
     kind: Literal["pagerduty"] = "pagerduty"
+    key: ClassVar[str] = "routing_key"
+    path: ClassVar[str] = "/v2/enqueue"
     routing_key: SecretText
     url: Url = Field(default="https://events.pagerduty.com", repr=False)
     changes: Flag = True
@@ -76,6 +129,8 @@ class OpsgenieSinkBlock(SinkBlock):
     """An integration of Opsgenie, or of what speaks its Alert API."""
 
     kind: Literal["opsgenie"] = "opsgenie"
+    key: ClassVar[str] = "api_key"
+    path: ClassVar[str] = "/v2/alerts"
     api_key: SecretText
     url: Url = Field(default="https://api.opsgenie.com", repr=False)
     priority: Annotated[str, choice("P1", "P2", "P3", "P4", "P5")] = "P2"
@@ -87,6 +142,8 @@ class GrafanaSinkBlock(SinkBlock):
 
     kind: Literal["grafana"] = "grafana"
     url: Url = Field(repr=False)
+    key: ClassVar[str] = "token"
+    path: ClassVar[str] = "/api/annotations"
     token: SecretText
     dashboard: Text | None = None
     """Its uid; None: an annotation of the organisation, found by its tags."""

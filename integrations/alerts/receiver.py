@@ -80,6 +80,12 @@ class Receiver:
                 found = await response.content.read(most) if most and status < 300 else b""
                 while found and len(found) < most and (more := await response.content.read(most)):
                     found += more
+        except ValueError:
+            # Before the next, which catches some of these too: a user in the address beside a header, a bad host.
+            raise RefusedError(
+                f"The url of the alert sink {self.where} cannot be asked for; write it without a user, as https://host.",
+                code="bad_url",
+            ) from None
         except (aiohttp.ClientError, TimeoutError, OSError):
             # The error of the library may carry the URL, and with it a secret.
             raise TryAgainError(
