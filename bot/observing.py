@@ -188,7 +188,9 @@ async def _look(r: Rollout, target: Target, window: int) -> Look | None:
     variables = {**target.variables, "version": r.version}
     if isinstance(r.watched, Compare):
         custom |= {one.metric: one.query for one in r.watched.metrics if one.query}
-    snapshot = await target.metrics.look(window=window, custom=custom, variables=variables)
+    snapshot = await target.metrics.look(
+        window=window, custom=custom, variables=variables, weight=r.weight
+    )
     return _as_served(r, replace(look_from(snapshot), beside=target.beside))
 
 

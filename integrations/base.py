@@ -98,8 +98,18 @@ class Split:
     """Why what is written is not at work yet, and until when, as a clause: `DNS carries it until 14:05`."""
     until: datetime | None = None
     """The time that `waits` promises; None where it promises none."""
+    refused: bool = False
+    """Whether what it `waits` for is a refusal: it does not come by waiting."""
+    left: str = ""
+    """What goes on naming the canary when no requests go there any more, as a short phrase: `the template of …`."""
+    cut: str = ""
+    """Why nobody gets the canary, whatever its weight is meant to be, as a clause: somebody turned a flag off."""
+    among: str = ""
+    """A digest of whom the weights are of, where that is not everybody."""
     elsewhere: str = ""
     """Other routes of the object that lead to the canary besides the split and our managed ones, as a short phrase."""
+    unserved: str = ""
+    """Why requests reach neither lane, as a clause: `Rule 5 answers by itself (fixed-response)`."""
     rules: tuple[HeaderRule, ...] = ()
     """The managed routes found on the object, in their order: requests that go to the canary whatever the weight.
 

@@ -75,10 +75,14 @@ class LedState:
     """Percent of the traffic that `image` gets; 100 once it is the stable one."""
     movement: str
     """The identity of what is being moved; `""` while the controller has not seen the newest template yet."""
+    base: str = ""
+    """The identity of what is stable, as `movement` would name it; `""` where only its image tells."""
     here: str = ""
     """The identity of the place where it stands; it differs after every step."""
     stop: str = ""
     """The identity of the pause that waits; `""` where it waits for nobody. No two pauses have the same."""
+    passes: bool = False
+    """That pause ends by itself after a while."""
     asks: str = ""
     """What it waits for, as a clause: `step 2 of 8 pauses until somebody promotes`."""
     progress: str = ""
@@ -100,6 +104,8 @@ class LedState:
     """The identity of this attempt at the movement, while it moves; `""` where the controller says nothing of it."""
     questions: Mapping[str, Question] = field(default_factory=dict)
     """Where it fetches its orders: what each of its gates would ask here."""
+    unread: Finding | None = None
+    """Why `image` or `stable` is empty; the rest suffices to go back. Not fatal: it may pass by itself."""
     token: str = ""
     fence: str = ""
     mark: str = ""
@@ -113,8 +119,9 @@ class LedState:
 
     @property
     def moving(self) -> bool:
-        """Whether another image than the stable one is on its way."""
-        return self.phase in {"progressing", "paused"} and not self.aborted
+        """Whether another template than the stable one is on its way."""
+        arrived = bool(self.base) and self.movement == self.base
+        return self.phase in {"progressing", "paused"} and not self.aborted and not arrived
 
 
 class Controller(Protocol):

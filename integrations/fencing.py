@@ -34,6 +34,11 @@ def refuse_newer(
         )
 
 
+def is_newer(one: str, other: str) -> bool:
+    """Say whether a fence is newer than another; what is none is older than all."""
+    return (parse_fence(one) or (0, 0)) > (parse_fence(other) or (0, 0))
+
+
 def fence_after(found: str) -> str:
     """Return a fence that a later write could carry, for a write that is only tried."""
     counter, revision = parse_fence(found) or (0, 0)

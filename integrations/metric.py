@@ -37,7 +37,8 @@ class Snapshot:
     readings: Mapping[str, Reading]
     """By metric name: `requests` (a count), `rps`, `error_rate`, `success_rate`, `cpu`, `memory`, `cold_start_rate`,
     `connection_failures` (percent), `latency_avg`, `latency_p50`, `latency_p95`, `latency_p99` (milliseconds),
-    `circuit_breaker_trips` (per minute), and custom names."""
+    `circuit_breaker_trips` (per minute), `throttles` (percent of the calls, which never became requests), and custom
+    names."""
     problem: str = ""
     """A sentence when the source could not be asked; then every reading is `Missing.DOWN`."""
 
@@ -46,11 +47,16 @@ class MetricSource(Protocol):
     """Where the numbers of one target come from."""
 
     async def look(
-        self, *, window: int, custom: Mapping[str, str], variables: Mapping[str, str]
+        self,
+        *,
+        window: int,
+        custom: Mapping[str, str],
+        variables: Mapping[str, str],
+        weight: float | None = None,
     ) -> Snapshot:
         """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
 
         `custom` maps a metric name to its query text; `$service`, `$version` and the other `variables` are escaped
-        and put in. Never raises for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
+        and put in. `weight` is the percentage of the canary in all of the window, where that is known. Never raises for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
         """
         ...

@@ -52,6 +52,11 @@ class Look:
         """Requests that the canary answered in the window; 0 when unknown."""
         return int(self.get("requests").canary or 0)
 
+    @property
+    def tried(self) -> int:
+        """Requests of both lanes: what is turned away before it has a version is a share of these."""
+        return self.requests + int(self.get("requests").stable or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -87,6 +92,7 @@ class Judgement:
 Fails = tuple[tuple[bool, ...], ...]
 """Per check, which of the newest looks failed, oldest first; at most `of` of them."""
 
+_THROTTLES = "throttles"
 _UNITS = {
     "error_rate": " %",
     "success_rate": " %",
@@ -100,6 +106,7 @@ _UNITS = {
     "connection_failures": " %",
     "circuit_breaker_trips": "/min",
     "cold_start_rate": " %",
+    "throttles": " %",
     "conversion_rate": " %",
     "user_engagement": " %",
 }
@@ -140,7 +147,7 @@ def _sum_up(look: Look, results: tuple[Result, ...]) -> Judgement:
     if fatal:
         return Judgement(Verdict.FAIL, results, sentence="; ".join(r.sentence for r in fatal))
     if thin:
-        sentence = look.problem or thin[0].sentence
+        sentence = look.problem or f"{thin[0].sentence}{_throttled(look)}"
         return Judgement(Verdict.INCONCLUSIVE, results, asks=bool(asks), sentence=sentence)
     sentence = "; ".join(r.sentence for r in bad) or "all checks pass"
     return Judgement(Verdict.PASS, results, asks=bool(asks), sentence=sentence)
@@ -167,8 +174,9 @@ def _hold(
     if relative and sample.stable is None:
         why = f"{check.metric} of stable: {sample.why_stable or 'no data'}"
         return result(Verdict.INCONCLUSIVE, why), past
-    if look.requests < min_requests:
-        why = f"{look.requests:,} of {min_requests:,} requests needed to judge"
+    seen = look.tried if check.metric == _THROTTLES else look.requests
+    if seen < min_requests:
+        why = f"{seen:,} of {min_requests:,} requests needed to judge"
         return result(Verdict.INCONCLUSIVE, why), past
     broken = _broken(check, sample.canary, sample.stable)
     kept = (*past, broken)[-check.of :]
@@ -177,6 +185,12 @@ def _hold(
         often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
         return result(Verdict.FAIL, f"{measured}{often}"), kept
     return result(Verdict.PASS, measured), kept
+
+
+def _throttled(look: Look) -> str:
+    """Return what may be why there is too little to judge by."""
+    share = look.get(_THROTTLES).canary
+    return f" ({number(share, _THROTTLES)} of the calls are throttled)" if share else ""
 
 
 def _broken(check: Check, canary: float, stable: float | None) -> bool:

@@ -19,6 +19,7 @@ _BETTER: dict[str, Better] = {
     "connection_failures": "lower",
     "circuit_breaker_trips": "lower",
     "cold_start_rate": "lower",
+    "throttles": "lower",
     "success_rate": "higher",
     "rps": "higher",
     "conversion_rate": "higher",

@@ -59,7 +59,8 @@ class Targets:
         controller = (await self.of(r)).controller
         if controller is None or r.gate is None:
             return False
-        return at_gate(r, await controller.read()).stop != r.gate.stop
+        led = at_gate(r, await controller.read())
+        return bool(led.movement) and led.stop != r.gate.stop
 
     async def controller_of(self, service: str, environment: str) -> Controller | None:
         """Return what leads a target, None where nothing does. Raises as `find`."""

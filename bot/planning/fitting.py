@@ -117,11 +117,19 @@ def must_not_lead(wish: Wish, target: TargetBlock) -> None:
 
 
 def must_be_its_value(version: str, target: TargetBlock) -> None:
-    """Refuse what is no value of a flag, where a flag is all that there is."""
+    """Refuse what is no value of a flag, where a flag is all that there is, and no number where versions have those."""
     turns = target.lead.workload.turns
     if target.lead.workload.flag and version not in turns:
         raise PlanError(
             f"{shown(version)} is no value of a flag. Say `on` to open it, `off` to take it away.",
+            code="wrong_version",
+            key="version",
+        )
+    numbered = any(place.workload.numbered for place in target.places)
+    if numbered and not re.fullmatch(r"[1-9][0-9]{0,17}", version, re.ASCII):
+        raise PlanError(
+            f"{shown(version)} is no number of a version, and those of this function are published elsewhere. "
+            "Name one by its number, such as 6.",
             code="wrong_version",
             key="version",
         )

@@ -3,7 +3,7 @@
 Pure. A name that no source knows needs a query; only what people count in their business may go without, and says so.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bot.settings.metrics import (
@@ -22,6 +22,7 @@ from strategies.request import PlanError, Request
 from strategies.wish import Wish
 from strategies.yardsticks import better_of
 
+_BESIDE_STABLE = frozenset({"above_baseline", "times_baseline"})
 _LEAVE_OUT = "Its source takes no queries: leave the check out."
 
 
@@ -46,7 +47,7 @@ def yardsticks(wish: Wish, target: TargetBlock) -> tuple[Yardstick, ...]:
     return tuple(listed.get(name) or _yardstick(name, target) for name in wish.compare)
 
 
-def never_judged(checks: Iterable[Check], target: TargetBlock) -> Iterator[str]:
+def never_judged(checks: Sequence[Check], target: TargetBlock) -> Iterator[str]:
     """Yield which checks will never have a number to judge."""
     queried = target.metrics.template not in WITHOUT_QUERIES
     way_out = "Add a query for it under queries, or leave the check out." if queried else _LEAVE_OUT
@@ -55,6 +56,16 @@ def never_judged(checks: Iterable[Check], target: TargetBlock) -> Iterator[str]:
             f"{name} has no numbers here, so its check never passes and each stage ends with a question. "
             f"{way_out}"
         )
+    led = target.lead.workload
+    if led.lanes != "led" or led.places("")[0]:
+        return
+    for check in checks:
+        if check.bound[0] in _BESIDE_STABLE:
+            yield (
+                f"{check.metric} is held against stable, and nothing here tells stable and canary apart, so its check "
+                "never passes and each stage ends with a question. Name stable and canary under workload, or give the "
+                "check a limit of its own."
+            )
 
 
 def not_available(compare: Iterable[Yardstick], target: TargetBlock) -> Iterator[str]:
@@ -102,7 +113,9 @@ def _counts_cold_starts(template: str, source: AnyMetrics) -> bool:
 
 
 def _without_numbers(measured: Iterable[Check | Yardstick], target: TargetBlock) -> list[str]:
-    silent = NOT_MEASURED[target.metrics.template]
+    # What a flag is called, `on`, nobody counts requests by.
+    flag = target.lead.workload.flag
+    silent = frozenset(KNOWN_METRICS) if flag else NOT_MEASURED[target.metrics.template]
     names = (one.metric for one in measured if one.query is None)
     return list(dict.fromkeys(n for n in names if n not in KNOWN_METRICS or n in silent))
 

@@ -10,7 +10,7 @@ from typing import Any
 from bot.rollout import fleets, gates, scheduling
 from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
-from bot.rollout.part import Part
+from bot.rollout.part import Armed, Part
 from bot.rollout.parts import summed, view
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
@@ -71,6 +71,7 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
         phase=Phase.RUNNING,
         code="",
         intent=None if r.parts else _again(r, now),
+        armed=r.armed if r.parts or r.code != "drift" else _uncut(r.armed),
         progress=progress,
         trouble=None,
         reminded=None,
@@ -137,7 +138,13 @@ def _resumed(r: Rollout, part: Part, now: datetime) -> Part:
     edited = r.code == "drift" and part.foreign
     intent = _again(own if edited else replace(own, code=""), now)
     progress = replace(part.progress, began=now)
+    part = replace(part, armed=_uncut(part.armed) if edited else part.armed)
     return replace(part, intent=intent, trouble=None, foreign=False, found=None, progress=progress)
+
+
+def _uncut(armed: Armed | None) -> Armed | None:
+    """Return the snapshot that lets the canary be opened although somebody cut it off: a person says so."""
+    return replace(armed, cut=True) if armed is not None else None
 
 
 def _again(r: Rollout, now: datetime) -> Intent | None:
@@ -245,6 +252,12 @@ def carried(r: Rollout) -> float:
 
 def resolve(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
     """End by hand what needs attention; nothing is written to the target."""
+    if r.phase is Phase.ROLLING_BACK:
+        raise WrongStateError(
+            f"{r.target} is rolling back, and goes on until it reads back as before; its thread says what is in the "
+            "way. Put that right, and it ends by itself.",
+            code="nothing_to_resolve",
+        )
     if r.phase is not Phase.NEEDS_ATTENTION:
         raise WrongStateError(
             f"{r.target} does not need attention; `rollback` ends it.", code="nothing_to_resolve"

@@ -33,6 +33,7 @@ def arm(r: Rollout, seen: Seen) -> Rollout:
         canary=LaneMemo(led.image, 0, 0, counted=False),
         at=seen.now,
         mark=led.mark,
+        base=led.base,
     )
     before = version_of(led.stable)
     adopted = same_image(led.image, seen.image) and led.moving

@@ -48,7 +48,12 @@ def roll_back(r: Rollout, seen: Seen) -> Rollout:
     if r.back is not None and r.back.home is not None:
         if same_weight(seen.split.canary, armed.canary_weight):
             return _workloads(r, seen, armed)
-        r = replace(r, back=replace(r.back, home=None), intent=None, weight=seen.split.canary)
+        r = replace(
+            r,
+            back=replace(r.back, home=None, rest="", cut=""),
+            intent=None,
+            weight=seen.split.canary,
+        )
     if r.stable_touched:
         waiting = _stable_image_home(r, seen, armed)
         if waiting is not None:
@@ -177,16 +182,34 @@ def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     if partial:
         there = replace(r, intent=None, weight=r.intent.percent, weight_at=seen.now)
         return back_to_batch(there, seen.now)
-    other = seen.split.elsewhere if seen.split is not None else ""
-    rest = f"; {other} still leads to {r.version}" if other else ""
-    text = f"All traffic of the split is back on {r.from_version}, read back{rest}."
-    if not rest:
-        text = f"All traffic is back on {r.from_version}, read back."
-    back = replace(r.back, home=seen.now) if r.back else None
+    rest = _rest(r, seen)
+    text = f"All traffic is back on {r.from_version}, read back."
+    if armed.stable.standing:
+        text = f"The flag is {r.from_version} for everybody again, read back."
+    if rest:
+        text = f"The split gives nothing to {r.version}, read back; {rest}."
+    own = f"{r.place}: {rest}" if r.place and rest else rest
+    left, cut = (seen.split.left, seen.split.cut) if seen.split is not None else ("", "")
+    back = r.back and replace(
+        r.back,
+        home=seen.now,
+        rest=own or r.back.rest,
+        left=left or r.back.left,
+        cut=cut or r.back.cut,
+    )
     home = replace(
         r, intent=None, weight=r.intent.percent, weight_at=seen.now, back=back, audience=()
     )
+    text += f" {cut[:1].upper()}{cut[1:]}." if cut else ""
     return home.tell(Entry("traffic_home", "sluice", text))
+
+
+def _rest(r: Rollout, seen: Seen) -> str:
+    """Return why not all traffic is on the old version although the split is, as a clause; `""`: it is."""
+    split = seen.split
+    if split is not None and split.elsewhere:
+        return f"{split.elsewhere} still leads to {r.version}"
+    return split.unserved if split is not None else ""
 
 
 def _workloads(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
@@ -216,10 +239,18 @@ def done(r: Rollout, seen: Seen) -> Rollout:
     how = "automatically" if r.back.automatic else f"by {r.back.actor}"
     why = f": {r.back.reason}" if r.back.reason else ""
     kept = any(entry.verb == "canary_kept" for entry in r.news)
-    how_it_is = "The split is as before" if kept else "Everything is as before"
+    how_it_is = "The split is as before" if kept or r.back.rest else "Everything is as before"
+    but = [f"{r.back.cut}."] if r.back.cut else []
+    if r.back.left:
+        but.append(
+            f"{r.back.left} still names {r.version}: the next change by somebody else builds on it, and gets no "
+            "traffic by itself."
+        )
+    how_it_is = "All traffic is as before" if but and not r.back.rest else how_it_is
     text = (
         f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} "
         f"from {r.back.weight:g} %{why}. {how_it_is}, {seconds} s after the decision."
+        f"{''.join(f' But {one}' for one in but)}"
     )
     entry = Entry(
         "rolled_back",

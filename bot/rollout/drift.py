@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from bot.rollout.fleets import foreign_fleet
 from bot.rollout.holding import arriving, drifted, whose
-from bot.rollout.intents import ANYTHING, intent_state, same_audience, same_weight
+from bot.rollout.intents import (
+    ANYTHING,
+    cut_off,
+    intent_state,
+    same_audience,
+    same_people,
+    same_weight,
+)
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold, start_back
 from bot.rollout.values import Back, Entry, Rollout
@@ -43,7 +50,8 @@ def _changed_again(r: Rollout, seen: Seen) -> Rollout | None:
 
 def _as_we_left_it(r: Rollout, split: Split) -> bool:
     weight = 0.0 if r.in_place else r.weight
-    return same_weight(split.canary, weight) and same_audience(split.rules, r.audience)
+    as_armed = same_people(r, split) and not cut_off(r, split)
+    return as_armed and same_weight(split.canary, weight) and same_audience(split.rules, r.audience)
 
 
 def _stable_image(r: Rollout, stable: LaneState) -> str:
@@ -60,6 +68,10 @@ def _canary_image(r: Rollout, canary: LaneState) -> str:
     begun = r.weight > 0 or any(isinstance(one, Prepare) for one in r.plan.steps[: r.cursor])
     if ours or r.in_place or not begun:
         return ""
+    if not canary.image:
+        return (
+            f"{r.image} is not there any more; this rollout did not do that. Put it back and `resume`, or `rollback`."
+        )
     return (
         f"The canary now runs {canary.image} instead of {r.image}; this rollout did not do that. "
         "Put it back and `resume`, or `rollback`."

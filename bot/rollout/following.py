@@ -11,14 +11,22 @@ from bot.rollout import gates
 from bot.rollout.adopting import arm, silent
 from bot.rollout.drift import offline
 from bot.rollout.forward import succeed, walk
-from bot.rollout.intents import intent_state, same_image, same_weight, unnoticed, unwritten
+from bot.rollout.intents import (
+    intent_state,
+    is_back,
+    is_ours,
+    same_image,
+    same_weight,
+    unnoticed,
+    unwritten,
+)
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.pace import RECHECK
-from bot.rollout.part import Followed
+from bot.rollout.part import Followed, Trouble
 from bot.rollout.resting import expired, reminded
 from bot.rollout.seen import Seen
-from bot.rollout.stuck import keep_trying, page_if_silent
+from bot.rollout.stuck import ask, keep_trying, page_if_silent
 from bot.rollout.turning import hold, start_back
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
@@ -30,8 +38,9 @@ from strategies.verdict import Judgement
 
 def forward(r: Rollout, seen: Seen) -> Rollout:
     """Take the next turn of a rollout that is on its way up, waits, or is paused."""
-    if seen.trouble is not None:
-        return troubled(r, seen, seen.trouble)
+    trouble = seen.trouble or _unread(r, seen)
+    if trouble is not None:
+        return troubled(r, seen, trouble)
     if r.armed is None:
         return arm(r, seen) if r.phase is Phase.RUNNING else answers_again(r, seen)
     led = seen.led
@@ -43,30 +52,44 @@ def forward(r: Rollout, seen: Seen) -> Rollout:
     ended = _ended(r, seen, led)
     if ended is not None:
         return ended
-    asked_before = r.judgement is not None and r.judgement.asks
     judged, judgement = look_at(r, seen)
     match judged.phase:
         case Phase.RUNNING if isinstance(judged.step, Follow):
-            return _follow(judged, judged.step, seen, led, None if asked_before else judgement)
+            return _follow(judged, judged.step, seen, led, judgement)
         case Phase.RUNNING:
             return walk(judged, seen)
         case Phase.WAITING:
-            return _waiting(judged, seen, led)
+            return _waiting(judged, seen, led, judgement)
         case Phase.PAUSED:
             return _paused(judged, seen, led, before)
         case _:
             return judged
 
 
+def _unread(r: Rollout, seen: Seen) -> Trouble | None:
+    """Return what could not be read although it is needed: going on needs the image, the start all of it."""
+    led = seen.led
+    if led is None or led.unread is None or (r.armed is not None and led.image):
+        return None
+    found = led.unread
+    return Trouble(found.code, found.sentence, seen.now, final=found.fatal)
+
+
 def _noted(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     """Take note of where our movement stands; another one is none of ours."""
     known = r.followed.movement if r.followed is not None else ""
+    if r.followed is not None and not led.movement:
+        since = r.followed.unseen or seen.now
+        return replace(r, followed=replace(r.followed, unseen=since))
     ours = same_image(led.image, r.image) and bool(led.movement)
     if not ours or led.movement != (known or led.movement) or led.aborted:
         return r
     if led.phase == "degraded" and not known:
         return r
-    followed = Followed(led.movement, led.here, led.progress, led.asks, led.goal, led.run)
+    asked = r.followed.asked if r.followed is not None else None
+    followed = Followed(
+        led.movement, led.here, led.progress, led.asks, led.goal, led.run, asked=asked
+    )
     if same_weight(led.weight, r.weight):
         return r if followed == r.followed else replace(r, followed=followed, template=r.image)
     text = f"{led.weight:g} % of the traffic on {r.version}{_where(led)}."
@@ -86,12 +109,14 @@ def _where(led: LedState) -> str:
 def _ended(r: Rollout, seen: Seen, led: LedState) -> Rollout | None:
     """Return the row as it ends without us; None while our movement goes on, or has yet to begin."""
     assert r.armed is not None
-    ours = same_image(led.image, r.image)
+    ours = is_ours(r, led)
     if r.followed is None:
         return None if ours or led.image == r.armed.canary.image else superseded(r, seen, led)
     if not ours or (led.movement and led.movement != r.followed.movement):
-        if same_image(led.image, r.armed.stable.image):
+        if is_back(r, led):
             return _reverted(r, seen, led)
+        if r.armed.base and not led.movement and same_image(led.image, r.armed.stable.image):
+            return None  # whether it is the way home is told once the controller has looked
         return None if unnoticed(r, led) else superseded(r, seen, led)
     if led.aborted or led.phase == "degraded":
         return _failed(r, seen, led)
@@ -174,12 +199,29 @@ def _follow(
         return _ordered(r, seen.now, "resume", stop=led.stop)
     if step.full and not (led.full or led.fetches) and led.moving and not led.held:
         return _ordered(r, seen.now, "start", image=r.image, before=led.image, full=True)
-    if led.stop:
+    holds = judgement if _unclear(r, judgement) and not step.full else None
+    if led.stop and not (led.passes and holds):
         return _ask(r, seen, led)
-    if judgement is not None and judgement.asks and not step.full:
-        text = f"{judgement.sentence}. The controller is held until people have decided."
-        return _ordered(r, seen.now, "hold").tell(Entry("holding", "sluice", text))
+    if holds is not None and not led.held:
+        return _hold_to_ask(r, seen, holds)
     return r if led.movement else _held_up(r, seen, led)
+
+
+def _unclear(r: Rollout, judgement: Judgement | None) -> bool:
+    """Whether these numbers need people, who were not asked about them at this weight yet."""
+    asked = r.followed.asked if r.followed is not None else None
+    known = asked is not None and same_weight(asked, r.weight)
+    return judgement is not None and judgement.asks and not known
+
+
+def _hold_to_ask(r: Rollout, seen: Seen, judgement: Judgement) -> Rollout:
+    text = f"{judgement.sentence}. The controller is held until people have decided."
+    return _ordered(r, seen.now, "hold").tell(Entry("holding", "sluice", text))
+
+
+def _asked(r: Rollout) -> Rollout:
+    """Take note that people are being asked about the numbers at this weight."""
+    return replace(r, followed=replace(r.followed or Followed(), asked=r.weight))
 
 
 def _begun(r: Rollout, seen: Seen, led: LedState, *, full: bool) -> Rollout:
@@ -201,6 +243,8 @@ def _ordered(r: Rollout, now: datetime, order: str, **what: object) -> Rollout:
 def _held_up(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     """Wait for the controller to see what it is asked for; hold and call people when it does not."""
     since = r.intent.at if isinstance(r.intent, PutLed) else r.progress.began or seen.now
+    if r.followed is not None:
+        since = max(since, r.followed.unseen or seen.now)
     if led.movement or seen.now - since <= PATIENCE:
         return r
     return hold(r, seen.now, "controller_silent", silent(led))
@@ -211,17 +255,29 @@ def _ask(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     unclear = r.judgement is not None and r.judgement.asks
     opened = gates.open_gate(r, seen.now, "ask" if unclear else "approve")
     assert opened.gate is not None
+    opened = _asked(opened) if unclear else opened
     return replace(opened, gate=replace(opened.gate, stop=led.stop))
 
 
-def _waiting(r: Rollout, seen: Seen, led: LedState) -> Rollout:
+def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None) -> Rollout:
     gate = r.gate
     if gate is None:
         return r
-    if gate.stop and gate.stop != led.stop:
+    if gate.stop and gate.stop != led.stop and led.movement:
         return moved_on(r, led)
     if seen.now >= gate.expires:
         return expired(r, seen)
+    if gate.stop and not led.movement:
+        return _held_up(r, seen, led)
+    if gate.stop and _unclear(r, judgement):
+        assert judgement is not None
+        if led.passes and not led.held:
+            text = f"Closed: {judgement.sentence}; it is held, and a fresh question follows."
+            going = replace(gates.close_gate(r, text), phase=Phase.RUNNING, code="")
+            return _hold_to_ask(going, seen, judgement)
+        text = f"{judgement.sentence}. The question that is open shows it."
+        r = _asked(r).tell(Entry("unclear", "sluice", text))
+        gate = r.gate or gate
     if gate.stop and r.look is not gate.look:
         # A pause begins with the write of a weight: the numbers of that weight come only while people are asked.
         return replace(r, gate=replace(gate, look=r.look, judgement=r.judgement))
@@ -243,7 +299,8 @@ def _paused(r: Rollout, seen: Seen, led: LedState, before: Followed | None) -> R
     if isinstance(r.intent, PutLed) and r.intent.order == "hold":
         return replace(r, intent=None) if intent_state(r, seen) == "applied" else r
     released = r.code == "paused" and not led.held and r.followed is not None
-    went_on = r.code == "gate_expired" and before is not None and led.here != before.here
+    elsewhere = before is not None and bool(led.movement) and led.here != before.here
+    went_on = r.code == "gate_expired" and elsewhere
     answers = r.code == "controller_silent" and bool(led.movement)
     if not (released or went_on or answers):
         return reminded(r, seen)
@@ -268,6 +325,8 @@ def go_home(r: Rollout, seen: Seen) -> Rollout:
     if not isinstance(r.intent, PutLed):
         return _ordered(r, seen.now, "abort")
     state, home = intent_state(r, seen), same_image(led.image, armed.stable.image)
+    if r.intent.order == "start" and state == "drift" and led.image:
+        return superseded(r, seen, led)
     if r.intent.order == "start":
         there = home and led.phase == "healthy" and bool(led.movement)
         return _home(r, seen, led) if there else page_if_silent(r, seen)
@@ -277,10 +336,23 @@ def go_home(r: Rollout, seen: Seen) -> Rollout:
         return _home(r, seen, led)
     if state != "drift":
         return page_if_silent(r, seen)
-    if not same_image(led.image, r.image):
-        return superseded(r, seen, led)
+    return (
+        _became_stable(r, seen, led, armed.stable.image)
+        if is_ours(r, led)
+        else superseded(r, seen, led)
+    )
+
+
+def _became_stable(r: Rollout, seen: Seen, led: LedState, before: str) -> Rollout:
+    """Ask for the image from before, because there is nothing left to abort."""
+    if same_image(led.image, before):
+        text = (
+            f"Another configuration of {r.version} became stable meanwhile, and only an image can be asked for here. "
+            "Take that change back where it was made, then `resolve`."
+        )
+        return ask(r, seen, "cannot_ask_back", text)
     text = f"{r.version} became stable meanwhile; the controller is asked for {r.from_version}."
-    back = _ordered(r, seen.now, "start", image=armed.stable.image, before=led.image, full=True)
+    back = _ordered(r, seen.now, "start", image=before, before=led.image, full=True)
     return back.tell(Entry("asked_for", "sluice", text))
 
 
@@ -290,7 +362,9 @@ def _home(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     how = "automatically" if r.back.automatic else f"by {r.back.actor}"
     why = f": {r.back.reason}" if r.back.reason else ""
     still = ""
-    if same_image(led.image, r.image):
+    if is_ours(r, led) and r.version == r.from_version:
+        still = " The change of its configuration is still asked for: take it back, or a sync may begin it again."
+    elif same_image(led.image, r.image):
         still = (
             f" What is asked for (and Git, where it applies it) still names {r.version}: set it back to "
             f"{r.from_version}, or a sync may begin it again."

@@ -131,7 +131,7 @@ def _record(r: Rollout, seen: Seen) -> Rollout:
     if proxies_lag(r, seen.now):
         return r
     if not r.audience:
-        text = f"{r.version} is stable now."
+        text = f"The flag stays {r.version}." if standing(r) else f"{r.version} is stable now."
         return r.to_next(seen.now).tell(Entry("promoting", "sluice", text))
     return replace(r, intent=PutWeight(r.weight, before=ANYTHING, since=r.revision + 1))
 

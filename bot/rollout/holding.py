@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.intents import same_weight
+from bot.rollout.intents import same_people, same_weight
 from bot.rollout.seen import Seen
 from bot.rollout.turning import hold
 from bot.rollout.values import Entry, Rollout
@@ -16,6 +16,9 @@ PASSING = {"unschedulable", "quota", "node_unreachable"}
 PATIENCE = timedelta(minutes=30)
 """How much longer than promised a weight may take to arrive before somebody is asked to look."""
 
+_REFUSED = timedelta(minutes=1)
+"""How long a refusal may stand: what looks like one may be the last answer to what was asked before."""
+
 _ANOTHER = timedelta(minutes=1)
 """By how much a promise has to differ from the last one to be told again."""
 
@@ -24,6 +27,16 @@ def drifted(r: Rollout, seen: Seen) -> Rollout:
     """Stop and ask: somebody else changed the weights. Nothing is written over their change."""
     split = seen.split
     wanted = r.intent.percent if isinstance(r.intent, PutWeight) else r.weight
+    if split is not None and not same_people(r, split):
+        text = (
+            "Somebody changed the constraints or segments, so the percentage is one of other people than before. "
+            "Put them back and `resume`, or `rollback`."
+        )
+        return hold(r, seen.now, "drift", text)
+    if split is not None and split.cut:
+        text = f"{split.cut[:1].upper()}{split.cut[1:]}. This rollout did not do that."
+        text = f"{text} `resume` turns it on again, `rollback` goes home and leaves it off."
+        return hold(replace(r, found=split.canary), seen.now, "drift", text)
     if split is not None and same_weight(split.canary, wanted):
         text = (
             f"The routes of the audience are not those that this rollout wrote (changed by {whose(split)}). "
@@ -71,9 +84,11 @@ def awaited(r: Rollout, seen: Seen) -> Rollout:
 
 def overdue(r: Rollout, seen: Seen) -> str:
     """Return the sentence about a weight that should have arrived long ago; `""` while there is time."""
-    intent = r.intent
+    intent, split = r.intent, seen.split
     if not isinstance(intent, PutWeight) or intent.told_at is None:
         return ""
+    if split is not None and split.refused and seen.now >= intent.told_at + _REFUSED:
+        return f"{intent.percent:g} % is written, but cannot get there: {intent.told}."
     if seen.now < (intent.promised or intent.told_at) + PATIENCE:
         return ""
     minutes = int(PATIENCE.total_seconds() // 60)

@@ -41,13 +41,28 @@ def fence_of(text: str) -> tuple[int, int]:
 
 def weight_state(r: Rollout, intent: PutWeight, split: Split) -> State:
     """Say whether a weight has landed. Equal weights with an older fence are still pending: the fence must land too."""
+    if r.phase is not Phase.ROLLING_BACK and not same_people(r, split):
+        return "drift"
+    written = fence_of(split.fence) >= (r.counter, intent.since)
     if same_weight(split.canary, intent.percent) and same_audience(split.rules, intent.rules):
-        if fence_of(split.fence) < (r.counter, intent.since):
+        if not written:
             return "pending"
         return "arriving" if split.waits else "applied"
+    if split.cut and (written or (intent.before != ANYTHING and cut_off(r, split))):
+        return "drift"
     # Ours on its way to other rules of the same weight, or still where it was: anything else is somebody's edit.
     here = same_weight(split.canary, intent.before) or same_weight(split.canary, intent.percent)
     return "pending" if intent.before == ANYTHING or here else "drift"
+
+
+def cut_off(r: Rollout, split: Split) -> bool:
+    """Whether somebody cut the canary off since it was armed, which a weight of 0 does not tell from before."""
+    return bool(split.cut) and r.armed is not None and not r.armed.cut
+
+
+def same_people(r: Rollout, split: Split) -> bool:
+    """Whether the weights are of those people that they were of when it was armed."""
+    return r.armed is None or split.among == r.armed.among
 
 
 def lane_state(r: Rollout, intent: PutLane, lane: LaneState) -> State:
@@ -81,6 +96,8 @@ def _order_state(r: Rollout, intent: PutLed, led: LedState) -> State:
         case "start":
             return _start_state(intent, led)
         case "resume":
+            if not led.movement:
+                return "arriving"  # where it stands is told once the controller has looked
             # At any other stop, or at none, there is nothing to write: it has moved on, whoever did that.
             return "pending" if led.stop and led.stop == intent.stop else "applied"
         case "abort":
@@ -110,16 +127,38 @@ def _abort_state(r: Rollout, intent: PutLed, led: LedState) -> State:
         return "pending" if led.held else "applied" if same_weight(led.weight, 0) else "arriving"
     if not led.movement:
         return "arriving"
-    ours = same_image(led.image, r.image) or unnoticed(r, led)
+    # What cannot be told is what a person wants back: nothing else is known to move there.
+    ours = is_ours(r, led) or unnoticed(r, led) or not led.image
     if led.parked and not led.held and ours:
         return "applied"  # nothing of it runs, and nobody will let it begin
     if r.followed is None and not ours:
         # Nothing was seen to move, but a start may be on its way: the fence is what it fails at.
         fenced = fence_of(led.fence) >= (r.counter, intent.since) and not led.held
         return "applied" if fenced else "pending"
-    if r.armed is not None and same_image(led.image, r.armed.stable.image):
+    if is_back(r, led):
         return "pending" if led.held else "applied" if led.phase == "healthy" else "arriving"
     return "pending" if ours and led.phase != "healthy" else "drift"
+
+
+def is_ours(r: Rollout, led: LedState) -> bool:
+    """Whether what is asked for is what this rollout moves: by its identity, once that is known, else by the image.
+
+    A new configuration of the same image is a movement like any other.
+    """
+    known = r.followed.movement if r.followed is not None else ""
+    if known and led.base and led.movement:
+        return led.movement == known
+    return same_image(led.image, r.image)
+
+
+def is_back(r: Rollout, led: LedState) -> bool:
+    """Whether what is asked for is what was stable, so that it is on its way home by itself."""
+    if r.armed is None:
+        return False
+    if r.armed.base:
+        # The old version asked for once another one has become stable is a movement, with pauses of its own.
+        return led.movement == led.base == r.armed.base
+    return same_image(led.image, r.armed.stable.image)
 
 
 def unnoticed(r: Rollout, led: LedState) -> bool:

@@ -47,6 +47,12 @@ class Armed:
     """The offline mark that the router carried already: left by an earlier rollback, no wish about this rollout."""
     live: str = ""
     """Where lanes swap: the place that was live (`blue`)."""
+    base: str = ""
+    """Where another controller leads: see `integrations.controller.LedState.base`."""
+    cut: bool = False
+    """The canary was cut off already (`Split.cut`), or a person said that it is opened again."""
+    among: str = ""
+    """See `Split.among`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,10 @@ class Followed:
     asks: str = ""
     goal: str = ""
     run: str = ""
+    unseen: datetime | None = None
+    """Since when the controller has not looked at the newest change; nothing is known of it until then."""
+    asked: float | None = None
+    """The weight at which people were asked last because of its numbers."""
 
 
 @dataclass(frozen=True, slots=True)

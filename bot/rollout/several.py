@@ -20,6 +20,7 @@ from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.sickness import sick
 from bot.rollout.starting import arm, cancel
+from bot.rollout.stuck import LASTING
 from bot.rollout.turning import back_to_batch
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Watch
@@ -67,6 +68,7 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
 
 def _onward(r: Rollout, seen: Seen) -> Rollout:
     """Go on, unless something is in the way on one of the targets."""
+    r = _without_flags(r, seen)
     troubles = [part for part in r.parts if _sight(part, seen).trouble is not None]
     if troubles:
         return _troubled(r, seen, troubles)
@@ -159,6 +161,45 @@ def _arm(r: Rollout, seen: Seen) -> Rollout:
     data = {"from_version": r.from_version}
     text = f"Started on {len(r.parts)} targets. {' '.join(said)}".replace(": Started:", ":")
     return r.tell(Entry("armed", "sluice", text, event="rollout.started", data=data))
+
+
+def _without_flags(r: Rollout, seen: Seen) -> Rollout:
+    """Leave out the flags that are in the way of an undo before it has begun: its pods wait for none of them."""
+    if not r.rollback_of or r.armed is not None or r.phase is not Phase.RUNNING:
+        return r
+    left_out = {
+        part.name: why
+        for part in r.parts
+        if part.lanes and part.armed is None and (why := _unarmable(r, part, seen))
+    }
+    staying = tuple(part for part in r.parts if part.name not in left_out)
+    if not staying or not left_out:
+        return r
+    for name, why in left_out.items():
+        text = f"{name}: The flag is left as it is, and the rest goes back without it: {why} See to it by hand."
+        r = r.tell(
+            Entry(
+                "left_out",
+                "sluice",
+                text,
+                code="flag_left_out",
+                event="rollout.needs_attention",
+                tell="broadcast",
+            )
+        )
+    return summed(replace(r, parts=staying))
+
+
+def _unarmable(r: Rollout, part: Part, seen: Seen) -> str:
+    """Return why a flag cannot be made part of an undo; `""` while it can, or may."""
+    sight, before = _sight(part, seen), part.trouble.tries if part.trouble is not None else 0
+    if sight.trouble is not None:
+        lasting = sight.trouble.final or before + 1 >= LASTING
+        return sight.trouble.sentence if lasting else ""
+    after = arm(view(r, part), sight)
+    if after.phase is not Phase.CANCELLED or after.code == "already_live":
+        return ""
+    return after.news[-1].text.removeprefix("Not started: ")
 
 
 def _watches(r: Rollout) -> bool:
@@ -275,6 +316,9 @@ def _home(r: Rollout, seen: Seen) -> Rollout:
 
 def _nearer(r: Rollout, part: Part, after: Rollout) -> Rollout:
     """Take one target's next step home; that it has arrived is said when all of them have."""
+    if r.back is not None and after.back is not None:
+        rest, left, cut = after.back.rest, after.back.left, after.back.cut
+        r = replace(r, back=replace(r.back, rest=rest, left=left, cut=cut))
     if after.phase is Phase.ROLLING_BACK:
         return told(put(r, own(part, after)), part.name, after.news)
     if after.phase is Phase.NEEDS_ATTENTION:

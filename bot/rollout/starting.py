@@ -45,11 +45,15 @@ def _arm_lanes(r: Rollout, seen: Seen, split: Split, lanes: Mapping[Lane, LaneSt
         at=seen.now,
         mark=split.mark,
         live=seen.live,
+        cut=bool(split.cut),
+        among=split.among,
     )
     # Routes that an earlier rollout left behind: the first write takes them away.
     left = tuple(Rule(x.header, x.equals, x.regex, x.present) for x in split.rules)
     ready = f"{stable.ready} stable pods ready" if stable.counted else "stable is ready"
     text = f"Started: {stable.version} → {r.version}, {ready}."
+    if stable.standing:
+        text = f"Started: the flag goes from {stable.version} to {r.version}."
     fences = (split.fence, stable.fence, canary.fence)
     return _armed(replace(r, audience=left), seen, armed, stable.version, fences, text)
 
@@ -115,6 +119,12 @@ def _fleet_refused(r: Rollout, seen: Seen, fleet: FleetState) -> tuple[str, str]
 
 def _start_refused(r: Rollout, seen: Seen, stable: LaneState) -> tuple[str, str] | None:
     if seen.split is not None and not same_weight(seen.split.canary, 0):
+        if stable.standing:
+            return (
+                "split_not_clean",
+                "The flag is neither on nor off for everybody, so there is no clean state to go back to. Give it 0 or"
+                + " 100 % and start again.",
+            )
         return (
             "split_not_clean",
             f"The canary already receives {seen.split.canary:g} % of the traffic, so there is no clean state"

@@ -19,6 +19,9 @@ LASTING = 3
 _PATIENCE = timedelta(minutes=5)
 """How long what is left behind the traffic is tried before a person is asked what to do about it."""
 
+_GONE = {"flag_missing", "flag_environment_missing", "target_not_configured"}
+"""There is no flag that could be taken from anybody."""
+
 _GRACE = timedelta(seconds=5)
 """How long stable may show no ready pods before that pages: a controller that has not caught up yet looks the same."""
 
@@ -47,17 +50,29 @@ def left_over(r: Rollout, seen: Seen) -> Rollout | None:
     """
     home = r.back.home if r.back is not None else None
     trouble = r.trouble
-    if home is None or trouble is None or not trouble.final:
+    if trouble is None or not trouble.final or seen.now - trouble.since < _PATIENCE:
         return None
-    if seen.now - trouble.since < _PATIENCE:
-        return None
+    if home is None:
+        return _gone(r, seen, trouble)
     return ask(
         r,
         seen,
         trouble.code,
-        f"The traffic of {r.service} is home, but its pods cannot be put back: {trouble.sentence} "
+        f"The traffic of {r.service} is home, but {_left(r)}: {trouble.sentence} "
         "`resume` tries again; or put it right by hand, then `resolve`.",
     )
+
+
+def _gone(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout | None:
+    """Ask about a flag that is not there any more; what can be written again some day is tried until then."""
+    standing = r.armed is not None and r.armed.stable.standing
+    if not standing or trouble.code not in _GONE:
+        return None
+    text = (
+        f"The flag of {r.service} cannot be put back: {trouble.sentence} "
+        "`resume` tries again; or see that nobody has it, then `resolve`."
+    )
+    return ask(r, seen, trouble.code, text)
 
 
 def withheld(r: Rollout) -> Rollout:
@@ -139,13 +154,22 @@ def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
     return replace(r, back=replace(r.back, paged=(*r.back.paged, code))).tell(entry)
 
 
+def _counted(r: Rollout) -> bool:
+    """Whether there are pods; a function has none."""
+    return r.armed is None or r.armed.stable.counted
+
+
+def _left(r: Rollout) -> str:
+    return "its pods cannot be put back" if _counted(r) else f"{r.version} cannot be let go of"
+
+
 def _by_hand(r: Rollout) -> str:
     if r.lanes == "led":
         return f"tell the controller to abort, so that all traffic is on {r.from_version}"
     if r.lanes == "one":
         return f"let the instances run {r.from_version}"
     if r.back is not None and r.back.home is not None:
-        return "the traffic is home already, only the pods are left"
+        return f"the traffic is home already, only {'the pods are' if _counted(r) else f'{r.version} is'} left"
     return f"give all traffic to stable ({r.from_version})"
 
 

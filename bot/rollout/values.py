@@ -112,6 +112,12 @@ class Back:
     """What people were called about on the way home, by code: once for each."""
     home: datetime | None = None
     """When traffic was read back at its armed split."""
+    rest: str = ""
+    """What is not as before although the split is home, as a clause; `""`: everything is."""
+    left: str = ""
+    """What goes on naming the new version where nothing of it is left (`Split.left`)."""
+    cut: str = ""
+    """Why nobody gets the new version whatever its weight says, as read back on the way home (`Split.cut`)."""
 
 
 @dataclass(frozen=True, slots=True)

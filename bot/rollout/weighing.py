@@ -13,7 +13,7 @@ from bot.rollout.pace import STARTING
 from bot.rollout.part import Trouble
 from bot.rollout.seen import Seen
 from bot.rollout.starting import forbidding
-from bot.rollout.turning import turn
+from bot.rollout.turning import hold, turn
 from bot.rollout.values import Entry, Rollout
 from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState
@@ -104,9 +104,10 @@ def _late(r: Rollout, seen: Seen, timeout: int | None) -> Rollout | None:
 
 def not_ready(r: Rollout, seen: Seen, canary: LaneState, timeout: int) -> Rollout | None:
     """Return the end of a way up whose pods cannot start; None while there is hope."""
-    if not isinstance(r.intent, PutLane) or intent_state(r, seen) != "applied":
+    if not isinstance(r.intent, PutLane):
         return None
-    if canary.problem and canary.problem not in PASSING:
+    there = intent_state(r, seen) == "applied"
+    if there and canary.problem and canary.problem not in PASSING:
         return turn(r, seen.now, canary.problem, canary.detail or canary.problem)
     if seen.now - r.intent.at > timedelta(seconds=timeout):
         had = f"had {canary.ready} of {r.intent.replicas} pods" if canary.counted else "was not"
@@ -125,6 +126,10 @@ def _more_pods(r: Rollout, seen: Seen, canary: LaneState, pods: int, percent: fl
 
 def _blocked(r: Rollout, seen: Seen, code: str, sentence: str) -> Rollout:
     """Hold before a weight that would hurt; give up when the pods' deadline passes."""
+    if r.armed is not None and r.armed.stable.standing:
+        # Nothing of a flag becomes ready with time.
+        text = f"Not opening: {sentence} `resume` tries again, `rollback` goes home."
+        return hold(r, seen.now, code, text)
     began = r.progress.began or seen.now
     if seen.now - began > timedelta(seconds=STARTING):
         return turn(r, seen.now, code, sentence)
@@ -155,6 +160,8 @@ def landed(r: Rollout, seen: Seen) -> Rollout:
         if matched
         else f"{percent:g} % of the traffic on {r.version}, read back."
     )
+    if r.armed is not None and r.armed.stable.standing:
+        text = f"The flag is {r.version} for {percent:g} %, read back."
     moved = replace(
         r,
         intent=None,

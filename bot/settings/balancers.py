@@ -82,6 +82,7 @@ class AlbTraffic(LanesBlock):
     """A rule or a listener of an application load balancer that splits between target groups."""
 
     locks: ClassVar[bool] = False
+    own: ClassVar[tuple[str, ...]] = ("rule", "listener")
     kind: Literal["alb"] = "alb"
     rule: RuleArn | None = None
     listener: ListenerArn | None = None
@@ -118,6 +119,7 @@ class Route53Traffic(LanesBlock):
     """Weighted records of one name."""
 
     lingers: ClassVar[bool] = True
+    own: ClassVar[tuple[str, ...]] = ("zone", "name", "type")
     kind: Literal["route53"] = "route53"
     zone: ZoneId
     name: DnsName

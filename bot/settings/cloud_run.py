@@ -3,17 +3,24 @@
 Pure. The service is workload and router in one, so `traffic` may be left out.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
+from pydantic import model_validator
+
+from bot.settings.fields import refuse_at
 from bot.settings.names import Image, Name, ServiceTag
 from bot.settings.traffic import TrafficBlock
 from bot.settings.workloads import RevisionsBlock
+
+_TOGETHER = 46
+"""Characters of a tag and the name of its service, which are in one part of a host name."""
 
 
 class CloudRunService(RevisionsBlock):
     """A service of Google Cloud Run."""
 
     cloud: ClassVar[str] = "gcp"
+    own: ClassVar[tuple[str, ...]] = ("service",)
     traffic_kind: ClassVar[str] = "cloud_run"
     kind: Literal["cloud_run"] = "cloud_run"
     account: Name
@@ -30,6 +37,16 @@ class CloudRunService(RevisionsBlock):
     def repository(self) -> str | None:
         """See `WorkloadBlock.repository`."""
         return self.image
+
+    @model_validator(mode="after")
+    def _has_room_for_its_tag(self) -> Self:
+        if len(self.tag) + len(self.service) > _TOGETHER:
+            sentence = (
+                f"Cloud Run takes {_TOGETHER} characters for a tag and the name of its service together: shorten the "
+                "tag."
+            )
+            raise refuse_at(("tag", "tag_too_long", sentence))
+        return self
 
     def measured(self) -> dict[str, str]:
         """See `WorkloadBlock.measured`."""

@@ -45,6 +45,7 @@ class LedBlock(WorkloadBlock):
 class ArgoRollout(LedBlock):
     """A Rollout of Argo Rollouts."""
 
+    own: ClassVar[tuple[str, ...]] = ("name",)
     controller: ClassVar[str] = "argo-rollouts"
     kind: Literal["argo_rollout"] = "argo_rollout"
     name: ObjectName
@@ -82,6 +83,7 @@ class ArgoRollout(LedBlock):
 class FlaggerCanary(LedBlock):
     """A Canary of Flagger."""
 
+    own: ClassVar[tuple[str, ...]] = ("canary",)
     controller: ClassVar[str] = "flagger"
     kind: Literal["flagger"] = "flagger"
     canary: ObjectName

@@ -13,6 +13,7 @@ from strategies.fitting import Lanes, Weights, misfit, nearest
 from strategies.plan import Rule
 
 _Fault = tuple[str, str, str]
+_DeepFault = tuple[str | tuple[str | int, ...], str, str]
 
 _WHERE = ("cluster", "namespace", "workload")
 """The keys that say where the only target runs."""
@@ -61,6 +62,7 @@ def where_faults(
         for key in _WHERE:
             if given[key] is None and needs(workload, key):
                 yield (key, "missing_key", f"The key {key} is missing here: add it.")
+        yield from place_faults(given, workload)
         return
     for key, value in given.items():
         if value is not None:
@@ -214,6 +216,40 @@ def _same_object(workload: WorkloadBlock, traffic: TrafficBlock) -> Iterator[_Fa
             yield ("traffic", "another_object", sentence)
 
 
+_NOT_LED: Mapping[str, frozenset[str]] = {
+    "recreate": frozenset(),
+    "rolling": frozenset(),
+    "ab_test": frozenset(),
+    "smoke": frozenset(),
+    "canary": frozenset({"steps", "auto_promote", "retention"}),
+    "blue_green": frozenset({"smoke_for", "retention", "switch_timeout"}),
+}
+"""What the plan of another controller says, or nothing does; without keys: the whole block."""
+
+
+def led_faults(lanes: Lanes, written: Mapping[str, frozenset[str]]) -> Iterator[_DeepFault]:
+    """Yield what is written about a target that another controller leads and could only be ignored there."""
+    if lanes != "led":
+        return
+    for key, parts in _NOT_LED.items():
+        if key not in written or (parts and not parts & written[key]):
+            continue
+        for part in sorted(parts & written[key]) or [""]:
+            name = f"{key}.{part}" if part else key
+            sentence = (
+                f"{name} means nothing here: another controller moves the traffic of this target by its own plan. "
+                "Remove it, or change that plan."
+            )
+            yield ((key, part) if part else key, "controller_leads", sentence)
+
+
+def place_faults(given: Mapping[str, object], workload: object) -> Iterator[_Fault]:
+    """Yield where it is said in which cluster something runs that runs in none."""
+    for key in ("cluster", "namespace"):
+        if given[key] is not None and not needs(workload, key):
+            yield (key, "place_without_cluster", f"What runs here is in no {key}: remove this key.")
+
+
 def cluster_faults(named: Iterable[str], workloads: Sequence[WorkloadBlock]) -> Iterator[_Fault]:
     """Yield which names under `clusters` are those of no workload."""
     known = {name for workload in workloads for name in workload.places("") if name}
@@ -232,6 +268,7 @@ _MEASURED_BY = {
     "alb": ("what a load balancer of AWS counts", "the traffic", "load_balancer"),
 }
 """By template: what it reads, whose that is, and by what key it is known to be there."""
+_BY_PODS = ("istio", "linkerd", "envoy")
 
 
 def template_faults(
@@ -245,6 +282,15 @@ def template_faults(
         )
         yield ("metrics", "template_not_for_target", sentence)
         return
+    if workload.revisions and template in _BY_PODS:
+        sentence = (
+            f"The template {template} counts pods by a name that stays, and these lanes are revisions: take that "
+            "of their platform, or http."
+        )
+        yield ("metrics", "template_not_for_target", sentence)
+    elif template == "knative" and workload.traffic_kind != "knative":
+        sentence = "The template knative reads what Knative counts, which this workload is not: take another template."
+        yield ("metrics", "template_not_for_target", sentence)
     if template not in _MEASURED_BY:
         return
     reads, whose, needed = _MEASURED_BY[template]

@@ -53,6 +53,7 @@ class UnleashTraffic(TrafficBlock):
 
     locks: ClassVar[bool] = False
     flags: ClassVar[bool] = True
+    own: ClassVar[tuple[str, ...]] = ("url", "project", "environment", "feature")
     kind: Literal["unleash"] = "unleash"
     url: WebAddress
     token_file: FilePath

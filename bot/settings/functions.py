@@ -17,6 +17,7 @@ class LambdaVersion(RevisionsBlock):
     """An AWS Lambda function whose alias says which versions get the requests."""
 
     cloud: ClassVar[str] = "aws"
+    own: ClassVar[tuple[str, ...]] = ("function", "alias")
     traffic_kind: ClassVar[str] = "lambda_alias"
     kind: Literal["lambda_version"] = "lambda_version"
     function: FunctionName
@@ -28,6 +29,11 @@ class LambdaVersion(RevisionsBlock):
     """Of the object in the bucket that a version is made of."""
     provisioned_concurrency: Annotated[int, whole(1, 100_000)] | None = None
     """How many instances of each version are kept warm."""
+
+    @property
+    def numbered(self) -> bool:
+        """See `WorkloadBlock.numbered`."""
+        return self.image is None and self.bucket is None
 
     @property
     def invoked(self) -> str:

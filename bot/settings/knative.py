@@ -31,6 +31,7 @@ def _tag(text: str) -> str:
 class KnativeRevision(RevisionLanes):
     """A Knative Service whose traffic says which revisions get the requests."""
 
+    own: ClassVar[tuple[str, ...]] = ("service",)
     traffic_kind: ClassVar[str] = "knative"
     kind: Literal["knative_revision"] = "knative_revision"
     service: Name

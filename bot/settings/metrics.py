@@ -30,6 +30,7 @@ KNOWN_METRICS = (
     "connection_failures",
     "circuit_breaker_trips",
     "cold_start_rate",
+    "throttles",
 )
 """The metrics that sources know by themselves; another name needs a `query`."""
 
@@ -37,7 +38,7 @@ BUSINESS_METRICS = ("conversion_rate", "user_engagement", "revenue")
 """What people compare variants by, and what no source knows: without a query they are not available."""
 
 _CALLERS = frozenset({"connection_failures", "circuit_breaker_trips"})
-_FUNCTIONS = frozenset({"cold_start_rate"})
+_FUNCTIONS = frozenset({"cold_start_rate", "throttles"})
 _INSTANCES = frozenset({"cpu", "memory"})
 NOT_MEASURED: Mapping[str, frozenset[str]] = {
     "istio": _FUNCTIONS,
@@ -58,7 +59,15 @@ LATE: Mapping[str, int] = {"cloud_run": 240}
 """By template: seconds of a soak for which there are no numbers, where the platform shows them late."""
 
 PERCENT_METRICS = frozenset(
-    {"error_rate", "success_rate", "cpu", "memory", "connection_failures", "cold_start_rate"}
+    {
+        "error_rate",
+        "success_rate",
+        "cpu",
+        "memory",
+        "connection_failures",
+        "cold_start_rate",
+        "throttles",
+    }
 )
 
 

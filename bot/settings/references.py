@@ -26,8 +26,11 @@ _USUAL_ENVIRONMENTS = (
 )
 
 
-_GOOGLES = ("cloud_run", "prometheus")
-"""The kinds whose account is one of Google's."""
+_CLOUDS = {
+    **dict.fromkeys(("cloud_run", "prometheus"), "gcp"),
+    **dict.fromkeys(("lambda_version", "alb", "route53", "cloudwatch"), "aws"),
+}
+"""By kind: the cloud that its account is one of. Of a kind that there is not nothing can be said."""
 
 
 def reference_problems(root: Node, file: str) -> list[Problem]:
@@ -144,8 +147,13 @@ class _Found:
         if not isinstance(account, Scalar):
             return
         kind, ours = _block(_block(accounts).value(account.text)).value("kind"), body.value("kind")
-        wanted = "gcp" if isinstance(ours, Scalar) and ours.text in _GOOGLES else "aws"
-        if isinstance(kind, Scalar) and kind.text in ("aws", "gcp") and kind.text != wanted:
+        wanted = _CLOUDS.get(ours.text) if isinstance(ours, Scalar) else None
+        if (
+            wanted
+            and isinstance(kind, Scalar)
+            and kind.text in ("aws", "gcp")
+            and kind.text != wanted
+        ):
             self.report(
                 account.at,
                 "wrong_account",

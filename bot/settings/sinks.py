@@ -33,6 +33,8 @@ EVENTS = (
 
 Event = Annotated[str, choice(*EVENTS, code="unknown_event")]
 _CALLS = ("rollout.rolling_back", "rollout.rolled_back", "rollout.needs_attention")
+_CALLING = (*_CALLS, "rollout.paused")
+"""The only events that can call anybody."""
 _SPANS = ("rollout.started", "rollout.succeeded", "rollout.rolled_back", "rollout.cancelled")
 
 
@@ -46,6 +48,8 @@ class SinkBlock(Block):
     """The name of what opens it."""
     path: ClassVar[str] = ""
     """What is put behind `url`; empty: it is called as it is."""
+    hears: ClassVar[tuple[str, ...]] = EVENTS
+    """The events that it can do something with."""
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """Yield what cannot work, as key, code and sentence, which repeats none of it. What is not filled in may."""
@@ -74,9 +78,18 @@ class SinkBlock(Block):
             return "This has characters that no key has: copy it again."
         return ""
 
+    def _event_faults(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        if not self.events and not getattr(self, "changes", False):
+            sentence = "Without events nothing is ever told here: name one, or remove this sink."
+            yield (("events",), "empty_value", sentence)
+        for index, event in enumerate(self.events):
+            if event not in self.hears:
+                sentence = f"{event} never calls anybody: take {' or '.join(self.hears)}."
+                yield (("events", index), "unknown_event", sentence)
+
     @model_validator(mode="after")
     def _can_work(self) -> Self:
-        if faults := list(self.faults()):
+        if faults := [*self.faults(), *self._event_faults()]:
             raise refuse_at(*faults)
         return self
 
@@ -118,6 +131,7 @@ class PagerDutySinkBlock(SinkBlock):
     kind: Literal["pagerduty"] = "pagerduty"
     key: ClassVar[str] = "routing_key"
     path: ClassVar[str] = "/v2/enqueue"
+    hears: ClassVar[tuple[str, ...]] = _CALLING
     routing_key: SecretText
     url: Url = Field(default="https://events.pagerduty.com", repr=False)
     changes: Flag = True
@@ -131,6 +145,7 @@ class OpsgenieSinkBlock(SinkBlock):
     kind: Literal["opsgenie"] = "opsgenie"
     key: ClassVar[str] = "api_key"
     path: ClassVar[str] = "/v2/alerts"
+    hears: ClassVar[tuple[str, ...]] = _CALLING
     api_key: SecretText
     url: Url = Field(default="https://api.opsgenie.com", repr=False)
     priority: Annotated[str, choice("P1", "P2", "P3", "P4", "P5")] = "P2"

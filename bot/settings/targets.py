@@ -15,7 +15,9 @@ from bot.settings.fields import Seconds, choice, refuse_at, whole
 from bot.settings.fitting import (
     Shape,
     cluster_faults,
+    led_faults,
     needs,
+    place_faults,
     shape_faults,
     template_faults,
     traffic_faults,
@@ -51,7 +53,17 @@ class TargetMetrics(Block):
     source: Name
     template: Annotated[
         Literal["istio", "linkerd", "http", "envoy", "knative", "lambda", "alb", "cloud_run"],
-        choice("istio", "linkerd", "http", "envoy", "knative", "lambda", "alb", "cloud_run", code="unknown_template"),
+        choice(
+            "istio",
+            "linkerd",
+            "http",
+            "envoy",
+            "knative",
+            "lambda",
+            "alb",
+            "cloud_run",
+            code="unknown_template",
+        ),
     ] = "istio"
     clusters: dict[ObjectName, ClusterName] = Field(default={})
     """By workload: the name of the cluster by which a proxy counts it, where that is another one."""
@@ -95,6 +107,8 @@ class PlaceBlock(Block):
             for key in ("cluster", "namespace")
             if getattr(self, key) is None and needs(self.workload, key)
         ]
+        where = {"cluster": self.cluster, "namespace": self.namespace}
+        faults += place_faults(where, self.workload)
         if self.metrics is not None:
             faults += cluster_faults(self.metrics.clusters, [self.workload])
             faults += template_faults(self.metrics.template, self.workload, self.traffic)
@@ -174,6 +188,14 @@ class TargetBlock(Block):
         parts = [part for place in self.places for part in (place.workload, place.traffic)]
         return "switch" if any(part and part.weights == "switch" for part in parts) else "any"
 
+    def _written(self) -> dict[str, frozenset[str]]:
+        """Return the keys that the file has here, each with those of its block."""
+        found = {key: getattr(self, key) for key in self.model_fields_set}
+        return {
+            key: frozenset(value.model_fields_set if isinstance(value, Block) else ())
+            for key, value in found.items()
+        }
+
     @field_validator("checks", mode="before")
     @classmethod
     def _checks_take_queries(cls, value: Any, info: ValidationInfo) -> Any:
@@ -218,7 +240,8 @@ class TargetBlock(Block):
             routers = tuple(place.traffic for place in self.places)
             stops = all(place.workload.stops for place in self.places)
             shape = Shape(self.lanes, self.weights, routers, stops)
-            faults = list(shape_faults(shape, self.match, self.strategy))
+            faults = [*shape_faults(shape, self.match, self.strategy)]
+            faults += led_faults(self.lanes, self._written())
             usual = [x for x in self.places if x.metrics is None and not self.goes_along(x)]
             runs = [place.workload for place in usual]
             faults += cluster_faults(self.metrics.clusters, runs)
@@ -233,8 +256,17 @@ def _same_place(targets: Sequence[PlaceBlock]) -> Iterator[tuple[str, str, str]]
     """Yield the targets that are one: a rollout over them would take its own writes for somebody else's."""
     seen: dict[tuple[object, ...], str] = {}
     for place in targets:
-        key = (place.cluster, place.namespace, repr(place.workload), repr(place.traffic))
+        key = (place.cluster, place.namespace, *_objects(place))
         if key in seen:
             sentence = f"{seen[key]} and {place.name} are the same objects: remove one of them."
             yield ("targets", "same_target_twice", sentence)
         seen[key] = place.name
+
+
+def _objects(place: PlaceBlock) -> tuple[object, ...]:
+    """Return what tells the objects of a place from others in the same namespace, or account."""
+    workload = place.workload
+    if not workload.own:
+        return repr(workload), repr(place.traffic)
+    named = (getattr(workload, key) for key in workload.own)
+    return type(workload), *named, getattr(workload, "account", None)

@@ -47,6 +47,8 @@ class TrafficBlock(Block):
     """Whether it is its workload itself, which splits between its revisions: then it can be left out as well."""
     flags: ClassVar[bool] = False
     """Whether it says who gets which value of a feature flag."""
+    own: ClassVar[tuple[str, ...]] = ()
+    """The keys that name the object which it alone may write, wherever that is; empty where others may, too."""
     cloud: ClassVar[str] = ""
     """The kind of account that it is reached with (key `account`); empty where that is the cluster, or nothing."""
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bot.settings.accounts import AccountField
 from bot.settings.block import Block
+from bot.settings.claims import claimed_twice
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.names import (
@@ -126,6 +127,18 @@ class Config(Block):
             else body
             for name, body in value.items()
         }
+
+    @model_validator(mode="after")
+    def _no_object_has_two_targets(self) -> Self:
+        targets = {
+            (name, environment): target
+            for name, service in self.services.items()
+            for environment, target in service.targets.items()
+        }
+        faults = list(claimed_twice(targets, self.accounts))
+        if faults:
+            raise refuse_at(*faults)
+        return self
 
     def environment(self, name: str) -> EnvironmentBlock:
         """Return what an environment asks; one that is not listed asks for the defaults."""

@@ -50,6 +50,8 @@ class WorkloadBlock(Block):
     """Where lanes swap and have names: these."""
     traffic_kind: ClassVar[str] = ""
     """Of the block `traffic` that says once more what splits it; empty where another one does that."""
+    own: ClassVar[tuple[str, ...]] = ()
+    """The keys that name the object which it alone may write, in its account or namespace; empty: others may, too."""
     unrouted: ClassVar[str] = ""
     """As what kind of fleet two places are one when no router stands before them; empty where they need one."""
 
@@ -57,6 +59,11 @@ class WorkloadBlock(Block):
     def repository(self) -> str | None:
         """The image that a version is a tag or a digest of; None where a version is just a name."""
         return None
+
+    @property
+    def numbered(self) -> bool:
+        """Whether a version is the number that the platform gave it, because it is published elsewhere."""
+        return False
 
     @property
     def invoked(self) -> str:

@@ -86,6 +86,8 @@ def _ended(r: Rollout) -> str:
         return f"live at 100 %, before it {escape(r.from_version)}"
     if r.phase is Phase.ROLLED_BACK and r.lanes == "one":
         return f"all instances run {escape(r.from_version)} again"
+    if r.phase is Phase.ROLLED_BACK and r.back is not None and r.back.rest:
+        return escape(f"the split is back on {r.from_version}; {r.back.rest}")
     if r.phase is Phase.ROLLED_BACK:
         return f"{escape(r.from_version)} has all traffic again"
     if r.back is not None and r.armed is None:
@@ -179,7 +181,7 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     who = names(gate.groups) if gate.groups else "anybody here"
     blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
     if gate.kind == "ask" and gate.judgement is not None:
-        blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}."))
+        blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence.rstrip('.'))}."))
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
         blocks.append(section(f"This request weakens what is configured:\n{lines}"))

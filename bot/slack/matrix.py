@@ -27,7 +27,11 @@ def whose(r: Rollout) -> str:
 
 
 def _share(r: Rollout, part: Part) -> str:
-    return moved(view(r, part)) if r.lanes == "one" and part.armed else percent(part.weight)
+    if r.lanes == "one" and part.armed:
+        return moved(view(r, part))
+    share = percent(100.0 if r.live_changed else part.weight)
+    # Of a flag it is told which value that share has: going back it is the other one.
+    return f"{share} {part.to}" if part.lanes and part.to else share
 
 
 def _numbers(r: Rollout, part: Part) -> list[str]:

@@ -1,7 +1,11 @@
-"""A message as a value: its notification line and its blocks, comparable by digest. Pure."""
+"""A message as a value: its notification line and its blocks, comparable by digest. Pure.
+
+Slack obeys markup in the notification line as well, so it leaves here without any: nobody is ever called by it.
+"""
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +13,9 @@ from bot.slack.blocks import Block, clip
 
 TEXT = 3900
 """Slack's limit for `text` in an edit is 4,000; the same text must fit both."""
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKUP = re.compile(r"<!date\^[0-9]+\^[^<>|]*\|[^<>|]*>|&(?:amp|lt|gt);|[&<>]", re.ASCII)
+"""What Slack would obey or show wrongly; a date is shown in the reader's time zone and calls nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +33,9 @@ class Message:
 
     def payload(self) -> dict[str, Any]:
         """Return `text` and `blocks` as the Web API takes them."""
-        text = clip(self.text, TEXT)
-        return {"text": text, "blocks": list(self.blocks)} if self.blocks else {"text": text}
+        return {**self.bare(), "blocks": list(self.blocks)} if self.blocks else self.bare()
 
     def bare(self) -> dict[str, Any]:
         """Return the last resort: only the text, where Slack refuses the blocks."""
-        return {"text": clip(self.text, TEXT)}
+        shown = _MARKUP.sub(lambda found: _ENTITIES.get(found[0], found[0]), self.text)
+        return {"text": clip(shown, TEXT)}

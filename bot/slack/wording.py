@@ -130,6 +130,7 @@ _MORE = {
     "connection_failures": "Connection failures",
     "circuit_breaker_trips": "Breaker trips/min",
     "cold_start_rate": "Cold starts",
+    "throttles": "Throttled",
     "conversion_rate": "Conversion rate",
     "user_engagement": "User engagement",
     "revenue": "Revenue",

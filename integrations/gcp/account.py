@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 from integrations.base import RefusedError, TryAgainError
-from integrations.gcp.answers import refused, translated
+from integrations.gcp.answers import Answer, refused, translated, unknown_in
 
 _THREADS = 8
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
@@ -37,6 +37,7 @@ class GcpAccount:
         self._timeout = timeout
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="gcp")
         self._making = Lock()
+        self._raw = local()
         self._credentials: Any = None
         self._clients: dict[str, Any] = {}
 
@@ -99,6 +100,7 @@ class GcpAccount:
             raise _not_installed() from None
         kind = getattr(run_v2, f"{''.join(map(str.capitalize, method.split('_')))}Request")
         asked = kind()
+        self._raw.body = None
         json_format.ParseDict(request, kind.pb(asked))
         try:
             answer = getattr(self._client(service), method)(
@@ -110,8 +112,8 @@ class GcpAccount:
             ) from None
         operation = getattr(answer, "operation", None)
         if operation is None:
-            told: Mapping[str, Any] = json_format.MessageToDict(type(answer).pb(answer))
-            return told
+            told = json_format.MessageToDict(type(answer).pb(answer))
+            return Answer(told, unknown_in(self._raw.body, told))
         if operation.HasField("error"):
             raise refused(operation.error.message, what)
         return {"operation": operation.name}
@@ -137,7 +139,17 @@ class GcpAccount:
         }[service]
         # A host may bear its scheme; loopback has no TLS.
         where = {"host": self._endpoint.rstrip("/")} if self._endpoint else {}
-        return client(transport=transport(credentials=self._allowed(), **where))
+        made = transport(credentials=self._allowed(), **where)
+        # What the client does not know of an answer it drops without a word.
+        made._session.hooks["response"].append(self._keep)  # noqa: SLF001
+        return client(transport=made)
+
+    def _keep(self, response: Any, **_: Any) -> None:
+        """Keep an answer as it came, for the thread that asked."""
+        try:
+            self._raw.body = response.json()
+        except ValueError:
+            self._raw.body = None
 
     def _allowed(self) -> Any:
         """Return the credentials, fetched the first time. The lock is held."""

@@ -4,7 +4,7 @@ Where Google names the permission that is missing, that one is passed on: it may
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from integrations.base import (
@@ -17,6 +17,34 @@ from integrations.base import (
 
 _PERMISSION = re.compile(r"[Pp]ermission '([A-Za-z.]{3,80})'")
 _LONGEST = 300
+
+
+class Answer(dict[str, Any]):
+    """An answer, and the paths of what the installed client does not know of it."""
+
+    def __init__(self, told: Mapping[str, Any], unknown: Iterable[str] = ()) -> None:
+        super().__init__(told)
+        self.unknown = tuple(unknown)
+
+
+def unknown_in(raw: Any, told: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of what came and is not told; what says nothing (`false`, `0`, `""`) may be left out."""
+    if isinstance(raw, Mapping) and isinstance(told, Mapping):
+        for key, value in raw.items():
+            there = f"{path}.{key}" if path else str(key)
+            if key in told:
+                yield from unknown_in(value, told[key], there)
+            elif not _says_nothing(value):
+                yield there
+    elif isinstance(raw, list) and isinstance(told, list):
+        for one, known in zip(raw, told, strict=False):
+            yield from unknown_in(one, known, path)
+
+
+def _says_nothing(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(_says_nothing(one) for one in value.values())
+    return not value
 
 
 def translated(

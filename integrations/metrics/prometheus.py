@@ -83,7 +83,12 @@ class PrometheusSource:
         self._told: dict[str, str] = {}
 
     async def look(
-        self, *, window: int, custom: Mapping[str, str], variables: Mapping[str, str]
+        self,
+        *,
+        window: int,
+        custom: Mapping[str, str],
+        variables: Mapping[str, str],
+        weight: float | None = None,  # noqa: ARG002 - it tells the lanes apart whatever they have
     ) -> Snapshot:
         """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
 

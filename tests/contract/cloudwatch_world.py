@@ -63,8 +63,10 @@ class World:
 
     async def look(self, template: str = "lambda", window: int = 300, **options: Any) -> Snapshot:
         custom = options.pop("custom", {})
+        weight = options.pop("weight", None)
         source = self.source(template, **options)
-        return await source.look(window=window, custom=custom, variables={"version": "7"})
+        variables = {"version": "7"}
+        return await source.look(window=window, custom=custom, variables=variables, weight=weight)
 
     def traffic(
         self, template: str, *, minutes: range, stable: int, canary: int, errors: int = 0

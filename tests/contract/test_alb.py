@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from integrations.base import ConflictError, MangledError, RefusedError, TryAgainError
+from integrations.base import ConflictError, GoneError, MangledError, RefusedError, TryAgainError
 from tests.contract.balancer_worlds import ElbWorld
 from tests.fakes.aws_elbv2 import CANARY, DEFAULT_RULE, OTHER_RULE, RULE, STABLE, THIRD, forward
 
@@ -264,3 +264,59 @@ async def test_a_time_that_somebody_scribbled_holds_nothing_up(world, written):
     world.tags["sluice:written"] = written
 
     assert (await world.router().read()).waits == ""
+
+
+# ---- what is in the way of a rollback and must not be ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("TooManyTags", 400)])
+async def test_tags_that_cannot_be_written_hold_no_rollback_up(world, code, status):
+    await world.write(50)
+    world.fake.fail(code, status=status, operation="AddTags", times=99)
+    router = world.router()
+
+    home = await router.write(0, token=(await router.read()).token, fence="1.2")
+
+    assert (world.weights, home.fence) == ((100, 0), "1.2")
+    seen = await router.read()
+    assert (seen.fence, "its tags could not be written" in seen.waits) == ("1.2", True)
+    with pytest.raises(RefusedError, match=r"1\.2"):
+        await router.write(50, token=seen.token, fence="1.1")
+    world.wait(60)
+    assert (await router.read()).waits == ""
+
+
+async def test_tags_that_cannot_be_written_stop_a_weight_on_its_way_up_and_between(world):
+    await world.write(50)
+    world.fake.fail("AccessDenied", status=403, operation="AddTags", times=99)
+
+    for percent in (60, 25):
+        with pytest.raises(RefusedError):
+            await world.write(percent, "1.2")
+
+
+async def test_the_tags_that_were_missing_are_written_by_the_next_write(world):
+    router = world.router()
+    world.fake.fail("AccessDenied", status=403, operation="AddTags")
+    await router.write(0, token=(await router.read()).token, fence="1.1")
+
+    await router.write(25, token=(await router.read()).token, fence="1.2")
+
+    assert (world.weights, world.fake.tags[RULE]["sluice:fence"]) == ((75, 25), "1.2")
+
+
+async def test_a_group_that_is_gone_is_not_taken_for_the_rule(world):
+    world.fake.groups.pop(CANARY)
+
+    with pytest.raises(GoneError, match="target group") as gone:
+        await world.write(25)
+
+    assert gone.value.code == "group_missing"
+
+
+async def test_a_rule_that_answers_by_itself_serves_neither_lane(world):
+    world.fake.actions = [{"Type": "fixed-response", "Order": 1}]
+
+    split = await world.seen()
+
+    assert split.unserved.endswith("sends requests to neither target group (it has fixed-response)")

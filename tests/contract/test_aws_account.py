@@ -1,8 +1,6 @@
-"""What becomes of a call that AWS never sees as it was meant: credentials, clocks, settings, answers of somebody else."""
+"""What becomes of a call that AWS never sees as it was meant: credentials, clocks, settings, answers of others."""
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -142,14 +140,15 @@ async def test_what_is_wrong_with_a_signature_is_no_right_that_lacks(
 
 async def test_credentials_that_come_later_are_found(world, monkeypatch, tmp_path):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     alias = world.alias()
     with pytest.raises(RefusedError) as refused:
         await alias.look()
     assert refused.value.code == "credentials_missing"
 
     keys = f"aws_access_key_id = {CREDENTIALS['AWS_ACCESS_KEY_ID']}\naws_secret_access_key = x\n"
-    Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(f"[default]\n{keys}")
+    file.write_text(f"[default]\n{keys}")
 
     assert (await alias.look()).shares == {"5": 100}
 
@@ -157,7 +156,9 @@ async def test_credentials_that_come_later_are_found(world, monkeypatch, tmp_pat
 # ---- answers that are none ------------------------------------------------------------------------------------------
 
 _NS = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
-_GROUP = "<member><Type>forward</Type><ForwardConfig><TargetGroups><member><Weight>1</Weight></member>"
+_GROUP = (
+    "<member><Type>forward</Type><ForwardConfig><TargetGroups><member><Weight>1</Weight></member>"
+)
 _RULE = (
     f'<DescribeRulesResponse xmlns="{_NS}"><DescribeRulesResult><Rules><member><RuleArn>{RULE}</RuleArn><Actions>'
     f"{_GROUP}</TargetGroups></ForwardConfig></member></Actions></member></Rules></DescribeRulesResult>"
@@ -185,9 +186,7 @@ def rule(account: AwsAccount):
 
 def name(account: AwsAccount):
     where = {"zone": "Z1", "name": "a.example", "type": "A"}
-    router = Route53Router(
-        account, clock=VirtualClock(), **where, stable="stable", canary="canary"
-    )
+    router = Route53Router(account, clock=VirtualClock(), **where, stable="stable", canary="canary")
     return router.read()
 
 

@@ -114,6 +114,7 @@ async def test_an_older_fence_never_overwrites_a_newer_one(world, older):
         await world.write(50, older)
 
     assert (refused.value.code, world.weights) == ("fenced", (100, 0))
+    assert "annotation" not in str(refused.value)
 
 
 async def test_a_fence_that_somebody_scribbled_over_does_not_stop_a_rollback(world):

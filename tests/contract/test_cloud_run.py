@@ -261,7 +261,7 @@ async def test_nothing_else_of_the_service_is_written(world):
     }
     masks = [write["query"]["updateMask"] for write in world.fake.writes]
     assert masks == [
-        "traffic,annotations,template.revision,template.containers",
+        "traffic,annotations,template.revision,template.containers,template.annotations",
         "traffic,annotations",
     ]
 

@@ -245,6 +245,69 @@ async def test_nobody_beside_the_canary_is_not_available(cloud):
     assert (await cloud.look(stable="")).readings["error_rate"] == Reading(Missing.NOT_AVAILABLE, 0)
 
 
+@pytest.mark.parametrize("version", ["7", ""], ids=["by version", "of the alias"])
+async def test_calls_that_were_turned_away_are_a_share_of_those_that_were_tried(cloud, version):
+    cloud.traffic("lambda", minutes=range(11), stable=900, canary=75)
+    cloud.fake.throttled(ago(3), 25, version=version)
+    one, all_of_them = 100 * 25 / (3 * 75 + 25), 100 * 25 / (3 * 975 + 25)
+
+    told = (await cloud.look()).readings["throttles"]
+
+    assert told == (Reading(0.0, one) if version else Reading(all_of_them, all_of_them))
+
+
+async def test_a_canary_that_is_turned_away_wholly_is_not_silent(cloud):
+    cloud.traffic("lambda", minutes=range(6, 11), stable=100, canary=100)
+    cloud.traffic("lambda", minutes=range(6), stable=100, canary=0)
+    for minute in range(6):
+        cloud.fake.throttled(ago(minute), 100)
+    readings = (await cloud.look(window=570)).readings
+
+    assert readings["error_rate"].canary is Missing.STALE
+    assert readings["throttles"].canary == pytest.approx(100 * 400 / (400 + 800 + 400))
+
+
+async def test_calls_that_are_only_turned_away_are_told(cloud):
+    cloud.fake.throttled(ago(3), 9)
+    readings = (await cloud.look()).readings
+
+    assert readings["throttles"] == Reading(100, 100)
+    assert readings["error_rate"].canary is Missing.NO_DATA
+
+
+async def test_without_any_call_nothing_is_throttled_and_that_is_not_made_up(cloud):
+    assert (await cloud.look()).readings["throttles"] == NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("weight", "stable", "canary"),
+    [
+        (100, Reading(Missing.NO_DATA, 10.0), 300.0),
+        (0, Reading(10.0, Missing.NO_DATA), 0.0),
+        (50, NO_DATA, 0.0),
+        (None, NO_DATA, 0.0),
+    ],
+)
+async def test_where_one_version_has_everything_the_numbers_of_the_alias_are_its_own(
+    cloud, weight, stable, canary
+):
+    cloud.fake.names_versions = False
+    cloud.traffic("lambda", minutes=range(11), stable=0, canary=100, errors=10)
+    readings = (await cloud.look(weight=weight)).readings
+
+    assert readings["error_rate"] == stable
+    assert readings["requests"].canary == canary
+
+
+async def test_minutes_that_are_told_by_version_are_not_counted_twice(cloud):
+    cloud.traffic("lambda", minutes=range(4, 11), stable=0, canary=100, errors=10)
+    cloud.fake.names_versions = False
+    cloud.traffic("lambda", minutes=range(4), stable=0, canary=100, errors=10)
+    readings = (await cloud.look(window=570, weight=100)).readings
+
+    assert (readings["requests"].canary, readings["error_rate"].canary) == (800, 10)
+
+
 async def test_connections_that_were_never_made_are_a_share_of_what_was_sent(cloud):
     cloud.fake.served(ago(3), GROUPS["stable_group"], 900)
     cloud.fake.served(ago(3), GROUPS["canary_group"], 100, lost=25)

@@ -218,6 +218,7 @@ async def test_an_older_fence_never_overwrites_a_newer_one(world, older):
         await world.router("6").write(50, token=home.token, fence=older)
 
     assert refused.value.code == "fenced"
+    assert "remove the text fence=… of its description" in str(refused.value)
     assert world.fake.split == {"5": 100}
 
 
@@ -293,6 +294,19 @@ async def test_the_words_of_its_owner_stay_in_front_of_the_note(world):
     assert world.fake.alias.description == (
         "Serves the shop. Ask #images [sluice fence=1.2 prepared=6 kept=6,5]"
     )
+
+
+@pytest.mark.parametrize(
+    "theirs", ["Serves\n  the shop.\n\nAsk  #images", "[sluice is a bot] of ours", "[sluice"]
+)
+async def test_the_words_of_its_owner_stay_as_they_are(world, theirs):
+    world.fake.edit(description=theirs)
+    await prepared(world)
+    router = world.router("6")
+
+    await router.write(5, token=(await router.read()).token, fence="1.2")
+
+    assert world.fake.alias.description == f"{theirs} [sluice fence=1.2 prepared=6 kept=6,5]"
 
 
 @pytest.mark.parametrize(

@@ -266,3 +266,58 @@ async def test_names_are_told_apart_by_their_type_and_not_by_their_spelling(worl
     six = [x["Weight"] for x in world.fake.records if x["Type"] == "AAAA"]
     assert (world.weights, six) == ((75, 25), ["100", "0"])
     assert NAME in str(world.router())
+
+
+async def test_a_record_that_somebody_took_away_is_waited_for_on_the_way_home(world):
+    await world.write(50)
+    world.wait(600)
+    world.fake.records.remove(world.fake.record("canary"))
+
+    router = world.router()
+    home = await router.write(0, token=(await world.seen(router)).token, fence="1.2")
+
+    assert (home.canary, home.waits) == (0, "Route 53 is not in sync yet")
+
+
+async def test_a_time_in_the_note_that_is_still_to_come_is_not_waited_for_without_end(world):
+    await world.write(50)
+    note = next(x for x in world.fake.records if x["Name"] == f"_sluice.{NAME}.")
+    note["ResourceRecords"] = [{"Value": '"sluice/sent=2030-01-01T00:00:00Z"'}]
+    router = world.router()
+    assert (await router.read()).waits
+
+    world.wait(61)
+
+    assert (await router.read()).waits == ""
+
+
+@pytest.mark.parametrize(
+    ("weight", "code", "elsewhere"),
+    [
+        (50, "canary_reached_elsewhere", "record canary of type AAAA"),
+        (0, "other_type_not_split", ""),
+    ],
+)
+async def test_records_for_the_other_kind_of_address_are_told(world, weight, code, elsewhere):
+    world.fake.records += [
+        weighted("stable", 50, "2001:db8::1", kind="AAAA"),
+        weighted("canary", weight, "2001:db8::2", kind="AAAA"),
+    ]
+
+    found = {one.code: one for one in await world.router().inspect(canary_pods=False)}
+
+    assert not found[code].fatal
+    assert (await world.write(25)).elsewhere == elsewhere
+    assert (await world.router().read()).elsewhere == elsewhere
+
+
+async def test_a_router_of_the_other_kind_of_address_sees_both(world):
+    world.fake.records += [
+        weighted("stable", 100, "2001:db8::1", kind="AAAA"),
+        weighted("canary", 0, "2001:db8::2", kind="AAAA"),
+    ]
+    world.put_weights(50, 50)
+
+    split = await world.router(type="AAAA").read()
+
+    assert (split.canary, split.elsewhere) == (0, "record canary of type A")

@@ -261,19 +261,44 @@ async def test_what_cannot_be_told_any_more_shows_the_most_and_can_still_be_kill
 
 
 @pytest.mark.parametrize("mangle", ["constraints", "segments"])
-async def test_constraints_that_are_taken_away_while_the_flag_is_open_hold_it(world, mangle):
+async def test_whom_the_percentage_is_of_is_told(world, mangle):
     narrow = {"constraints": [{"contextName": "userId"}], "segments": [4]}
     world.unleash.put("new-search", gradual("0", **narrow))
-    router = world.router()
-    await router.write(50, token=(await router.read()).token, fence="7.3")
+    before = (await world.router().read()).among
     world.unleash.strategies()[0][mangle] = []
 
-    with pytest.raises(MangledError) as mangled:
-        await router.read()
-    assert (mangled.value.code, mangled.value.split.canary) == ("flag_constraints_changed", 50)
+    assert before != (await world.router().read()).among
 
-    await router.write(0, token=mangled.value.split.token, fence="7.4")
-    assert world.unleash.share() == 0
+
+async def test_a_flag_that_is_off_says_so_and_what_would_be_on(world):
+    assert (await world.router().read()).cut == ""
+    await world.write(50)
+    world.unleash.environment()["enabled"] = False
+
+    split = await world.router().read()
+    assert (split.canary, split.fence) == (0, "7.3")
+    assert "production is turned off" in split.cut
+    assert "still say 50 %" in split.cut
+
+
+async def test_a_flag_that_is_off_has_our_fence_only_once_it_was_opened(world):
+    world.unleash.environment()["enabled"] = False
+    world.unleash.fail(503, path="/on")
+
+    with pytest.raises(TryAgainError):
+        await world.write(50)
+    assert (await world.router().read()).fence == ""
+
+
+async def test_what_reads_as_home_is_home_also_where_no_write_is_allowed(world):
+    await world.write(50)
+    world.unleash.rights.clear()
+    world.unleash.set_rollout("0")
+
+    router = world.router()
+    home = await router.write(0, token=(await router.read()).token, fence="7.4")
+    assert (home.canary, home.fence) == (0, "7.4")
+    assert world.unleash.environment()["enabled"]
 
 
 async def test_constraints_may_change_between_two_rollouts(world):

@@ -7,6 +7,7 @@ they were written. What is served is kept in `history`, so that a test can see e
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 PLACE = "projects/orion/locations/europe-west1"
@@ -38,6 +39,8 @@ class RunPlatform:
         self.revisions: dict[str, Body] = {}
         self.broken: dict[str, str] = {}
         """By image: the reason for which its revisions never get ready."""
+        self.digests = False
+        """Whether revisions show their image by its digest."""
         self.unroutable = ""
         """Why no shares can be served; `""`: they can."""
         self.writes: list[Body] = []
@@ -104,7 +107,7 @@ class RunPlatform:
         found = self.services.get(name) or self.revisions.get(name)
         if found is None:
             raise Refusal(404, "NOT_FOUND", f"Resource '{name.rpartition('/')[2]}' not found.")
-        return found
+        return _resolved(found) if self.digests and "/revisions/" in name else found
 
     def write(self, name: str, query: dict[str, str], sent: Body) -> Body:
         self.settle()
@@ -190,6 +193,7 @@ class RunPlatform:
             self.revisions[path] = {
                 "name": path,
                 "containers": deepcopy(template["containers"]),
+                "annotations": dict(template.get("annotations") or {}),
                 "conditions": [{"type": "Ready", "state": "CONDITION_RECONCILING"}],
                 "reconciling": True,
             }
@@ -286,6 +290,15 @@ class RunPlatform:
                 name = one.get("revision") or latest
                 shares[name] = shares.get(name, 0) + one["percent"]
         return shares
+
+
+def _resolved(revision: Body) -> Body:
+    """Return a revision as it is shown where the tags of its images were looked up."""
+    shown = deepcopy(revision)
+    for one in shown["containers"]:
+        repository, _, tag = one["image"].rpartition(":")
+        one["image"] = f"{repository}@sha256:{sha256(tag.encode()).hexdigest()}"
+    return shown
 
 
 def _masked(body: Body, sent: Body, path: list[str]) -> None:

@@ -35,6 +35,8 @@ class FakeCloudWatch:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self.late = 0
+        self.names_versions = True
+        """Whether calls by an alias are counted by version as well; AWS says so of a weighted alias only."""
         self.fault = ""
         self.fault_only_for = ""
         """Part of an operation, as `StartQuery`."""
@@ -85,11 +87,20 @@ class FakeCloudWatch:
         whole = {"FunctionName": function, "Resource": f"{function}:{alias}"}
         durations = list(ms)
         each = [durations[i % len(durations)] for i in range(calls)]
-        for of in (whole, {**whole, "ExecutedVersion": version}):
+        named = [{**whole, "ExecutedVersion": version}] if self.names_versions else []
+        for of in (whole, *named):
             self.count("AWS/Lambda", "Invocations", at, [1.0] * calls, **of)
             failed = [1.0] * errors + [0.0] * (calls - errors)
             self.count("AWS/Lambda", "Errors", at, failed, **of)
             self.count("AWS/Lambda", "Duration", at, each, **of)
+
+    def throttled(
+        self, at: datetime, calls: int, *, version: str = "", function: str = "thumbs"
+    ) -> None:
+        """Turn calls by the alias away; with a `version` they are counted for that as well."""
+        whole = {"FunctionName": function, "Resource": f"{function}:live"}
+        for of in (whole, *([{**whole, "ExecutedVersion": version}] if version else [])):
+            self.count("AWS/Lambda", "Throttles", at, [1.0] * calls, **of)
 
     def served(
         self,

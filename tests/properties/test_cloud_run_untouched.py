@@ -86,6 +86,7 @@ def test_a_new_revision_changes_one_image_and_has_no_share(service, index):
     template = body["service"]["template"]
 
     assert template.pop("revision") == "co-sluice-1-1"
+    assert template.pop("annotations") == {"sluice/made": "co-sluice-1-1=x/new:2"}
     template["containers"][index]["image"] = service["template"]["containers"][index]["image"]
     assert template == service["template"]
     assert not any(

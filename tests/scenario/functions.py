@@ -27,7 +27,7 @@ services:
   {function}:
     production:
       workload: {{kind: lambda_version, account: shop, function: {function}, alias: live{source}}}
-      metrics: {{source: main, template: istio}}
+      metrics: {{source: main, template: http}}
       canary: {{steps: {steps}, soak: {soak}, auto_promote: false, retention: 0s}}
       checks: [{{metric: error_rate, above: 5}}, {{metric: latency_p95, above: 500}}]
       min_requests: {min_requests}
@@ -74,6 +74,8 @@ class FunctionTraffic:
 
 class FunctionNumbers(SimulatedPrometheus):
     """A Prometheus that is asked for versions, which it learns from the question."""
+
+    template = "http"
 
     def _ways_round(self) -> tuple[Lanes, ...]:
         return (self._traffic.lanes,)

@@ -62,12 +62,15 @@ services:
       namespace: orion
 {where}
       metrics: {{source: main, template: istio}}
-      canary: {{steps: {steps}, soak: {soak}, auto_promote: false, retention: {retention}}}
+      canary: {{{climb}soak: {soak}}}
       checks: {checks}
       min_requests: {min_requests}
 {extra}
 """
 
+CLIMB = "steps: {steps}, auto_promote: false, retention: {retention}, "
+LED = ("argo", "flagger")
+"""The shapes that another controller leads, by its own plan."""
 CHECKS = "[{{metric: error_rate, above: 5}}, {{metric: latency_p95, above: 500, then: {slow}}}]"
 
 WHERE = {
@@ -192,6 +195,7 @@ class Stage:
         """Write the configuration of this world, and the environment that leads to it."""
         places = {
             "where": WHERE[self.shape],
+            "climb": "" if self.shape in LED else CLIMB.format(**values),
             "checks": values["checks"] or CHECKS.format(**values),
             "kubeconfig": self.cluster.kubeconfig(folder),
             "prometheus": prometheus,

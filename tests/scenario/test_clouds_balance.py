@@ -10,7 +10,7 @@ import pytest
 from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.fakes.aws_elbv2 import CANARY, RULE, STABLE, FakeElb
-from tests.fakes.aws_route53 import NAME, ZONE, FakeRoute53
+from tests.fakes.aws_route53 import NAME, ZONE, FakeRoute53, weighted
 from tests.scenario.stage import OLU, Stage
 
 ISTIO = "traffic: {kind: istio, virtual_service: auth-service, route: primary}"
@@ -288,11 +288,11 @@ async def test_a_change_that_never_gets_in_sync_holds_and_on_the_way_home_calls_
     assert await named.phase() == (Phase.PAUSED, "still_arriving")
 
     await named.press("Resume", by=OLU)
-    await named.wait(600)
+    await named.wait(60)
     assert (await named.row()).phase is Phase.RUNNING
 
     await named.say("/rollback auth-service", by=OLU)
-    await named.wait(3600)
+    await named.wait(1900)
     assert (named.weights, (await named.row()).phase) == ((100, 0), Phase.ROLLING_BACK)
     assert named.story.count("is not home yet. 0 % is written, but takes over 30 min") == 1
 
@@ -311,3 +311,62 @@ async def test_a_longer_wait_is_told_again_and_stands_on_the_card(named):
     ]
     assert "until 2026-" in told[-1]
     assert "0 % is written: resolvers may keep the old answer until 2026-" in named.card
+
+
+# ---- what is true when it is home -----------------------------------------------------------------------------------
+
+
+async def test_tags_that_cannot_be_written_are_told_and_the_rollback_ends(balanced):
+    await balanced.deploy()
+    await balanced.wait(90)
+    balanced.aws.fail("AccessDenied", status=403, operation="AddTags", times=99)
+
+    await balanced.say("/rollback auth-service", by=OLU)
+    await balanced.wait(60)
+
+    assert ((await balanced.row()).phase, balanced.as_armed) == (Phase.ROLLED_BACK, True)
+    assert "its tags could not be written" in balanced.story
+
+
+async def test_behind_a_maintenance_page_nobody_is_said_to_have_the_traffic(balanced):
+    await balanced.deploy()
+    await balanced.wait(90)
+    balanced.aws.actions = [{"Type": "fixed-response", "Order": 1}]
+
+    await balanced.say("/rollback auth-service", by=OLU)
+    await balanced.wait(90)
+
+    assert (await balanced.row()).phase is Phase.ROLLED_BACK
+    assert "sends requests to neither target group (it has fixed-response)" in balanced.card
+    assert "All traffic is back" not in balanced.story
+    assert "has all traffic again" not in balanced.card
+    assert "Everything is as before" not in balanced.story
+
+
+async def test_while_other_addresses_lead_to_the_canary_its_pods_stay_and_the_card_says_so(named):
+    named.aws.records += [
+        weighted("stable", 50, "2001:db8::1", kind="AAAA"),
+        weighted("canary", 50, "2001:db8::2", kind="AAAA"),
+    ]
+    await named.deploy()
+    await named.wait(300)
+
+    await named.say("/rollback auth-service", by=OLU)
+    await named.wait(240)
+
+    assert ((await named.row()).phase, named.pods(Lane.CANARY) > 0) == (Phase.ROLLED_BACK, True)
+    assert "record canary of type AAAA still leads to v2.0.0" in named.card
+    assert "has all traffic again" not in named.card
+
+
+async def test_a_record_that_was_taken_away_keeps_the_canary_until_nobody_asks_it(named):
+    await named.deploy()
+    await named.wait(300)
+    named.aws.records.remove(named.aws.record("canary"))
+
+    await named.say("/rollback auth-service", by=OLU)
+    await named.wait(60)
+    assert ((await named.row()).phase, named.pods(Lane.CANARY) > 0) == (Phase.ROLLING_BACK, True)
+    await named.wait(140)
+
+    assert ((await named.row()).phase, named.pods(Lane.CANARY)) == (Phase.ROLLED_BACK, 0)

@@ -31,11 +31,14 @@ class Watched(Functions):
         self.cloud.late = 90
         self.failing: dict[str, int] = {}
         """Failures per tick, by version."""
+        self.throttling = ""
+        """The version of which half of the calls are turned away, and nobody is served."""
+        self.folder = folder
         url = await self.cloud.start()
         file = folder / "sluice.yaml"
         lines = [line for line in file.read_text().splitlines() if "queries:" not in line]
         text = "\n".join(lines).replace(
-            "source: main, template: istio", "source: cloud, template: lambda"
+            "source: main, template: http", "source: cloud, template: lambda"
         )
         account = f'  watching: {{kind: aws, region: eu-west-1, endpoint: "{url}"}}\n'
         source = "  cloud: {kind: cloudwatch, account: watching}\n"
@@ -47,6 +50,10 @@ class Watched(Functions):
             await super().wait(_TICK)
             for version, share in self.aws.split.items():
                 calls = round(_CALLS * share / 100)
+                if version == self.throttling:
+                    at = self.clock() - timedelta(seconds=1)
+                    self.cloud.throttled(at, calls // 2, function="image-processor")
+                    continue
                 failed = min(calls, self.failing.get(version, 0))
                 at = self.clock() - timedelta(seconds=1)
                 self.cloud.invoked(at, version, calls, errors=failed, function="image-processor")
@@ -127,3 +134,41 @@ async def test_without_numbers_nothing_is_promoted_and_nothing_rolled_back(tmp_p
         await stage.say("/rollback image-processor", by="U0OLU")
         await stage.wait(60)
         assert stage.as_armed
+
+
+class Documented(Watched):
+    """The same, where versions are named only while the alias is weighted, as AWS documents it."""
+
+    async def wait(self, seconds: float) -> None:
+        for _ in range(int(seconds // _TICK)):
+            self.cloud.names_versions = bool(self.aws.alias.weights)
+            await super().wait(_TICK)
+
+
+async def test_the_whole_alias_is_judged_where_nobody_names_versions(tmp_path):
+    async with Documented.opened(tmp_path) as stage:
+        await at_half(stage)
+        await stage.wait(330)
+        await stage.press("Promote to 100 %")
+        await stage.wait(60)
+        stage.failing["6"] = _CALLS
+        await stage.wait(300)
+
+        assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["checked", "not checked"])
+async def test_a_throttled_canary_is_told(tmp_path, checked):
+    async with Watched.opened(tmp_path) as stage:
+        if checked:
+            file = stage.folder / "sluice.yaml"
+            text = file.read_text()
+            file.write_text(text.replace("checks: [", "checks: [{metric: throttles, above: 5}, "))
+            await stage.restart()
+        stage.throttling = "6"
+        await at_half(stage)
+        await stage.wait(480)
+
+        assert ("throttles 33.33 % (limit ≤ 5 %)" in stage.story) is checked
+        assert ("33.33 % of the calls are throttled" in stage.card) is not checked
+        assert stage.as_armed is checked

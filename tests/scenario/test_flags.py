@@ -326,3 +326,193 @@ async def test_a_plan_of_both_warns_of_what_is_wrong_and_of_nothing_else(mixed):
     )
     told = await mixed.say("/deploy plan auth-service v2.0.0 to production steps=12.5,100")
     assert "12.5 % cannot be written exactly" in told
+
+
+# ---- somebody turned it off, or changed whom it is for --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("after", [3, 8])
+async def test_a_flag_that_somebody_kills_around_its_first_opening_stays_killed(
+    tmp_path, after, on
+):
+    async with FlagStage.opened(tmp_path, alone=True, on=on) as stage:
+        await stage.say("/deploy auth-service on to production steps=50,100")
+        await stage.wait(after)
+        assert stage.unleash.share() == 50
+        stage.unleash.environment()["enabled"] = False
+        await stage.wait(60)
+        assert await stage.phase() == (Phase.PAUSED, "drift")
+        assert stage.unleash.share() == 0
+        assert "is turned off for the flag" in stage.story
+        assert "turns it on again" in stage.story
+        await stage.press("Resume")
+        await stage.wait(30)
+        assert stage.unleash.share() == 50
+
+
+async def test_a_flag_that_somebody_kills_before_it_opens_is_opened_only_when_somebody_says_so(mixed):
+    await mixed.say("/deploy auth-service v2.0.0 to production steps=50,100")
+    await mixed.wait(1)
+    mixed.unleash.environment()["enabled"] = False
+    await mixed.wait(40)
+    assert await mixed.phase() == (Phase.PAUSED, "drift")
+    assert mixed.both == HOME
+    await mixed.press("Resume")
+    await mixed.wait(60)
+    assert mixed.both == (50, 50)
+
+
+async def test_other_people_than_before_hold_it_at_every_moment(tmp_path):
+    async with FlagStage.opened(tmp_path, alone=True) as stage:
+        stage.unleash.strategies()[0]["segments"] = [4]
+        await stage.say("/deploy auth-service on to production steps=50,100")
+        await stage.wait(40)
+        await stage.restart()
+        stage.unleash.strategies()[0]["segments"] = []
+        await stage.wait(61)
+        assert await stage.phase() == (Phase.PAUSED, "drift")
+        assert "one of other people" in stage.story
+        stage.unleash.strategies()[0]["segments"] = [4]
+        await stage.press("Resume")
+        await stage.wait(110)
+        await stage.press("Promote")
+        await stage.wait(20)
+        assert stage.unleash.share() == 100
+        stage.unleash.strategies()[0]["segments"] = []
+        await stage.wait(61)
+        assert await stage.phase() == (Phase.PAUSED, "drift")
+
+
+async def test_other_people_before_the_first_write_hold_it(mixed):
+    mixed.unleash.strategies()[0]["segments"] = [4]
+    await mixed.say("/deploy auth-service v2.0.0 to production steps=50,100")
+    await mixed.wait(1)
+    mixed.unleash.strategies()[0]["segments"] = []
+    await mixed.wait(40)
+    assert await mixed.phase() == (Phase.PAUSED, "drift")
+    assert mixed.both == HOME
+
+
+async def test_after_the_kill_switch_it_is_said_what_is_not_as_before(mixed):
+    await to_gate(mixed)
+    mixed.unleash.rights.discard("UPDATE_FEATURE_STRATEGY")
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(60)
+    assert (await mixed.phase())[0] is Phase.ROLLED_BACK
+    assert mixed.both == HOME
+    assert "Everything is as before" not in mixed.story
+    assert "still say 50 %: set that to 0 before you turn it on" in mixed.story.splitlines()[-1]
+
+
+# ---- the way home has an end ----------------------------------------------------------------------------------------
+
+
+async def test_an_archived_flag_asks_once_the_rest_is_home(mixed):
+    await to_gate(mixed)
+    mixed.unleash.features["new-search"]["archived"] = True
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(60)
+    early = await mixed.say("/deploy resolve auth-service production archived", by=BEN)
+    assert "ends by itself" in early
+    await mixed.wait(400)
+    assert await mixed.phase() == (Phase.NEEDS_ATTENTION, "flag_missing")
+    assert mixed.both[0] == 0
+    await mixed.say("/deploy resolve auth-service production archived", by=BEN)
+    await mixed.wait(10)
+    assert await mixed.phase() == (Phase.CANCELLED, "resolved")
+
+
+async def test_a_flag_that_only_a_person_may_close_is_home_when_they_did(mixed):
+    await to_gate(mixed)
+    mixed.unleash.rights.clear()
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(400)
+    assert (await mixed.phase())[0] is Phase.ROLLING_BACK
+    mixed.unleash.set_rollout("0")
+    await mixed.wait(150)
+    assert (await mixed.phase())[0] is Phase.ROLLED_BACK
+    assert mixed.unleash.environment()["enabled"]
+
+
+async def test_a_newer_fence_in_the_way_home_is_named_word_for_word(mixed):
+    await to_gate(mixed)
+    mixed.unleash.strategies()[0]["title"] = "x [sluice 999999.1]"
+    await mixed.say("/rollback auth-service", by=BEN)
+    await mixed.wait(30)
+    assert "[sluice 999999.1]ˋ at the end of the title of its strategy x" in mixed.story
+    mixed.unleash.strategies()[0]["title"] = "x"
+    await mixed.wait(150)
+    assert (await mixed.phase())[0] is Phase.ROLLED_BACK
+    assert mixed.both == HOME
+
+
+# ---- an undo does not wait for the flag -----------------------------------------------------------------------------
+
+
+def archived(unleash):
+    unleash.features["new-search"]["archived"] = True
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        archived,
+        lambda unleash: unleash.set_rollout("60"),
+        lambda unleash: unleash.set_rollout("40"),
+        lambda unleash: unleash.fail(401, times=10_000),
+        lambda unleash: unleash.fail(503, times=10_000),
+    ],
+)
+async def test_after_success_rollback_brings_back_the_pods_whatever_has_become_of_the_flag(
+    mixed, broken
+):
+    await mixed.deploy("v2.0.0", "steps=50,100")
+    await mixed.walk()
+    broken(mixed.unleash)
+    before = mixed.unleash.share()
+    await mixed.say("/rollback auth-service production now", by=BEN)
+    await mixed.wait(90)
+    assert await mixed.phase() == (Phase.SUCCEEDED, ""), await mixed.told()
+    assert "v1.0.0" in mixed.image("stable")
+    assert mixed.unleash.share() == before
+    assert "left as it is" in mixed.story
+    assert len(mixed.channel("C0ALERTS")) >= 1
+
+
+async def test_a_right_that_is_lost_on_the_way_up_holds_and_calls_people_at_once(mixed):
+    await to_gate(mixed)
+    mixed.unleash.rights.clear()
+    await mixed.press("Promote")
+    await mixed.wait(20)
+    assert await mixed.phase() == (Phase.PAUSED, "forbidden")
+    assert mixed.both == (100, 50)
+    assert len(mixed.channel("C0ALERTS")) == 1
+    mixed.unleash.rights |= {"UPDATE_FEATURE_STRATEGY", "UPDATE_FEATURE_ENVIRONMENT"}
+    await mixed.press("Resume")
+    await mixed.wait(40)
+    assert mixed.both == (100, 100)
+
+
+# ---- what is said ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_card_says_which_value_a_share_has(mixed):
+    await to_gate(mixed)
+    assert "50 % on" in mixed.card
+    await mixed.walk()
+    assert "100 % on" in mixed.card
+    assert " 0 %" not in mixed.card
+    await mixed.say("/rollback auth-service production now", by=BEN)
+    await mixed.wait(90)
+    assert "100 % off" in mixed.card
+    assert "flag: The flag is off for 100 %, read back" in mixed.story
+    assert "on on" not in mixed.story
+
+
+async def test_a_flag_that_some_have_is_refused_in_words_of_a_flag(tmp_path):
+    async with FlagStage.opened(tmp_path, alone=True, rollout="30") as stage:
+        await stage.say("/deploy auth-service on to production steps=50,100")
+        await stage.wait(10)
+        assert await stage.phase() == (Phase.CANCELLED, "split_not_clean")
+        assert "neither on nor off for everybody" in stage.story + stage.heard(DANA)

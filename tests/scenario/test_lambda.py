@@ -189,6 +189,46 @@ async def test_a_rollout_holds_while_credentials_are_expired_and_goes_home_once_
         assert stage.as_armed
 
 
+async def test_an_alias_on_latest_is_refused_with_what_to_do(tmp_path):
+    async with Functions.opened(tmp_path) as stage:
+        stage.aws.edit(version="$LATEST")
+        said = await stage.say("/deploy image-processor 5 to production") or stage.heard()
+
+        assert "points to $LATEST" in said
+        assert stage.aws.changes() == []
+
+
+async def test_what_aws_says_calls_nobody(tmp_path):
+    async with Functions.opened(tmp_path) as stage:
+        stage.aws.add("6", "code 6")
+        stage.aws.fail("InvalidParameterValueException", 400, operation="UpdateAlias", times=10_000)
+        await stage.say("/deploy image-processor 6 to production steps=50,100")
+        await stage.wait(60)
+        assert "s3cret" in stage.card
+
+        posted = stage.slack.messages("C0DEPLOYS")
+        texts = [one.text for root in posted for one in (root, *stage.slack.thread(root.ts))]
+        assert any("s3cret &lt;!channel&gt;" in text for text in texts)
+        assert not any("<!channel>" in text for text in texts)
+
+
+async def test_a_version_that_somebody_deleted_is_not_noted_for_ever(tmp_path):
+    async with Functions.opened(tmp_path, extra=EXTRA) as stage:
+        stage.aws.add("6", "code 6")
+        stage.aws.answers["6"] = {"ok": True}
+        await stage.say("/deploy image-processor 6 to production strategy=blue-green")
+        await stage.wait(15)
+        del stage.aws.versions["6"]
+        await stage.wait(60)
+
+        assert await stage.phase() == (Phase.PAUSED, "drift")
+        assert "image-processor:6 is not there any more" in stage.story
+        await stage.say("/rollback image-processor", by="U0OLU")
+        await until(stage)
+        assert (await stage.phase())[0] is Phase.ROLLED_BACK
+        assert stage.as_armed
+
+
 async def test_weights_of_somebody_else_hold_the_rollout(tmp_path):
     async with Functions.opened(tmp_path) as stage:
         stage.aws.add("6", "code 6")

@@ -16,7 +16,7 @@ from tests.unit.settings_example import EXAMPLE
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ALARM = Alarm("Down", "severity=critical", NOW, "http://prometheus/graph")
-HOOK = AlertmanagerBlock(token=Secret("x"))
+HOOK = AlertmanagerBlock(token=Secret("0123456789abcdef"))
 CONFIG = read_config(EXAMPLE, "sluice.yaml")
 BACK = Back("check_failed", "errors", "sluice", NOW, automatic=True, weight=50)
 

@@ -8,10 +8,11 @@ import pytest
 from bot.rollout.holding import awaited, overdue
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, lane_state, weight_state
 from bot.rollout.pace import cadence, need, wake_at, window
-from bot.rollout.part import Armed, LaneMemo, Progress
+from bot.rollout.part import Armed, LaneMemo, Part, Progress
 from bot.rollout.past import ever_stable, newest_finished, stable_versions
 from bot.rollout.seen import Seen
-from bot.rollout.values import Phase, Rollout, Rules
+from bot.rollout.several import advance
+from bot.rollout.values import Back, Phase, Rollout, Rules
 from bot.rollout.wanted import PutLane, PutWeight
 from integrations.base import Lane, LaneState, Split
 from strategies import compile_plan
@@ -186,3 +187,19 @@ def test_a_version_that_never_became_stable_is_no_past_version():
 def test_the_newest_that_changed_something_counts():
     assert newest_finished([NOT_STARTED, FAILED, V3]) is FAILED
     assert newest_finished([NOT_STARTED]) is None
+
+
+def test_what_is_not_as_before_on_one_of_several_targets_is_kept_for_the_card():
+    home = PutWeight(0, before=ANYTHING, since=2)
+    armed = Armed(0, MEMO, MEMO, NOW)
+    parts = tuple(Part(name, armed=armed, intent=home, from_version="v1") for name in ("us", "eu"))
+    back = Back("asked", "", "U0OLU", NOW, automatic=False, weight=50)
+    row = rollout(parts=parts, back=back, phase=Phase.ROLLING_BACK)
+    lane = LaneState("app:v1", 4, 4, settled=True, token="1")
+    for elsewhere in ("record canary of type AAAA", ""):
+        split = Split(0, "1", "3.2", elsewhere=elsewhere)
+        seen = Seen(NOW, split=split, lanes=dict.fromkeys(Lane, lane))
+        row = advance(row, Seen(NOW, parts={"us" if elsewhere else "eu": seen}))
+
+    assert row.back is not None
+    assert row.back.rest == "us: record canary of type AAAA still leads to v2"

@@ -145,3 +145,10 @@ def test_the_lanes_of_a_canary_are_its_two_deployments():
         assert workload.options() == {
             "canary": "auth", "container": "auth", "image": "ghcr.io/orion/auth",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(("names", "warned"), [("", True), (", stable: a, canary: b", False)])
+def test_a_check_against_stable_that_nothing_tells_apart_is_warned_about(names, warned):
+    check = "checks: [{metric: latency_p95, times_baseline: 1.5}]"
+    made = plan_for(Deploy("auth", "v2", "production", Options()), config(names, check))
+    assert any("held against stable" in one for one in made.warnings) is warned

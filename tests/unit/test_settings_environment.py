@@ -33,7 +33,7 @@ def environ(tmp_path):
         "SLUICE_CONFIG": str(path),
         "PROMETHEUS_URL": "http://prometheus:9090",
         "ALERT_HOST": "alerts.example",
-        "ALERT_SECRET": "whsec_alert",
+        "ALERT_SECRET": "whsec_alertabc",
         "HOME": "/home/bot",
     }
 
@@ -81,7 +81,7 @@ def test_the_environment_fills_the_file(environ):
 
     assert config.metrics["main"].url == "http://prometheus:9090"
     assert config.alerts[0].url == "https://alerts.example/hook"
-    assert config.alerts[0].secret.reveal() == "whsec_alert"
+    assert config.alerts[0].secret.reveal() == "whsec_alertabc"
 
 
 def test_home_is_where_the_environment_says(environ):
@@ -105,7 +105,7 @@ def test_no_secret_is_in_the_repr_of_the_settings(environ):
     for secret in (
         "xoxb-bot",
         "0123456789abcdef",
-        "whsec_alert",
+        "whsec_alertabc",
         "dbpass",
         "apitoken",
         "prometheus:9090",

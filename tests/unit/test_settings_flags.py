@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.planning import parts_for
+from bot.grammar.verbs import Deploy, Options
+from bot.planning import parts_for, plan_for
 from bot.settings import ConfigError, read_config
 
 FILE = """\
@@ -100,3 +101,16 @@ def test_what_a_flag_alone_does_not_go_with_is_refused_at_its_key(changes, code,
 
 def test_a_flag_without_the_place_where_it_is_kept_is_refused():
     assert codes("      workload: {workload}", template="http") == [("missing_key", "traffic")]
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("checks: moderate", True),
+        ("checks: [{metric: error_rate, above: 5, query: \"x{w='$workload'}\"}]", False),
+    ],
+)
+def test_checks_that_count_requests_by_the_value_of_a_flag_are_warned_about(more, warned):
+    config = read(ALONE, template="http", more=more)
+    made = plan_for(Deploy("app", "on", "staging", Options()), config)
+    assert any("has no numbers here" in one for one in made.warnings) is warned

@@ -31,11 +31,13 @@ services:
 CLUSTER = "cluster: prod"
 
 
-def config(workload: str, cluster: str = CLUSTER, extra: str = "") -> Config:
+def config(workload: str, cluster: str | None = None, extra: str = "") -> Config:
+    if cluster is None:
+        cluster = "" if workload == NODES else CLUSTER
     return read_config(FILE % (cluster, workload, extra), "sluice.yaml")
 
 
-def faults(workload: str, cluster: str = CLUSTER, extra: str = "") -> list[tuple[str, str]]:
+def faults(workload: str, cluster: str | None = None, extra: str = "") -> list[tuple[str, str]]:
     with pytest.raises(ConfigError) as refused:
         config(workload, cluster, extra)
     return [(problem.code, problem.key) for problem in refused.value.errors]
@@ -118,3 +120,7 @@ def test_a_stateful_set_may_be_recreated():
 def test_the_plan_says_that_a_late_update_may_get_through():
     assert any("quiet period" in text for text in plan(NODES, strategy="rolling").warnings)
     assert not any("quiet period" in text for text in plan(SETS % "daemonset").warnings)
+
+
+def test_nodes_are_in_no_cluster():
+    assert faults(NODES, cluster=CLUSTER) == [("place_without_cluster", "cluster")]

@@ -7,12 +7,13 @@ from tests.unit.test_settings_targets import mistake, target
 
 KEYS = "kind: lambda_version, function: image-processor, alias: live"
 PLAIN = f"{{{KEYS}}}"
+HTTP = "metrics: {source: main, template: http}"
 SAME = "{kind: lambda_alias, function: image-processor, alias: live}"
 
 
 @pytest.mark.parametrize("traffic", ["", SAME])
 def test_an_alias_is_workload_and_router_in_one(traffic):
-    block = target(workload=PLAIN, traffic=traffic)
+    block = target(workload=PLAIN, traffic=traffic, metrics=HTTP)
 
     runs = block.workload
     assert isinstance(runs, LambdaVersion)
@@ -74,14 +75,16 @@ def test_an_alias_splits_nothing_but_its_own_function():
 def test_a_payload_is_for_the_function_of_the_target():
     smoke = "smoke: [{payload: {image: cat.png}, requests: 100, max_errors: 1}]"
 
-    (test,) = target(smoke, workload=PLAIN, traffic="").smoke
+    (test,) = target(smoke, workload=PLAIN, traffic="", metrics=HTTP).smoke
 
     assert (test.url, test.method) == ("lambda:image-processor:{env}", "INVOKE")
     assert (test.body, test.requests, test.max_errors) == ({"image": "cat.png"}, 100, 1)
 
 
 def test_a_function_may_be_tested_by_its_address_as_well():
-    (test,) = target('smoke: [{url: "http://api/{env}"}]', workload=PLAIN, traffic="").smoke
+    (test,) = target(
+        'smoke: [{url: "http://api/{env}"}]', workload=PLAIN, traffic="", metrics=HTTP
+    ).smoke
 
     assert (test.url, test.method) == ("http://api/{env}", "GET")
 
@@ -101,3 +104,17 @@ def test_a_test_has_one_receiver(smoke, code, key):
 
 def test_where_there_is_no_function_there_is_no_payload():
     assert mistake("smoke: [{payload: §{}}]") == ("payload_without_function", "payload")
+
+
+@pytest.mark.parametrize("template", ["istio", "linkerd", "envoy", "knative"])
+def test_what_counts_pods_has_no_numbers_of_a_function(template):
+    metrics = f"metrics: §{{source: main, template: {template}}}"
+    assert mistake(workload=PLAIN, traffic="", metrics=metrics) == (
+        "template_not_for_target",
+        "metrics",
+    )
+
+
+def test_without_a_word_the_template_is_one_of_a_mesh_and_refused_as_well():
+    found = mistake(workload=PLAIN, traffic="", metrics="metrics: §{source: main}")
+    assert found == ("template_not_for_target", "metrics")

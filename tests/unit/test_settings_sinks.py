@@ -83,7 +83,7 @@ def test_each_sink_hears_what_it_asks_for_and_what_ends_it(tmp_path):
     assert "rollout.resumed" in pager.events
     assert "rollout.started" not in pager.events
     assert webhook.events == {"rollout.rolled_back"}
-    assert [one.sink.name for one in (pager, webhook)] == ["pagerduty-0", "webhook-1"]
+    assert [one.formerly for one in (pager, webhook)] == ["pagerduty-0", "webhook-1"]
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,73 @@ def test_the_defaults_of_the_hook_are_the_usual_labels(tmp_path):
 )  # fmt: skip
 def test_a_mistake_has_a_code_and_its_key(line, code, key):
     assert mistake(line) == (code, key)
+
+
+@pytest.mark.parametrize(
+    ("sink", "code", "key"),
+    [
+        ('kind: webhook, url: "https://x", secret: "whsec_!!"', "bad_secret", "secret"),
+        ('kind: webhook, url: "https://x:99999/", secret: y', "bad_url", "url"),
+        ('kind: webhook, url: "https://[::1/", secret: y', "bad_url", "url"),
+        ('kind: pagerduty, routing_key: "has space"', "bad_secret", "routing_key"),
+        ('kind: opsgenie, api_key: k, url: "https://admin:pw@host"', "bad_url", "url"),
+        ('kind: grafana, token: t, url: "https://host?orgId=1"', "bad_url", "url"),
+        ('kind: grafana, token: t, url: "https://host/#x"', "bad_url", "url"),
+        ('kind: grafana, token: t, url: "https://host/api/annotations"', "bad_url", "url"),
+        ('kind: pagerduty, routing_key: k, url: "https://h/v2/enqueue/"', "bad_url", "url"),
+        ('kind: opsgenie, api_key: k, url: "https://h/v2/alerts"', "bad_url", "url"),
+        ("kind: opsgenie, api_key: k, events: [rollout.started]", "unknown_event", "events"),
+        ("kind: opsgenie, api_key: k, events: []", "empty_value", "events"),
+    ],
+)
+def test_a_sink_that_could_never_work_is_a_mistake_in_the_file(sink, code, key):
+    assert mistake(f"alerts: [{{{sink}}}]") == (code, key)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "key"),
+    [
+        ("{token: short}", "bad_hook_token", "token"),
+        ('{token: "0123456789abcdef", actions: {}}', "empty_value", "actions"),
+    ],
+)
+def test_a_hook_that_could_never_act_is_a_mistake_in_the_file(text, code, key):
+    assert mistake(f"alertmanager: {text}") == (code, key)
+
+
+def test_a_label_that_says_two_things_is_a_mistake_at_both():
+    text = 'alertmanager: {token: "0123456789abcdef", severity_label: namespace}'
+    with pytest.raises(ConfigError) as caught:
+        read_config(f"{HEAD}{text}\n", "sluice.yaml")
+    assert {problem.code for problem in caught.value.errors} == {"contradiction"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "where"),
+    [
+        ({"PD_KEY": "two words"}, "bad_secret", "alerts[0].routing_key"),
+        ({"GF_HOST": "admin:hunter2@grafana"}, "bad_url", "alerts[2].url"),
+        ({"GF_HOST": "grafana:99999"}, "bad_url", "alerts[2].url"),
+    ],
+)
+def test_what_the_environment_fills_in_is_held_against_the_same_rules(
+    tmp_path, changes, code, where
+):
+    with pytest.raises(SettingsError) as caught:
+        started(tmp_path, **changes)
+    assert caught.value.code == code
+    assert str(caught.value).startswith(f"{where}: ")
+    assert not any(text in str(caught.value) for text in changes.values())
+
+
+def test_sinks_keep_their_names_wherever_they_stand(tmp_path):
+    before = [one.sink.name for one in subscriptions(started(tmp_path).config)]
+    text = ALL.replace("alerts:\n", 'alerts:\n  - {kind: webhook, url: "https://x", secret: y}\n')
+    after = [one.sink.name for one in subscriptions(started(tmp_path, text).config)]
+    assert after[1:] == before
+
+
+def test_two_sinks_of_one_address_have_two_names(tmp_path):
+    text = 'alerts: [{kind: webhook, url: "https://x", secret: y}, {kind: webhook, url: "https://x", secret: z}]'
+    one, other = subscriptions(started(tmp_path, text).config)
+    assert one.sink.name != other.sink.name

@@ -20,6 +20,7 @@ from strategies.plan import Check, Rule, SmokeTest, Yardstick
 PAIR = "{kind: deployment, stable: app-stable, canary: app-canary, container: app, image: r/app}"
 COLOURS = "{kind: deployment, blue: app-blue, green: app-green, container: app, image: r/app}"
 SINGLE = "{kind: deployment, name: app, container: app, image: r/app}"
+REVISIONS = "{kind: knative_revision, service: app, image: r/app}"
 ISTIO = "{kind: istio, virtual_service: app}"
 SELECTOR = "{kind: service_selector, service: app}"
 
@@ -29,6 +30,8 @@ METRICS = "metrics: {source: main}"
 
 def written(*lines: str, workload: str = PAIR, traffic: str = ISTIO, metrics: str = METRICS) -> str:
     """Return a file with one target; § in it marks where a mistake is told."""
+    inside = "lambda_version" not in workload and "http_fleet" not in workload
+    where = "cluster: prod\n      namespace: shop" if inside else ""
     target = [f"workload: {workload}", *([f"traffic: {traffic}"] if traffic else []), *lines]
     return f"""\
 slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
@@ -37,8 +40,7 @@ metrics: {{main: {{kind: prometheus, url: "http://127.0.0.1:9"}}}}
 services:
   app:
     testing:
-      cluster: prod
-      namespace: shop
+      {where}
       {metrics}
       {chr(10).join(target).replace(chr(10), chr(10) + " " * 6)}
 """
@@ -168,11 +170,25 @@ def test_clusters_may_bear_other_names_than_workloads():
     }
 
 
+@pytest.mark.parametrize("template", ["istio", "linkerd", "envoy"])
+def test_a_mesh_has_no_numbers_of_revisions(template):
+    metrics = f"metrics: §{{source: main, template: {template}}}"
+    found = mistake(workload=REVISIONS, traffic="", metrics=metrics)
+    assert found == ("template_not_for_target", "metrics")
+
+
+def test_what_knative_counts_is_nothing_of_a_pair():
+    found = mistake(metrics="metrics: §{source: main, template: knative}")
+    assert found == ("template_not_for_target", "metrics")
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_template_says_which_metrics_it_has_no_numbers_for(template):
     lanes = Lanes("shop", "app-stable", "app-canary")
 
-    assert target(f"metrics: {{source: main, template: {template}}}", metrics="")
+    metrics = f"metrics: {{source: main, template: {template}}}"
+    shape = {"workload": REVISIONS, "traffic": ""} if template == "knative" else {}
+    assert target(metrics, metrics="", **shape)
     assert set(KNOWN_METRICS) - set(render(template, lanes, 60)) == NOT_MEASURED[template]
 
 

@@ -7,7 +7,7 @@ every order carries the resourceVersion that was read, and every change of the s
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from integrations.base import ConflictError, Finding, RefusedError
+from integrations.base import ConflictError, Finding, IntegrationError, RefusedError
 from integrations.controller import (
     Abort,
     Hold,
@@ -27,6 +27,7 @@ from integrations.controllers.argo.status import (
     here_of,
     image_in,
     inconclusive_step,
+    passes,
     phase_of,
     progress_of,
     stop_of,
@@ -61,10 +62,17 @@ class ArgoController:
     async def read(self) -> LedState:
         """Return how it stands."""
         sight = await self._look()
-        image = image_in(sight.carrier, self._container)
+        image, unread = self._image(sight)
+        stable = image
+        if not sight.arrived:
+            stable, why = await self._stable_or_why(sight)
+            unread = unread or why
         return LedState(
             image=image,
-            stable=image if sight.arrived else await self._stable(sight),
+            stable=stable,
+            base=sight.base,
+            passes=passes(sight),
+            unread=unread,
             phase=phase_of(sight),
             weight=weight_of(sight),
             movement=sight.movement,
@@ -108,10 +116,27 @@ class ArgoController:
             case _ as unknown:
                 assert_never(unknown)
 
+    def _image(self, sight: Sight) -> tuple[str, Finding | None]:
+        """Return the image that is asked for, else why it cannot be told: an abort does not need it."""
+        if sight.unread is not None:
+            return "", sight.unread
+        try:
+            return image_in(sight.carrier, self._container), None
+        except RefusedError as error:
+            return "", _why(error)
+
+    async def _stable_or_why(self, sight: Sight) -> tuple[str, Finding | None]:
+        try:
+            return await self._stable(sight), None
+        except IntegrationError as error:
+            return "", _why(error)
+
     async def inspect(self, image: str = "") -> Sequence[Finding]:  # noqa: ARG002 - any image is taken alike
         """Say what would stop a movement or going back from it."""
         try:
             sight = await self._look()
+            if sight.unread is not None:
+                return [sight.unread]
             container_at(sight.carrier, self._container)
             return await obstacles(self._cluster, self._namespace, sight, self._paths(sight))
         except RefusedError as error:
@@ -136,6 +161,10 @@ class ArgoController:
         if stop_of(sight) != stop:
             raise ConflictError(f"{self} no longer stands at the pause that was approved.")
         if sight.held:
+            if sight.pauses and not inconclusive_step(sight):
+                # The yes is about where going on leads, so it is about the pause behind the hold too.
+                after = await self._status(sight, {"pauseConditions": None})
+                sight = Sight(after, after if sight.carrier is sight.body else sight.carrier)
             await self._pause(sight, fence, held=False)
         elif inconclusive_step(sight):
             at = min((sight.index or 0) + 1, len(sight.steps))
@@ -147,6 +176,8 @@ class ArgoController:
     async def _abort(self, sight: Sight, fence: str) -> None:
         if not sight.movement or sight.arrived:
             # Nothing moves that could be aborted: what is still on its way shall fail at the newer object.
+            if sight.carrier is not sight.body and sight.unread is None:
+                await self._cluster.patch(self._paths(sight)[1], _locked(sight.carrier, fence))
             await self._pause(sight, fence, held=False)
             return
         if not sight.aborted:
@@ -188,7 +219,10 @@ class ArgoController:
 
     async def _look(self) -> Sight:
         body = await self._cluster.get(path_to(VERSION, "rollouts", self._namespace, self._name))
-        self._last = Sight(body, await self._carrier(body))
+        try:
+            self._last = Sight(body, await self._carrier(body))
+        except IntegrationError as error:
+            self._last = Sight(body, _as_seen(body), _why(error))
         return self._last
 
     async def _carrier(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -218,6 +252,18 @@ class ArgoController:
             if any(owner.get("uid") == uid for owner in owners):
                 return image_in({"kind": "ReplicaSet", **one}, self._container)
         return ""
+
+
+def _as_seen(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what stands for a carrier that cannot be read: as the controller saw it last, without a template."""
+    seen = (body.get("status") or {}).get("workloadObservedGeneration", "")
+    name = ((body.get("spec") or {}).get("workloadRef") or {}).get("name", "")
+    return {"metadata": {"name": name, "generation": seen}}
+
+
+def _why(error: IntegrationError) -> Finding:
+    """Return why something was not read; what may pass by itself is not fatal."""
+    return Finding(error.code, str(error), fatal=isinstance(error, RefusedError))
 
 
 def _locked(body: Mapping[str, Any], fence: str) -> list[_Op]:

@@ -4,11 +4,13 @@ Pure. A status counts only once it is about the newest template: `observedGenera
 that a Deployment carries (`workloadRef`) has a generation of its own.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from integrations.base import Finding
 from integrations.controller import LedPhase
 from integrations.fencing import parse_fence
 from integrations.kube.fence import fence_of
@@ -22,7 +24,9 @@ _PHASES: Mapping[str, LedPhase] = {
     "Paused": "paused",
     "Degraded": "degraded",
 }
-_SIZES = {"s": 1, "m": 60, "h": 3600}
+_SIZES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|ms|s|m|h)")
+_DURATION = re.compile(rf"\+?(?:{_PART.pattern})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Sight:
 
     body: Body
     carrier: Body
+    unread: Finding | None = None
+    """Why the carrier could not be read: it then stands for what the controller saw of it last."""
 
     @property
     def token(self) -> str:
@@ -66,6 +72,11 @@ class Sight:
     def movement(self) -> str:
         """The hash of the newest template; `""` until the controller has seen it."""
         return str(self.status.get("currentPodHash", "")) if self.observed else ""
+
+    @property
+    def base(self) -> str:
+        """The hash of the template that is stable."""
+        return str(self.status.get("stableRS", ""))
 
     @property
     def arrived(self) -> bool:
@@ -132,11 +143,28 @@ def weight_of(sight: Sight) -> float:
         return 100.0 if active == sight.movement else 0.0
     canary = (sight.spec.get("strategy") or {}).get("canary") or {}
     if "trafficRouting" in canary:
-        weights = (sight.status.get("canary") or {}).get("weights") or {}
-        return float((weights.get("canary") or {}).get("weight") or 0)
+        weights = (sight.status.get("canary") or {}).get("weights")
+        if weights is None:
+            return _asked_weight(sight)
+        return _share(sight, (weights.get("canary") or {}).get("weight") or 0)
     # Without a router a Service shares the traffic by the number of pods.
     total = int(sight.status.get("replicas") or 0)
     return round(100.0 * int(sight.status.get("updatedReplicas") or 0) / total, 2) if total else 0.0
+
+
+def _asked_weight(sight: Sight) -> float:
+    """Return the weight of the steps so far, where the status names none: never too little."""
+    if not sight.index and (not sight.aborted or "abortedAt" in sight.status):
+        return 0.0
+    told = [one["setWeight"] for one in sight.steps[: (sight.index or 0) + 1] if "setWeight" in one]
+    return _share(sight, max(told[-2:], default=0))
+
+
+def _share(sight: Sight, weight: Any) -> float:
+    """Return a weight in percent; `maxTrafficWeight` says what all of the traffic is."""
+    canary = (sight.spec.get("strategy") or {}).get("canary") or {}
+    whole = (canary.get("trafficRouting") or {}).get("maxTrafficWeight") or 100
+    return round(100.0 * float(weight) / float(whole), 2)
 
 
 def stop_of(sight: Sight) -> str:
@@ -145,11 +173,19 @@ def stop_of(sight: Sight) -> str:
         return ""
     place = f"{sight.movement}/{'-' if sight.index is None else sight.index}"
     if sight.held:
-        return f"{place}/held@{_generation(sight.body)}"
+        return f"{place}/held@{_held_since(sight.body)}"
     if phase_of(sight) != "paused" or sight.full:
         return ""
     reasons = sorted(f"{one.get('reason')}@{one.get('startTime')}" for one in sight.pauses)
     return f"{place}/{'+'.join(reasons)}" if reasons else ""
+
+
+def _held_since(body: Body) -> str:
+    """Return who paused it and when; an autoscaler that changes something else does not change that."""
+    for entry in body["metadata"].get("managedFields") or []:
+        if "f:paused" in ((entry.get("fieldsV1") or {}).get("f:spec") or {}):
+            return f"{entry.get('manager')}@{entry.get('time')}"
+    return _generation(body)
 
 
 def here_of(sight: Sight) -> str:
@@ -174,7 +210,7 @@ def goal_of(sight: Sight) -> str:
     """Return where going on leads: to the next weight, else to all traffic."""
     for step in sight.steps[(sight.index or 0) :]:
         if "setWeight" in step:
-            return f"to {step['setWeight']:g} %"
+            return f"to {_share(sight, step['setWeight']):g} %"
     return "to 100 %"
 
 
@@ -185,6 +221,19 @@ def asks_of(sight: Sight) -> str:
     if sight.held:
         return "it is paused by hand (spec.paused)"
     return ", and ".join(_why(sight, pause) for pause in sight.pauses)
+
+
+def passes(sight: Sight) -> bool:
+    """Whether the pause that waits ends by itself."""
+    if not stop_of(sight) or sight.held or len(sight.pauses) != 1:
+        return False
+    match sight.pauses[0].get("reason"):
+        case "CanaryPauseStep":
+            return _seconds(_pause_step(sight).get("duration")) is not None
+        case "BlueGreenPause":
+            return _auto_promotion(sight) is not None
+        case _:
+            return False
 
 
 def inconclusive_step(sight: Sight) -> bool:
@@ -204,7 +253,7 @@ def _why(sight: Sight, pause: Body) -> str:
         case "CanaryPauseStep":
             return f"{progress_of(sight) or 'a step'} pauses {_until(sight, pause)}"
         case "BlueGreenPause":
-            return "the preview is ready and waits to get the traffic"
+            return f"the preview is ready and waits to get the traffic{_switches(sight, pause)}"
         case "InconclusiveAnalysisRun":
             return f"an analysis came to no conclusion at {progress_of(sight) or 'the preview'}"
         case "InconclusiveExperiment":
@@ -214,26 +263,48 @@ def _why(sight: Sight, pause: Body) -> str:
 
 
 def _until(sight: Sight, pause: Body) -> str:
-    index = sight.index or 0
-    step = sight.steps[index] if index < len(sight.steps) else {}
-    seconds = _seconds((step.get("pause") or {}).get("duration"))
+    seconds = _seconds(_pause_step(sight).get("duration"))
     if seconds is None:
         return "until somebody promotes"
+    end = _end(pause, seconds)
+    return f"until {end}, then goes on by itself" if end else "for a while, then goes on by itself"
+
+
+def _switches(sight: Sight, pause: Body) -> str:
+    seconds = _auto_promotion(sight)
+    if seconds is None:
+        return ""
+    return f"; it switches by itself at {_end(pause, seconds) or 'a time of its own'}"
+
+
+def _end(pause: Body, seconds: float) -> str:
     try:
         began = datetime.fromisoformat(str(pause.get("startTime")))
     except ValueError:
-        return "for a while, then goes on by itself"
-    end = began + timedelta(seconds=seconds)
-    return f"until {end:%H:%M:%S} UTC, then goes on by itself"
+        return ""
+    return f"{began + timedelta(seconds=seconds):%H:%M:%S} UTC"
 
 
-def _seconds(duration: Any) -> int | None:
-    """Return a pause's duration: seconds, or a number with a unit; None for one without end."""
+def _pause_step(sight: Sight) -> Body:
+    index = sight.index or 0
+    step = sight.steps[index] if index < len(sight.steps) else {}
+    return step.get("pause") or {}
+
+
+def _auto_promotion(sight: Sight) -> float | None:
+    blue_green = (sight.spec.get("strategy") or {}).get("blueGreen") or {}
+    return _seconds(blue_green.get("autoPromotionSeconds"))
+
+
+def _seconds(duration: Any) -> float | None:
+    """Return a pause's duration: seconds, or as Go writes it (`1h30m`, `1.5h`); None for one without end."""
     text = str(duration or "")
     if text.isdecimal():
         return int(text) or None
-    number, unit = text[:-1], text[-1:]
-    return int(number) * _SIZES[unit] if number.isdecimal() and unit in _SIZES else None
+    if not _DURATION.fullmatch(text):
+        return None
+    parts = _PART.findall(text)
+    return sum(float(number) * _SIZES[unit] for number, unit in parts) or None
 
 
 def _version(body: Body) -> str:

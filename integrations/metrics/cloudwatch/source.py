@@ -6,19 +6,27 @@ become one.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from integrations.aws import AwsAccount
 from integrations.base import IntegrationError
 from integrations.metric import Missing, Reading, Snapshot
-from integrations.metrics.cloudwatch.asking import Answer, ask
+from integrations.metrics.cloudwatch.asking import Answer, Told, ask
 from integrations.metrics.cloudwatch.cold_starts import UNKNOWN, ColdStarts, Seen
 from integrations.metrics.cloudwatch.minutes import Span
-from integrations.metrics.cloudwatch.numbers import Number, heard, lane_numbers
+from integrations.metrics.cloudwatch.numbers import (
+    Number,
+    alone,
+    by_lane,
+    heard,
+    lane_numbers,
+    throttle_shares,
+)
 from integrations.metrics.cloudwatch.templates import (
     REQUESTS,
-    WHOLE,
+    THROTTLED,
     places,
     queries,
     template_called,
@@ -28,6 +36,8 @@ from integrations.metrics.templates import METRICS
 _log = logging.getLogger(__name__)
 
 _COLD = "cold_start_rate"
+_ALL_OF_IT: Mapping[float | None, str] = {0: "stable", 100: "canary"}
+"""By the weight of the canary: the lane that has everything."""
 _DOWN = Reading(Missing.DOWN, Missing.DOWN)
 _NO_QUERIES = "CloudWatch is asked by its templates only; take a Prometheus for a query of your own"
 
@@ -59,7 +69,6 @@ class CloudWatchSource:
         self._account = account
         self._template = template_called(template)
         self._places = places(template, what, stable, canary)
-        self._queries = queries(self._template, self._places)
         self._about = f"the CloudWatch metrics of {_name(self._places.whole)}"
         self._clock = clock
         self._timeout = timeout
@@ -73,6 +82,7 @@ class CloudWatchSource:
         window: int,
         custom: Mapping[str, str],
         variables: Mapping[str, str],  # noqa: ARG002 - only queries have variables
+        weight: float | None = None,
     ) -> Snapshot:
         """Read the built-in metrics of both lanes over the whole minutes of the last `window` seconds.
 
@@ -82,23 +92,25 @@ class CloudWatchSource:
         now = self._clock()
         span = Span.of(now, window)
         reasons = dict.fromkeys(custom, _NO_QUERIES)
-        answer, cold = await asyncio.gather(self._numbers(span), self._cold_starts(span))
+        lane = _ALL_OF_IT.get(weight) if self._places.alone is not None else None
+        asked = queries(self._template, self._places, alone=lane is not None)
+        answer, cold = await asyncio.gather(self._numbers(asked, span), self._cold_starts(span))
         if isinstance(answer, str):
             return Snapshot(now, window, dict.fromkeys((*METRICS, *custom), _DOWN), answer)
-        built_in = self._readings(answer, span, now) | {_COLD: cold.reading}
+        built_in = self._readings(answer.series, span, now, lane) | {_COLD: cold.reading}
         readings = {name: built_in.get(name, UNKNOWN) for name in METRICS}
         if cold.reason:
             reasons.setdefault(_COLD, cold.reason)
         self._tell(reasons | dict(answer.reasons))
         return Snapshot(now, window, {**readings, **dict.fromkeys(custom, UNKNOWN)})
 
-    async def _numbers(self, span: Span) -> Answer | str:
+    async def _numbers(self, asked: Sequence[Mapping[str, Any]], span: Span) -> Answer | str:
         """Return the series, or a sentence about why there are none."""
         if span.empty:
-            return Answer({str(query["Id"]): {} for query in self._queries}, {})
+            return Answer({str(query["Id"]): {} for query in asked}, {})
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await ask(self._account, self._queries, span, self._about)
+                answer = await ask(self._account, asked, span, self._about)
         except TimeoutError:
             return f"AWS did not answer within {self._timeout:g} s about {self._about}."
         except IntegrationError as error:
@@ -123,22 +135,30 @@ class CloudWatchSource:
         except _NO_ANSWER:
             return Seen(_DOWN, "its log answers with something else than numbers")
 
-    def _readings(self, answer: Answer, span: Span, now: datetime) -> dict[str, Reading]:
-        series = answer.series
-        counted = {name: told for name, told in series.items() if name.endswith((REQUESTS, WHOLE))}
-        newest = heard(counted)
-
-        def lane(name: str, *, there: bool, without: Missing) -> Mapping[str, Number]:
-            if not there:
-                return dict.fromkeys(self._template.metrics, without)
-            own = {one: series[f"{name}_{one}"] for one in self._template.series}
-            return lane_numbers(self._template, own, span, newest, now)
-
-        stable = lane(
-            "stable", there=self._places.stable is not None, without=Missing.NOT_AVAILABLE
-        )
-        canary = lane("canary", there=self._places.canary is not None, without=Missing.NO_DATA)
-        return {name: Reading(stable[name], canary[name]) for name in self._template.metrics}
+    def _readings(
+        self, series: Mapping[str, Told], span: Span, now: datetime, lane: str | None
+    ) -> dict[str, Reading]:
+        """Return the readings of both lanes; `lane` is the one that has everything."""
+        counted = (REQUESTS, THROTTLED)
+        newest = heard({name: told for name, told in series.items() if name.endswith(counted)})
+        lanes = by_lane(series, self._template)
+        if lane in lanes:
+            lanes[lane] = alone(lanes, series, lane)
+        found: dict[str, Mapping[str, Number]] = {
+            # A version that is not there yet will have numbers, a stable that nobody named will not.
+            "stable": dict.fromkeys(self._template.metrics, Missing.NOT_AVAILABLE),
+            "canary": dict.fromkeys(self._template.metrics, Missing.NO_DATA),
+        }
+        for name, own in lanes.items():
+            found[name] = lane_numbers(self._template, own, span, newest, now)
+        if THROTTLED in self._template.series:
+            shared = throttle_shares(lanes, series, span, now)
+            if shared is not None:
+                found = {name: {**found[name], "throttles": shared} for name in found}
+        return {
+            name: Reading(found["stable"][name], found["canary"][name])
+            for name in self._template.metrics
+        }
 
     def _tell(self, reasons: dict[str, str]) -> None:
         """Log why a metric is not available, once until it changes: a look comes every few seconds."""

@@ -14,6 +14,10 @@ Dimensions = Mapping[str, str]
 WHOLE = "whole"
 """The series of both lanes and whatever is beside them: it tells whether the source is alive at all."""
 REQUESTS = "requests"
+THROTTLED = "throttled"
+"""Calls that were turned away; they are among no requests."""
+ALONE = "alone"
+"""All series of an alias, for the version that has all of its calls: of a weighted one alone versions are named."""
 
 _TIMES = ("p50", "p95", "p99")
 
@@ -40,6 +44,8 @@ class Places:
     stable: Dimensions | None
     canary: Dimensions | None
     whole: Dimensions
+    alone: Dimensions | None = None
+    """By which a lane is told that has everything; None where each is told by itself always."""
 
 
 _TRAFFIC = (
@@ -68,12 +74,13 @@ TEMPLATES: Mapping[str, Template] = {
         series={
             REQUESTS: ("Invocations", "Sum"),
             "errors": ("Errors", "Sum"),
+            THROTTLED: ("Throttles", "Sum"),
             **_durations("Duration"),
         },
         in_ms=1.0,
         # A function that fails never has a zero here for each invocation that went well.
         quiet=frozenset(),
-        metrics=_TRAFFIC,
+        metrics=(*_TRAFFIC, "throttles"),
     ),
     "alb": Template(
         namespace="AWS/ApplicationELB",
@@ -118,6 +125,7 @@ def _versions(what: Mapping[str, str], stable: str, canary: str) -> Places:
         {**function, "ExecutedVersion": stable} if stable else None,
         {**function, "ExecutedVersion": canary} if canary else None,
         function,
+        function,
     )
 
 
@@ -136,9 +144,13 @@ _PLACES: Mapping[str, Callable[[Mapping[str, str], str, str], Places]] = {
 }
 
 
-def queries(template: Template, who: Places) -> list[dict[str, Any]]:
-    """Return the queries of one look: every series of each lane, and the requests of all."""
-    lanes = {"stable": who.stable, "canary": who.canary}
+def queries(template: Template, who: Places, *, alone: bool = False) -> list[dict[str, Any]]:
+    """Return the queries of one look: every series of each lane, and what was asked of all of them.
+
+    With `alone` also every series of the place where one lane has everything.
+    """
+    lanes = {"stable": who.stable, "canary": who.canary, ALONE: who.alone if alone else None}
+    counted = [one for one in (REQUESTS, THROTTLED) if one in template.series]
     return [
         *(
             _query(template, f"{lane}_{name}", name, dimensions)
@@ -146,7 +158,7 @@ def queries(template: Template, who: Places) -> list[dict[str, Any]]:
             if dimensions is not None
             for name in template.series
         ),
-        _query(template, WHOLE, REQUESTS, who.whole),
+        *(_query(template, f"{WHOLE}_{one}", one, who.whole) for one in counted),
     ]
 
 

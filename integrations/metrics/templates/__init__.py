@@ -49,7 +49,7 @@ TRAFFIC = (
 CALLERS = ("connection_failures", "circuit_breaker_trips")
 """Only a proxy knows these: what callers met that never became an answer."""
 CONTAINER = ("cpu", "memory")
-FUNCTIONS = ("cold_start_rate",)
+FUNCTIONS = ("cold_start_rate", "throttles")
 """Only targets without instances have these; no template here asks for them."""
 METRICS = TRAFFIC + CALLERS + CONTAINER + FUNCTIONS
 

@@ -6,7 +6,8 @@ AWS replaces the whole list of actions at each write and takes no precondition. 
 * Every write reads the object again first and refuses one that changed since it was decided about (`ConflictError`).
 * The fence is a tag, `sluice:fence`, and the time of the write another one, `sluice:written`. The tags are written
   before a weight is raised, so that a right that is lacking is noticed before any traffic moves, and after one is
-  lowered, so that nothing stands between a rollback and the traffic.
+  lowered, so that nothing stands between a rollback and the traffic. Where AWS takes no tags (a right, too many of
+  them) a rollback ends all the same: the process remembers what should stand there, and people are told.
 * A write counts only after a quiet period in which it was read as it should be. A foreign or a late write until then is
   seen: on the way home it is written over, else it is drift.
 

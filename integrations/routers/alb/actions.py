@@ -65,6 +65,15 @@ def lacking(actions: Sequence[Action], stable: str, canary: str, what: str) -> R
     return None
 
 
+def unserved(actions: Sequence[Action], stable: str, canary: str, what: str) -> str:
+    """Return why requests reach neither group, as a clause; `""` where they reach one."""
+    groups = [group for action in actions for group in groups_of(action)]
+    if any(group["TargetGroupArn"] in {stable, canary} and weight_of(group) for group in groups):
+        return ""
+    kinds = ", ".join(str(action.get("Type")) for action in actions) or "nothing"
+    return f"{what} sends requests to neither target group (it has {kinds})"
+
+
 def split(actions: Sequence[Action], stable: str, canary: str, percent: float) -> list[Action]:
     """Return the actions with a share for the canary. Raises `RefusedError`: `bad_weight`, `inexact_weight`."""
     return [

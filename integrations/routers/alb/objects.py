@@ -54,7 +54,19 @@ class Balancer:
         return Found(tuple(actions or ()), tuple(tags or ()), default)
 
     async def put(self, actions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-        """Replace the list of actions; returns the one that AWS has then."""
+        """Replace the list of actions; returns the one that AWS has then. Raises `GoneError` (`group_missing`)."""
+        try:
+            return await self._put(actions)
+        except GoneError as error:
+            # The answer does not say in our words what is missing: the object itself, or a group that it names.
+            await self.look()
+            raise GoneError(
+                f"A target group that {self} is to forward to is not there. Create it, or correct `traffic` in "
+                "sluice.yaml.",
+                code="group_missing",
+            ) from error
+
+    async def _put(self, actions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         if self._rule:
             answer = await self._call("modify_rule", RuleArn=self._rule, Actions=list(actions))
             return tuple(self._only(answer.get("Rules")).get("Actions") or ())

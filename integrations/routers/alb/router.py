@@ -9,8 +9,15 @@ from typing import Any
 
 from integrations.aws import AwsAccount, understood
 from integrations.base import ConflictError, Finding, HeaderRule, RefusedError, Split
-from integrations.fencing import refuse_newer
-from integrations.routers.alb.actions import home, lacking, sendable, share_of_canary, split
+from integrations.fencing import is_newer, refuse_newer
+from integrations.routers.alb.actions import (
+    home,
+    lacking,
+    sendable,
+    share_of_canary,
+    split,
+    unserved,
+)
 from integrations.routers.alb.objects import Balancer, Found
 from integrations.routers.alb.preflight import findings
 from integrations.routers.alb.tags import notes_of, tags_for
@@ -26,6 +33,14 @@ class Sight:
     found: Found
     wrong: RefusedError | None = None
     """Why nothing but going home is possible here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unnoted:
+    """What should stand in the tags and could not be written there."""
+
+    tags: tuple[Mapping[str, str], ...]
+    why: str
 
 
 class AlbRouter:
@@ -48,6 +63,7 @@ class AlbRouter:
         self._stable = stable
         self._canary = canary
         self._quiet = timedelta(seconds=quiet)
+        self._unnoted: _Unnoted | None = None
 
     async def read(self) -> Split:
         """Return the split. Raises `MangledError` (`not_forwarding`, `groups_missing`)."""
@@ -66,7 +82,7 @@ class AlbRouter:
         sight = await self._look()
         if sight.split.token != token:
             raise ConflictError(f"{self} changed since it was read.")
-        refuse_newer(sight.split.fence, fence, str(self))
+        refuse_newer(sight.split.fence, fence, str(self), where="the tag sluice:fence")
         wanted = self._wanted(sight, canary)
         tags = tags_for(fence, self._clock())
         raises = canary > sight.split.canary
@@ -75,10 +91,9 @@ class AlbRouter:
         actions = sight.found.actions
         if wanted != list(actions):
             actions = tuple(await self._balancer.put(sendable(wanted)))
-        if not raises:
-            await self._balancer.tag(tags)
-        after = replace(sight.found, actions=actions, tags=_over(sight.found.tags, tags))
-        return self._sight(after).split
+        noted = raises or await self._lowered(tags, home=not canary)
+        there = _over(sight.found.tags, tags) if noted else sight.found.tags
+        return self._sight(replace(sight.found, actions=actions, tags=there)).split
 
     async def inspect(
         self,
@@ -113,9 +128,28 @@ class AlbRouter:
         with understood(str(self)):
             return self._sight(found)
 
+    async def _lowered(self, tags: Sequence[Mapping[str, str]], *, home: bool) -> bool:
+        """Write the tags behind a lowered weight; on the way home they may stay in our memory, which is told."""
+        try:
+            await self._balancer.tag(tags)
+        except RefusedError as error:
+            if not home:
+                raise
+            self._unnoted = _Unnoted(tuple(tags), str(error).rstrip("."))
+            return False
+        self._unnoted = None
+        return True
+
     def _sight(self, found: Found) -> Sight:
         notes = notes_of(found.tags)
+        kept = self._unnoted
+        if kept is not None and is_newer(notes_of(kept.tags).fence, notes.fence):
+            notes = notes_of(_over(found.tags, kept.tags))
+        else:
+            kept = None
         waits, until = notes.waits(self._clock(), self._quiet)
+        if waits and kept is not None:
+            waits += f" (its tags could not be written: {kept.why})"
         seen = Split(
             canary=share_of_canary(found.actions, self._stable, self._canary),
             token=_digest(found),
@@ -123,6 +157,7 @@ class AlbRouter:
             mark=notes.mark,
             waits=waits,
             until=until,
+            unserved=unserved(found.actions, self._stable, self._canary, str(self)),
         )
         return Sight(seen, found, lacking(found.actions, self._stable, self._canary, str(self)))
 

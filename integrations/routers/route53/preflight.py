@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from integrations.base import Finding
-from integrations.routers.route53.records import ALIAS_TTL, Group, Record
+from integrations.routers.route53.records import ALIAS_TTL, Group, Record, sibling_names
+from integrations.splitting.elsewhere import phrase, reached_elsewhere
 
 _SHORT = 60
 """Seconds. A longer TTL makes going back slower than it has to be."""
@@ -48,7 +49,22 @@ def findings(group: Group, what: str) -> Iterator[Finding]:
             f"The records of {what} are made by a traffic policy, which alone may change them. Take records of their "
             "own.",
         )
+    yield from _beside(group, what)
     yield Finding(code="slow_way_back", sentence=_slow(what, group.ttl), fatal=False)
+
+
+def _beside(group: Group, what: str) -> Iterator[Finding]:
+    """Yield what becomes of clients that ask for the other kind of address."""
+    reached = sibling_names(group)
+    yield from reached_elsewhere(phrase("record", reached))
+    if group.siblings and not reached:
+        kind = group.siblings[0]["Type"]
+        yield Finding(
+            "other_type_not_split",
+            f"{what} has records of type {kind} too, and these stay as they are: clients that ask for them get their "
+            "answer whatever the share.",
+            fatal=False,
+        )
 
 
 def _slow(what: str, ttl: int) -> str:

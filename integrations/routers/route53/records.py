@@ -5,7 +5,7 @@ Pure. Nothing of a record is changed but its weight.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from integrations.base import RefusedError
@@ -17,6 +17,8 @@ MOST = 255
 """The largest weight of a record."""
 ALIAS_TTL = 60
 """Seconds. An alias has the TTL of what it leads to, which Route 53 does not tell; load balancers have this one."""
+_SIBLINGS = {"A": "AAAA", "AAAA": "A"}
+"""What a client may ask for besides, to reach the same name."""
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -32,6 +34,10 @@ class Group:
     stable: Record | None
     canary: Record | None
     others: tuple[Record, ...] = ()
+    siblings: tuple[Record, ...] = ()
+    """Records of the name for the other kind of address; they are never written."""
+    names: tuple[str, str] = ("", "")
+    """The identifiers of stable and canary."""
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -60,7 +66,19 @@ def group_of(listed: Sequence[Record], name: str, kind: str, stable: str, canary
     found = [x for x in listed if x.get("Type") == kind and plain_name(str(x["Name"])) == name]
     by_id = {str(record.get("SetIdentifier", "")): record for record in found}
     others = tuple(x for x in found if x.get("SetIdentifier") not in {stable, canary})
-    return Group(by_id.get(stable), by_id.get(canary), others)
+    other = _SIBLINGS.get(kind)
+    siblings = [x for x in listed if x.get("Type") == other and plain_name(str(x["Name"])) == name]
+    return Group(by_id.get(stable), by_id.get(canary), others, tuple(siblings), (stable, canary))
+
+
+def sibling_names(group: Group) -> list[str]:
+    """Return what to call the records of the other kind of address that answer with the canary."""
+    canary = group.names[1]
+    return [
+        f"{canary} of type {record['Type']}"
+        for record in group.siblings
+        if record.get("SetIdentifier") == canary and weight_of(record)
+    ]
 
 
 def weight_of(record: Record | None) -> int:
@@ -97,8 +115,10 @@ def shared(group: Group, percent: float) -> Group:
         percent=percent,
         most=MOST,
     )
-    return Group(
-        {**group.stable, "Weight": stable}, {**group.canary, "Weight": canary}, group.others
+    return replace(
+        group,
+        stable={**group.stable, "Weight": stable},
+        canary={**group.canary, "Weight": canary},
     )
 
 
@@ -114,7 +134,7 @@ def home(group: Group, what: str) -> Group:
             "Create it again: the rollback goes on by itself then.",
             code="cannot_cut_off",
         )
-    return Group(group.stable, {**group.canary, "Weight": 0}, group.others)
+    return replace(group, canary={**group.canary, "Weight": 0})
 
 
 def changes(before: Sequence[Record], after: Sequence[Record]) -> list[dict[str, Any]]:

@@ -29,12 +29,14 @@ from integrations.routers.route53.records import (
     lacking,
     plain_name,
     shared,
+    sibling_names,
 )
+from integrations.splitting.elsewhere import phrase
 from integrations.splitting.sighting import sight_for, told_split
 from integrations.splitting.trying import unwritable
 
-_PAGE = "100"
-"""Records of one name that may be weighted."""
+_PAGE = "300"
+"""Records of one answer: as many as AWS gives. Of one name and type 100 may be weighted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,15 @@ class Route53Router:
         if rules:
             raise self._no_headers()
         sight = await sight_for(self._last, self._look, token, str(self))
-        refuse_newer(sight.note.fence, fence, str(self))
+        where = f"the text sluice/fence of its TXT record {note_name(self._name)}"
+        refuse_newer(sight.note.fence, fence, str(self), where=where)
         group = self._wanted(sight, canary)
-        moved = group != sight.group
+        # A record that somebody took away may have answered until just now.
+        moved = group != sight.group or group.canary is None
         sent = self._clock().replace(microsecond=0) if moved else sight.note.sent
         ttl = max(group.ttl, sight.group.ttl) if moved else sight.note.ttl
+        if group.canary is None:
+            ttl = max(ttl, sight.note.ttl)
         note = note_record(sight.note, self._name, fence, sent, ttl)
         self._last = None
         change = await self._send(sight, group, note)
@@ -153,6 +159,7 @@ class Route53Router:
             mark=note.mark,
             waits=waits,
             until=until,
+            elsewhere=phrase("record", sibling_names(group)),
         )
         wrong = lacking(group, str(self), self._stable, self._canary)
         self._last = Sight(seen, group, note, wrong)
@@ -197,7 +204,8 @@ class Route53Router:
             "list_resource_record_sets",
             HostedZoneId=self._zone,
             StartRecordName=name,
-            StartRecordType=kind,
+            # The records of the other kind of address stand beside those of the one that is split.
+            StartRecordType="A" if kind == "AAAA" else kind,
             MaxItems=_PAGE,
         )
         return tuple(answer.get("ResourceRecordSets") or ())

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -172,8 +172,24 @@ def sight(
     else:
         canary = flag.largest() if opens else 100 - flag.least()
     why, until = waits
-    split = Split(canary=float(canary), token=flag.token, fence=fence, waits=why, until=until)
+    split = Split(
+        canary=float(canary),
+        token=flag.token,
+        fence=fence,
+        waits=why,
+        until=until,
+        cut="" if flag.enabled or not opens else _cut(flag, place),
+        among=strategy.narrowed if strategy is not None else "",
+    )
     return Sight(flag, split, strategy, wrong)
+
+
+def _cut(flag: Flag, place: Place) -> str:
+    """Say that the environment is off, and what would be on if somebody turned it on as it is."""
+    still = replace(flag, enabled=True).largest()
+    text = f"{place.environment} is turned off for the flag {place.feature}"
+    left = f", and its strategies still say {still} %: set that to 0 before you turn it on by hand"
+    return text + left if still else text
 
 
 def _is_meant(one: Strategy, place: Place) -> bool:
@@ -220,11 +236,14 @@ def _listed(strategies: Sequence[Strategy]) -> str:
     return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
 
-def patch_for(strategy: Strategy, percent: int, fence: str) -> list[dict[str, Any]]:
-    """Return the JSON Patch of a strategy; Unleash takes no `test`, so it guards nothing."""
+def patch_for(strategy: Strategy, percent: int, fence: str = "") -> list[dict[str, Any]]:
+    """Return the JSON Patch of a strategy; Unleash takes no `test`, so it guards nothing. No fence: the title stays."""
+    weigh = {"op": "replace", "path": "/parameters/rollout", "value": str(percent)}
+    if not fence:
+        return [weigh]
     text = _NOTE.sub("", strategy.title).strip()
     return [
-        {"op": "replace", "path": "/parameters/rollout", "value": str(percent)},
+        weigh,
         {"op": "add", "path": "/title", "value": f"{text} [sluice {fence}]".strip()},
     ]
 

@@ -1,7 +1,6 @@
 """The `Router` of a flag: one request to read, two or more to write, the last of which reads back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -21,18 +20,6 @@ from integrations.routers.unleash.preflight import Preflight
 from integrations.splitting.sighting import told_split
 
 OFF, ON = "off", "on"
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What this process wrote last."""
-
-    at: datetime
-    fence: str
-    open: bool
-    """Whether some had the flag and some had not."""
-    narrowed: str
-    """Whom the percentage was of, see `Strategy.narrowed`."""
 
 
 class UnleashRouter:
@@ -62,9 +49,10 @@ class UnleashRouter:
         self._line = UnleashLine(url, token_file, ca_file, timeout)
         self._clock = clock
         self._quiet = timedelta(seconds=quiet)
-        self._sent: _Sent | None = None
-        self._killed = ""
-        """The fence with which the environment was turned off; it has no place to be kept at."""
+        self._sent: datetime | None = None
+        """When this process wrote last."""
+        self._home = ""
+        """The fence of a way home that could not be noted in the title."""
         self._feature = f"/projects/{_quoted(project)}/features/{_quoted(feature)}"
         self._environment = f"{self._feature}/environments/{_quoted(environment)}"
 
@@ -88,9 +76,8 @@ class UnleashRouter:
         seen = await self._look()
         if seen.split.token != token:
             raise ConflictError(f"{self} changed since it was read.")
-        refuse_newer(seen.split.fence, fence, str(self._place), where="the title of its strategy")
-        narrowed = seen.strategy.narrowed if seen.strategy is not None else ""
-        self._sent = _Sent(self._clock(), fence, 0 < percent < 100, narrowed)
+        refuse_newer(seen.split.fence, fence, str(self._place), where=_note(seen))
+        self._sent = self._clock()
         if self._opens and percent == 0:
             await self._go_home(seen, fence)
         else:
@@ -129,29 +116,14 @@ class UnleashRouter:
     async def _look(self) -> Sight:
         body = await self._line.ask(self._feature, str(self._place))
         flag = read_flag(body, self._place)
-        fences = (self._killed, *(one.fence for one in flag.strategies))
+        fences = (self._home, *(one.fence for one in flag.strategies))
         newest = max(fences, key=lambda fence: parse_fence(fence) or (0, 0))
-        seen = sight(flag, self._place, opens=self._opens, fence=newest, waits=self._waits())
-        return self._unless_widened(seen)
-
-    def _unless_widened(self, seen: Sight) -> Sight:
-        """Return the look as mangled where the percentage has become one of other people while the flag is open."""
-        sent, strategy = self._sent, seen.strategy
-        if sent is None or strategy is None or not sent.open or sent.fence != strategy.fence:
-            return seen
-        if strategy.narrowed == sent.narrowed:
-            return seen
-        wrong = RefusedError(
-            f"Somebody changed the constraints or segments of {self._place}, so its percentage is one of other people "
-            "than before. Put them back and `resume`, or `rollback`.",
-            code="flag_constraints_changed",
-        )
-        return Sight(seen.flag, seen.split, None, wrong)
+        return sight(flag, self._place, opens=self._opens, fence=newest, waits=self._waits())
 
     def _waits(self) -> tuple[str, datetime | None]:
-        if self._sent is None or self._clock() - self._sent.at >= self._quiet:
+        if self._sent is None or self._clock() - self._sent >= self._quiet:
             return "", None
-        until = self._sent.at + self._quiet
+        until = self._sent + self._quiet
         seconds = self._quiet.total_seconds()
         why = f"SDKs ask for it every {seconds:g} s, so it is read once more at"
         return f"{why} {until:%H:%M:%S} UTC", until
@@ -166,7 +138,8 @@ class UnleashRouter:
                     "to give it back.",
                     code="flag_killed",
                 )
-            await self._patch(seen.strategy, 0, fence)
+            # Without the fence: with it, a flag that is off is one that somebody turned off after it was opened.
+            await self._patch(seen.strategy, 0, "")
             await self._turn("on")
         await self._patch(seen.strategy, percent, fence)
 
@@ -180,12 +153,12 @@ class UnleashRouter:
                 refused = error
             else:
                 return
-        if seen.flag.enabled:
+        if seen.split.canary:
             try:
                 await self._turn("off")
             except RefusedError as error:
                 raise refused or error from error
-        self._killed = fence
+        self._home = fence
 
     async def _patch(self, strategy: Strategy, percent: int, fence: str) -> None:
         path = f"{self._environment}/strategies/{_quoted(strategy.id)}"
@@ -193,6 +166,12 @@ class UnleashRouter:
 
     async def _turn(self, way: str) -> None:
         await self._line.tell("POST", f"{self._environment}/{way}", str(self._place))
+
+
+def _note(seen: Sight) -> str:
+    """Say which words to take away where the fence of a flag is not ours."""
+    called = f" of its strategy {seen.strategy.called}" if seen.strategy is not None else ""
+    return f"`[sluice {seen.split.fence}]` at the end of the title{called}"
 
 
 def _quoted(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from integrations.base import LaneState, RefusedError
-from integrations.revisions import Shown
+from integrations.revisions import MADE, Shown, as_ordered
 
 Body = Mapping[str, Any]
 
@@ -32,6 +32,7 @@ _REASONS = {
 def shown(service: Body) -> Shown:
     """Return what a service says about its revisions. Raises `RefusedError` (`no_ready_revision`)."""
     notes = service.get("annotations") or {}
+    waits = _waits(service)
     return Shown(
         shares=shares_of(service, traffic_of(service)),
         token=str(service.get("etag", "")),
@@ -40,7 +41,9 @@ def shown(service: Body) -> Shown:
         fence=notes.get(FENCE, ""),
         mark=notes.get(MARK, ""),
         changed_by=str(service.get("lastModifier", "")),
-        waits=_waits(service),
+        waits=waits,
+        refused=bool(waits and failure(service)),
+        template=short((service.get("template") or {}).get("revision", "")),
     )
 
 
@@ -86,9 +89,20 @@ def container_at(template: Body, container: str, what: str) -> int:
     )
 
 
-def image_in(template: Body, container: str, what: str) -> str:
-    """Return the image of that container. Raises `RefusedError` (`container_missing`)."""
-    return str(template["containers"][container_at(template, container, what)].get("image", ""))
+def tags_of(service: Body) -> dict[str, str]:
+    """Return the revision of each tag, `""` for the latest."""
+    return {
+        one["tag"]: str(one.get("revision", "")) for one in traffic_of(service) if one.get("tag")
+    }
+
+
+def image_in(template: Body, container: str, what: str, name: str) -> str:
+    """Return the image of that container, as it was ordered for the revision `name`: Google shows it by its digest.
+
+    Raises `RefusedError` (`container_missing`).
+    """
+    image = template["containers"][container_at(template, container, what)].get("image", "")
+    return as_ordered((template.get("annotations") or {}).get(MADE, ""), name, str(image))
 
 
 def state_of(revision: Body, service: Body, image: str) -> LaneState:

@@ -17,7 +17,13 @@ from integrations.base import (
 )
 from integrations.fencing import fence_after
 from integrations.gcp import GcpAccount
-from integrations.revisions import Notes, Shown
+from integrations.revisions import (
+    Notes,
+    Shown,
+    candidates,
+    refuse_rewritten,
+    refuse_taken,
+)
 from integrations.serverless.cloud_run.reading import (
     Body,
     container_at,
@@ -26,13 +32,24 @@ from integrations.serverless.cloud_run.reading import (
     short,
     shown,
     state_of,
+    tags_of,
     unborn,
 )
-from integrations.serverless.cloud_run.writing import divided, inexact, published, revision_name
+from integrations.serverless.cloud_run.writing import (
+    divided,
+    inexact,
+    lost,
+    published,
+    revision_name,
+)
+
+_NAMES_TRIED = 9
 
 
 class CloudRunService:
     """The `Revisions` of one service."""
+
+    fenced_by = "the annotation sluice/fence"
 
     def __init__(
         self,
@@ -67,25 +84,28 @@ class CloudRunService:
         try:
             revision = await self._revision(name)
         except GoneError:
-            image = self._image_in(service.get("template") or {}, str(self))
+            image = self._image_in(service.get("template") or {}, str(self), name)
             ordered = unborn(service, name, image)
             if ordered is None:
                 raise
             return ordered
-        return state_of(revision, service, self._image_in(revision, f"Revision {name}"))
+        image = self._image_in(revision, f"Revision {name}", name)
+        return state_of(revision, service, image)
 
     async def publish(self, image: str, shown: Shown, notes: Notes) -> str:
         """See `Revisions.publish`. The new revision has no share in any moment: traffic is pinned by the same write."""
         service = await self._based_on(shown)
-        made = notes.prepared if await self._is_made(service, notes.prepared, image) else ""
+        refuse_taken(tags_of(service), self._tag, shown, str(self))
+        made = await self._made(image, shown, notes)
         if not made and service.get("reconciling", False):
             raise TryAgainError(
                 f"Cloud Run is still busy with an earlier change of {self}.", code="busy"
             )
-        name = made or revision_name(self._name, notes.fence)
+        name = made or await self._free_name(notes.fence)
         noted = Notes(notes.fence, name, notes.kept | {name})
         request = divided(service, shown.shares, noted, self._tag)
         if not made:
+            self._refuse_lost(service)
             index = container_at(service["template"], self._container, str(self))
             request = published(request, name, index, image)
         await self._update(request)
@@ -102,6 +122,9 @@ class CloudRunService:
         try:
             service = await self._read()
             container_at(service["template"], self._container, str(self))
+            if image:
+                refuse_taken(tags_of(service), self._tag, shown(service), str(self))
+                self._refuse_lost(service)
             await self._try(service, image)
         except RefusedError as error:
             return [Finding(error.code, str(error))]
@@ -154,17 +177,33 @@ class CloudRunService:
             missing="revision_missing",
         )
 
-    async def _is_made(self, service: Body, prepared: str, image: str) -> bool:
-        """Whether what is noted as prepared is of this image: then this is the same call again."""
-        if not prepared:
-            return False
-        template = service.get("template") or {}
-        if short(template.get("revision", "")) == prepared:
-            return self._image_in(template, str(self)) == image
-        try:
-            return self._image_in(await self._revision(prepared), prepared) == image
-        except GoneError:
-            return False
+    async def _made(self, image: str, shown: Shown, notes: Notes) -> str:
+        """Return the revision that is what is asked for already, `""` for none.
+
+        Raises `RefusedError` (`image_rewritten`).
+        """
+        for name in candidates(shown, notes):
+            try:
+                state = await self.state(name)
+            except GoneError:
+                continue
+            refuse_rewritten(name, state.image, image, notes)
+            if state.image == image and not state.problem:
+                return name
+        return ""
+
+    async def _free_name(self, fence: str) -> str:
+        """Return a name that no revision bears: the counter of a lost database may count from the start again."""
+        for attempt in range(_NAMES_TRIED):
+            name = revision_name(self._name, fence, attempt)
+            try:
+                await self._revision(name)
+            except GoneError:
+                return name
+        raise RefusedError(
+            f"{self} has revisions of all names that the next one could have. Delete old ones.",
+            code="revision_name_taken",
+        )
 
     async def _update(self, request: Mapping[str, Any]) -> None:
         await self._account.call(
@@ -183,7 +222,7 @@ class CloudRunService:
         request = divided(service, seen.shares, Notes(fence, seen.prepared, seen.kept), self._tag)
         if image:
             index = container_at(service["template"], self._container, str(self))
-            request = published(request, revision_name(self._name, fence), index, image)
+            request = published(request, await self._free_name(fence), index, image)
         await self._update({**request, "validateOnly": True})
 
     def _remarks(self, service: Body) -> list[Finding]:
@@ -198,5 +237,15 @@ class CloudRunService:
             found.append(Finding("session_affinity", sentence, fatal=False))
         return found
 
-    def _image_in(self, template: Body, what: str) -> str:
-        return image_in(template, self._container, what)
+    def _image_in(self, template: Body, what: str, name: str) -> str:
+        return image_in(template, self._container, what, name)
+
+    def _refuse_lost(self, service: Body) -> None:
+        """Raise `RefusedError` (`fields_unknown`) where writing containers back would erase what is in them."""
+        fields = lost(getattr(service, "unknown", ()))
+        if fields:
+            raise RefusedError(
+                f"{self} has fields that the installed client of Google Cloud does not know ({', '.join(fields[:3])}): "
+                "writing it would erase them. Install a newer google-cloud-run.",
+                code="fields_unknown",
+            )

@@ -4,11 +4,11 @@ The body is the whole service as it was read, and a mask names what of it is mea
 fields out of the write, and the body would be right even without it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from integrations.base import RefusedError
-from integrations.revisions import Notes
+from integrations.revisions import MADE, Notes
 from integrations.serverless.cloud_run.reading import (
     FENCE,
     KEPT,
@@ -38,18 +38,25 @@ def published(request: Mapping[str, Any], name: str, index: int, image: str) -> 
     template = request["service"]["template"]
     containers = [dict(one) for one in template["containers"]]
     containers[index]["image"] = image
+    made = {
+        "revision": name,
+        "containers": containers,
+        "annotations": {**(template.get("annotations") or {}), MADE: f"{name}={image}"},
+    }
     return {
-        "service": {
-            **request["service"],
-            "template": {**template, "revision": name, "containers": containers},
-        },
-        "updateMask": ",".join((*_NOTED, "template.revision", "template.containers")),
+        "service": {**request["service"], "template": {**template, **made}},
+        "updateMask": ",".join((*_NOTED, *(f"template.{key}" for key in made))),
     }
 
 
-def revision_name(service: str, fence: str) -> str:
-    """Return the name of the revision that a write with this fence makes: the same write, the same name."""
-    number = fence.replace(".", "-")
+def lost(unknown: Iterable[str]) -> list[str]:
+    """Return what of the fields that the client does not know would be erased by making a revision."""
+    return [path for path in unknown if path.startswith(("template.containers", "traffic"))]
+
+
+def revision_name(service: str, fence: str, attempt: int = 0) -> str:
+    """Return the name of the revision that a write with this fence makes; the next one where that is taken."""
+    number = fence.replace(".", "-") + (f"-{attempt}" if attempt else "")
     name = f"{service}-sluice-{number}"
     return name if len(name) <= _NAME else f"{service}-{number}"
 

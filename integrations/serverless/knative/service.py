@@ -21,12 +21,19 @@ from integrations.kube.fence import fence_of, mark_of
 from integrations.kube.images import image_of
 from integrations.kube.logs import culprit_of, tail_of
 from integrations.kube.reading import last_editor
-from integrations.revisions import Notes, Shown
+from integrations.revisions import (
+    Notes,
+    Shown,
+    candidates,
+    refuse_rewritten,
+    refuse_taken,
+)
 from integrations.serverless.knative.naming import revision_name
 from integrations.serverless.knative.preflight import Preflight
 from integrations.serverless.knative.status import (
     container_in,
     is_ready,
+    is_refused,
     lane_of,
     unmade_lane,
     waits,
@@ -39,6 +46,7 @@ from integrations.serverless.knative.traffic import (
     kept_in,
     shares_of,
     tagged,
+    tags_of,
     whole,
 )
 from integrations.serverless.knative.writing import Template, patch_for, prepared_in
@@ -53,6 +61,8 @@ Body = Mapping[str, Any]
 
 class KnativeService:
     """One Knative Service. `container` may be left out where there is one only, or one with ports."""
+
+    fenced_by = "the annotation sluice/fence"
 
     def __init__(
         self,
@@ -99,8 +109,9 @@ class KnativeService:
         Raises `TryAgainError` (`pinning`) while the traffic still follows the latest revision: it is pinned first.
         """
         body = await self._as_shown(shown)
-        for name in self._candidates(shown, notes):
-            if await self._serves(name, image):
+        refuse_taken(tags_of(body), self._tags.canary, shown, str(self))
+        for name in candidates(shown, notes):
+            if await self._serves(name, image, notes):
                 kept = notes.kept | {name}
                 await self._write(body, shown.shares, Notes(notes.fence, name, kept), made=name)
                 return name
@@ -124,6 +135,8 @@ class KnativeService:
         try:
             body = await self._read()
             shown = self._shown(body)
+            if image:
+                refuse_taken(tags_of(body), self._tags.canary, shown, str(self))
             notes = Notes(shown.fence or "0.0", shown.prepared, shown.kept)
             kept = await self._worth_keeping(shown.shares, notes, "")
 
@@ -149,18 +162,13 @@ class KnativeService:
     def __str__(self) -> str:
         return f"Knative Service {self._name} in namespace {self._namespace}"
 
-    def _candidates(self, shown: Shown, notes: Notes) -> list[str]:
-        """Return the revisions that may be what is asked for: made before, or kept for going back."""
-        others = sorted(shown.kept - notes.kept - {shown.prepared})
-        first = [shown.prepared] if shown.prepared and shown.prepared not in notes.kept else []
-        return [*first, *others]
-
-    async def _serves(self, name: str, image: str) -> bool:
-        """Say whether a revision runs an image, or is about to."""
+    async def _serves(self, name: str, image: str, notes: Notes) -> bool:
+        """Say whether a revision runs an image, or is about to. Raises `RefusedError` (`image_rewritten`)."""
         try:
             state = await self.state(name)
         except GoneError:
             return False
+        refuse_rewritten(name, state.image, image, notes)
         return state.image == image and not state.problem
 
     async def _pin(self, body: Body, shown: Shown, notes: Notes) -> None:
@@ -243,6 +251,7 @@ class KnativeService:
         return body
 
     def _shown(self, body: Body) -> Shown:
+        waiting = waits(body)
         return Shown(
             shares=shares_of(body),
             token=_token(body),
@@ -251,7 +260,9 @@ class KnativeService:
             fence=fence_of(body),
             mark=mark_of(body),
             changed_by=last_editor(body),
-            waits=waits(body),
+            waits=waiting,
+            refused=bool(waiting) and is_refused(body),
+            template=_asked_for(body),
         )
 
     async def _read(self) -> Body:

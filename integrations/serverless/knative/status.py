@@ -9,6 +9,7 @@ from typing import Any
 from integrations.base import LaneState, RefusedError
 from integrations.kube.answers import plain
 from integrations.kube.images import digest_of
+from integrations.revisions import MADE, as_ordered
 from integrations.serverless.knative.traffic import entries_of, names, unlike
 
 Body = Mapping[str, Any]
@@ -47,6 +48,11 @@ def waits(service: Body) -> str:
     return "Knative has not routed it yet" if unlike(service) else ""
 
 
+def is_refused(service: Body) -> bool:
+    """Say whether Knative has given up on the routes that are asked for: nothing comes of it by waiting."""
+    return is_observed(service) and condition_of(service, "RoutesReady").get("status") == "False"
+
+
 def is_ready(revision: Body) -> bool:
     """Say whether requests may be sent to a revision."""
     return condition_of(revision, "Ready").get("status") == "True"
@@ -80,7 +86,7 @@ def lane_of(revision: Body, service: Body, container: str | None) -> LaneState:
     routed = (service.get("status") or {}).get("traffic") or []
     awaited = name in names(entries_of(service)) - names(routed)
     return LaneState(
-        image=str(entry.get("image", "")),
+        image=_ordered(revision, name, entry),
         replicas=1,
         ready=int(ready),
         settled=ready and not awaited,
@@ -97,9 +103,15 @@ def unmade_lane(service: Body, container: str | None) -> LaneState:
     _, entry = container_in(template.get("spec") or {}, container, what)
     made = condition_of(service, "ConfigurationsReady") if is_observed(service) else {}
     problem, detail = _problem(made, f"{what} cannot make its revision")
-    return LaneState(
-        str(entry.get("image", "")), 1, 0, settled=False, problem=problem, detail=detail
-    )
+    name = str((template.get("metadata") or {}).get("name", ""))
+    image = _ordered(template, name, entry)
+    return LaneState(image, 1, 0, settled=False, problem=problem, detail=detail)
+
+
+def _ordered(body: Body, name: str, entry: Body) -> str:
+    """Return the image of a container as it was ordered: an admission webhook may have put its digest there."""
+    notes = (body.get("metadata") or {}).get("annotations") or {}
+    return as_ordered(str(notes.get(MADE, "")), name, str(entry.get("image", "")))
 
 
 def _problem(condition: Body, what: str) -> tuple[str, str]:

@@ -55,6 +55,11 @@ def kept_in(body: Body, tags: Tags) -> frozenset[str]:
     return frozenset(name for entry in ours if (name := _revision(entry)))
 
 
+def tags_of(body: Body) -> dict[str, str]:
+    """Return the revision of each tag, `""` for the latest."""
+    return {str(one["tag"]): _revision(one) for one in entries_of(body) if one.get("tag")}
+
+
 def follows_latest(body: Body) -> bool:
     """Say whether a new revision would get traffic by itself: as it is written, or as it is routed still."""
     routed = (body.get("status") or {}).get("traffic") or []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.kube.fence import fence_ops, lock_op
+from integrations.revisions import MADE
 
 Body = Mapping[str, Any]
 
@@ -52,14 +53,13 @@ def patch_for(
 def _template_ops(body: Body, template: Template) -> list[dict[str, Any]]:
     root = f"/spec/template/spec/containers/{template.index}"
     named = [{"op": "test", "path": f"{root}/name", "value": template.container}]
-    metadata = body["spec"]["template"].get("metadata")
-    called: dict[str, Any] = {"op": "add", "path": "/spec/template/metadata/name"}
-    if metadata is None:
-        called = {"op": "add", "path": "/spec/template/metadata", "value": {"name": template.name}}
+    old = body["spec"]["template"].get("metadata") or {}
+    notes = {**(old.get("annotations") or {}), MADE: f"{template.name}={template.image}"}
+    metadata = {**old, "name": template.name, "annotations": notes}
     return [
         *(named if template.container else []),
         {"op": "replace", "path": f"{root}/image", "value": template.image},
-        {"value": template.name, **called},
+        {"op": "add", "path": "/spec/template/metadata", "value": metadata},
     ]
 
 

@@ -12,7 +12,7 @@ from integrations.serverless.lambda_alias import notes as description
 from integrations.serverless.lambda_alias.fitness import fitness_of
 from integrations.serverless.lambda_alias.function import Account, Function, named
 from integrations.serverless.lambda_alias.preflight import (
-    live_found,
+    published,
     version_found,
     weights_found,
 )
@@ -32,6 +32,8 @@ class _Look(Shown):
 
 class LambdaAlias:
     """One alias of one function."""
+
+    fenced_by = "the text fence=… of its description"
 
     def __init__(
         self,
@@ -58,9 +60,12 @@ class LambdaAlias:
         return f"Alias {self._function.name}:{self._alias}"
 
     async def live(self) -> str:
-        """Return the name of the version with the larger share; of two equal ones the primary version."""
+        """Return the name of the version with the larger share; of two equal ones the primary version.
+
+        Raises `RefusedError` (`alias_on_latest`).
+        """
         shares = (await self.look()).shares
-        return max(shares, key=lambda name: shares[name])
+        return published(str(self), max(shares, key=lambda name: shares[name]))
 
     async def look(self) -> Shown:
         """Return shares and notes as they are now. Raises `GoneError` (`alias_missing`)."""
@@ -129,7 +134,6 @@ class LambdaAlias:
             live = await self.live()
         except RefusedError as error:
             return [*found, Finding(error.code, str(error))]
-        found += live_found(str(self), live)
         if image and not found:
             found += await version_found(self._function, self._publisher, self._warmth, live, image)
         return found

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MOST = 256
-_NOTE = re.compile(r"\[sluice ([^\[\]]*)\]")
-_BROKEN_OFF = re.compile(r"\[sluice [^\[\]]*$")
+_NOTE = re.compile(r" ?\[sluice ((?:\w+=[^\[\]]*)?)\]", re.ASCII)
+"""What looks like ours; `[sluice is a bot]` is somebody's sentence."""
+_BROKEN_OFF = re.compile(r" ?\[sluice (?:\w+=[^\[\]]*|\w*)$", re.ASCII)
 _FIELDS = re.compile(
     r"(?:fence=(?P<fence>\S{1,40}))?(?: ?prepared=(?P<prepared>\d{1,18}))?"
     r"(?: ?kept=(?P<kept>\d{1,18}(?:,\d{1,18}){0,9}))?(?: ?rollback=(?P<mark>.+))?",
@@ -33,13 +34,19 @@ class Note:
 
 def read(description: str) -> Note:
     """Take a description apart."""
-    text = " ".join(_BROKEN_OFF.sub("", _NOTE.sub(" ", description)).split())
+    text = _words_of_others(description)
     notes = _NOTE.findall(description)
     found = _FIELDS.fullmatch(notes[-1].strip()) if notes else None
     if found is None:
         return Note(text)
     kept = frozenset((found["kept"] or "").split(",")) - {""}
     return Note(text, found["fence"] or "", found["prepared"] or "", kept, found["mark"] or "")
+
+
+def _words_of_others(description: str) -> str:
+    """Return a description without what looks like ours, also where that only shows once something is taken out."""
+    text = _BROKEN_OFF.sub("", _NOTE.sub("", description)).strip()
+    return text if text == description.strip() else _words_of_others(text)
 
 
 def written(note: Note) -> str:

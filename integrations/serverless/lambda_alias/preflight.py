@@ -23,17 +23,15 @@ def weights_found(weights: Sequence[float]) -> list[Finding]:
     return unwritable(lambda percent, _: exact(percent), weights, ())
 
 
-def live_found(what: str, live: str) -> list[Finding]:
-    """Return what keeps the version that is live from sharing its requests."""
-    if live != LATEST:
-        return []
-    return [
-        Finding(
-            "alias_on_latest",
+def published(what: str, live: str) -> str:
+    """Return a version that can share its requests. Raises `RefusedError` (`alias_on_latest`)."""
+    if live == LATEST:
+        raise RefusedError(
             f"{what} points to {LATEST}, which changes with every upload and cannot share its requests: publish a "
             "version and point the alias to it.",
+            code="alias_on_latest",
         )
-    ]
+    return live
 
 
 async def version_found(
