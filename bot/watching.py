@@ -1,9 +1,11 @@
 """Movements that began without Sluice, by a push to Git for example, get a rollout and its card like any other.
 
 One look at every led target that has no live rollout, every few seconds. What is found is started through the same door
-as everything else, by an actor that may do nothing but that; a movement is taken up once, also after a restart.
+as everything else, by an actor that may do nothing but that; a movement is taken up once, also after a restart. What
+cannot be followed is told in Slack, once: nobody else asks people at its pauses.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +16,8 @@ from bot.errands import Errands
 from bot.grammar.verbs import Deploy
 from bot.policy import Actor
 from bot.rollout.past import newest_finished
-from bot.rollout.values import Phase
-from bot.store import Store
+from bot.rollout.values import Phase, Rollout
+from bot.store import Inbound, Store
 from integrations.base import IntegrationError, RefusedError, version_of
 from integrations.controller import Controller, LedState
 
@@ -23,6 +25,9 @@ log = logging.getLogger("sluice.watching")
 
 EVERY = timedelta(seconds=10)
 _ALL = "all"
+_PATIENCE = 10.0
+"""Seconds that one look may take; the others do not wait for it."""
+_PASSES = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Watcher:
         self._controller_of = controller_of
         self._now = now
         self._again: Callable[[datetime], None] = lambda _: None
+        self._aloud: Callable[[str, str], Awaitable[None]] | None = None
         self._errands = Errands("watch", self._look)
         self._said: dict[str, str] = {}
         """By target: what was said last about why nothing was taken up."""
@@ -65,6 +71,10 @@ class Watcher:
     def use(self, again: Callable[[datetime], None]) -> None:
         """Set who calls `ring` at a moment."""
         self._again = again
+
+    def tell(self, aloud: Callable[[str, str], Awaitable[None]]) -> None:
+        """Set who tells people of a service something that is about no rollout."""
+        self._aloud = aloud
 
     def ring(self) -> None:
         """Look at all targets now, and again after a while."""
@@ -88,33 +98,70 @@ class Watcher:
 
     async def _look(self, _: str) -> None:
         busy = {r.target for r in await self._store.in_flight()}
-        for one in self._watched:
-            if one.target not in busy:
-                await self._look_at(one)
+        await asyncio.gather(
+            *(self._look_at(one) for one in self._watched if one.target not in busy)
+        )
 
     async def _look_at(self, one: Watched) -> None:
         try:
-            controller = await self._controller_of(one.service, one.environment)
-            if controller is None:
-                return
-            led = await controller.read()
-            if led.moving and led.movement:
-                await self._take_up(one, controller, led)
+            async with asyncio.timeout(_PATIENCE):
+                controller = await self._controller_of(one.service, one.environment)
+                led = await controller.read() if controller is not None else None
+            if controller is not None and led is not None and led.moving and led.movement:
+                await self._follow(one, controller, led)
+        except TimeoutError:
+            self._say(one, f"it does not answer within {_PATIENCE:g} s")
         except (IntegrationError, LookupError) as error:
             self._say(one, str(error))
-        except Refusal as refusal:
-            self._say(one, str(refusal))
         except Exception:
             log.exception("%s: looking for movements failed; it is tried again", one.target)
         else:
             self._said.pop(one.target, None)
+
+    async def _follow(self, one: Watched, controller: Controller, led: LedState) -> None:
+        """Take a movement up, or tell people once why nobody asks them about it."""
+        try:
+            if led.unread is not None and not led.image:
+                await self._unfollowed(one, led, led.unread.sentence)
+            else:
+                await self._take_up(one, controller, led)
+        except RefusedError as error:
+            await self._unfollowed(one, led, str(error))
+        except Refusal as refusal:
+            # Behind another rollout, or later, it is taken up after all.
+            if refusal.rollout is not None or refusal.status in _PASSES:
+                self._say(one, str(refusal))
+            else:
+                await self._unfollowed(one, led, str(refusal))
+
+    async def _unfollowed(self, one: Watched, led: LedState, why: str) -> None:
+        self._say(one, why)
+        key = f"unfollowed:{one.target}:{led.movement}:{led.image}"[:500]
+        if self._aloud is None or await self._store.inbound(key) is not None:
+            return
+        who = f" (by {led.changed_by})" if led.changed_by else ""
+        where = f" at {led.weight:g} %" if led.weight else ""
+        text = (
+            f"{one.service} in {one.environment} moves{where} without a rollout here{who}, and nobody is asked at its "
+            f"pauses: {why}"
+        )
+        await self._aloud(one.service, text)
+        async with self._store.writing() as writing:
+            body = {"movement": led.movement, "told": text}
+            now = self._now()
+            await writing.receive(
+                Inbound(key, "sluice", "sluice", body, now, answer={"code": "ok"})
+            )
 
     async def _take_up(self, one: Watched, controller: Controller, led: LedState) -> None:
         actor = Actor(f"controller:{one.controller}", "sluice")
         version = _named(controller, led.image)
         if led.parked and await self._turned_back(one, led):
             return
-        key = f"movement:{one.target}:{led.movement}:{await self._tried(one, version)}"
+        before = await self._followed_last(one)
+        if before is not None and _let_go(before, led):
+            return
+        key = f"movement:{one.target}:{led.movement}:{before.id if before is not None else ''}"
         if await self._store.inbound(key) is not None:
             return
         who = f" ({led.changed_by})" if led.changed_by else ""
@@ -122,11 +169,10 @@ class Watcher:
         command = Deploy(one.service, version, one.environment, reason=reason)
         await self._commands.handle(command, actor, Receipt(key, {"movement": led.movement}))
 
-    async def _tried(self, one: Watched, version: str) -> str:
-        """Return the rollout of this version that was turned back last: its movement may be begun once more."""
-        newest = newest_finished(await self._store.history(one.service, one.environment, limit=20))
-        again = newest is not None and newest.phase is Phase.ROLLED_BACK
-        return newest.id if newest is not None and again and newest.version == version else ""
+    async def _followed_last(self, one: Watched) -> Rollout | None:
+        """Return the rollout that followed the last movement: the same template behind it is a movement of its own."""
+        past = await self._store.history(one.service, one.environment, limit=20)
+        return next((r for r in past if r.followed is not None and r.followed.movement), None)
 
     async def _turned_back(self, one: Watched, led: LedState) -> bool:
         """Whether a rollout of this very attempt has ended: it stays where it is, behind a gate that nobody opens."""
@@ -140,6 +186,13 @@ class Watcher:
         if self._said.get(one.target) != why:
             log.warning("%s: a movement is not taken up: %s", one.target, why)
         self._said[one.target] = why
+
+
+def _let_go(before: Rollout, led: LedState) -> bool:
+    """Whether a person took this very movement off the bot's hands. One that was superseded has come again."""
+    assert before.followed is not None
+    same = (before.followed.movement, before.followed.run) == (led.movement, led.run)
+    return same and before.phase is Phase.CANCELLED and before.code != "superseded"
 
 
 def _named(controller: Controller, image: str) -> str:

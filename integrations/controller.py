@@ -90,6 +90,8 @@ class LedState:
     goal: str = ""
     """Where going on leads: `to 50 %`; Promote stands before it."""
     aborted: bool = False
+    by_hand: bool = False
+    """It was told to abort, and did not by itself."""
     held: bool = False
     """Somebody holds it (Argo Rollouts: `spec.paused`)."""
     full: bool = False

@@ -147,7 +147,7 @@ def _sum_up(look: Look, results: tuple[Result, ...]) -> Judgement:
     if fatal:
         return Judgement(Verdict.FAIL, results, sentence="; ".join(r.sentence for r in fatal))
     if thin:
-        sentence = look.problem or f"{thin[0].sentence}{_throttled(look)}"
+        sentence = look.problem.rstrip(".") or f"{thin[0].sentence}{_throttled(look)}"
         return Judgement(Verdict.INCONCLUSIVE, results, asks=bool(asks), sentence=sentence)
     sentence = "; ".join(r.sentence for r in bad) or "all checks pass"
     return Judgement(Verdict.PASS, results, asks=bool(asks), sentence=sentence)

@@ -138,6 +138,7 @@ class Bot:
         self.announcer.use(lambda rollout, at: timers.wake(_SLACK + rollout, at))
         self.outbox.use(lambda sink, at: timers.wake(_SINK + sink, at))
         self.watcher.use(lambda at: timers.wake(_WATCH, at))
+        self.watcher.tell(self._tell_service)
         self.inbox.use(lambda key, at: timers.wake(_CLICK + key, at))
 
     async def meet_slack(self) -> None:
@@ -256,6 +257,9 @@ class Bot:
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - the default is all addresses
         port = self.port if self._runner is not None else self.settings.listen[1]
         return f"http://{shown}:{port}"
+
+    async def _tell_service(self, service: str, sentence: str) -> None:
+        await self.announcer.aloud(self.settings.config.services[service].about.channel, sentence)
 
     async def _take_up(self, service: str, environment: str) -> None:
         await self.watcher.look_at(service, environment)

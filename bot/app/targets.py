@@ -88,9 +88,7 @@ class Targets:
     def versions(self, service: str, environment: str, version: str) -> dict[str, str]:
         """Return what a start of `version` brings to each place, by its name: a flag that goes along is opened."""
         target = self._config.target(service, environment)
-        return {
-            place.name: ON if target.goes_along(place) else version for place in target.places
-        }
+        return {place.name: ON if target.goes_along(place) else version for place in target.places}
 
     async def find(
         self, service: str, environment: str, place: str = "", live: str = "", dark: str = ""

@@ -84,6 +84,18 @@ def must_be_stoppable(strategy: str, target: TargetBlock, wish: Wish) -> None:
         )
 
 
+def must_be_whole(plan: Plan, target: TargetBlock, wish: Wish) -> None:
+    """Refuse a weight that the platform cannot carry: it would be found out when the rollout starts."""
+    odd = [weight for weight in plan.weights if weight != int(weight)]
+    if odd and any(place.workload.whole_percent for place in target.places):
+        raise PlanError(
+            f"{odd[0]:g} % cannot be reached: this platform divides its traffic by whole percent. Give percentages "
+            "without decimals.",
+            code="inexact_weight",
+            key=_typed(wish, "steps", "traffic-steps"),
+        )
+
+
 def must_be_its_image(version: str, repository: str) -> None:
     """Refuse what the workload would refuse minutes later, when the rollout has its row and its card."""
     if _TAG_OR_DIGEST.fullmatch(version):

@@ -14,6 +14,7 @@ from bot.planning.fitting import (
     must_be_one_target,
     must_be_stoppable,
     must_be_this_target,
+    must_be_whole,
     must_not_lead,
 )
 from bot.planning.merging import merged
@@ -40,6 +41,8 @@ def plan_for(deploy: Deploy, config: Config) -> Plan:
     """Compile the plan of a request. Raises `PlanError`, and `UnknownNameError` for names that are not configured."""
     request, warnings = _prepared(deploy, config)
     plan = compile_plan(request)
+    target = config.target(deploy.service, deploy.environment)
+    must_be_whole(plan, target, deploy.wish or Wish())
     if any(isinstance(step, Approve) for step in plan.steps):
         warnings = (*warnings, *many_approvals(request))
     return replace(plan, warnings=(*warnings, *plan.warnings))

@@ -40,9 +40,10 @@ def forward(r: Rollout, seen: Seen) -> Rollout:
     """Take the next turn of a rollout that is on its way up, waits, or is paused."""
     trouble = seen.trouble or _unread(r, seen)
     if trouble is not None:
-        return troubled(r, seen, trouble)
+        return _unfollowed(r, troubled(r, seen, trouble))
     if r.armed is None:
-        return arm(r, seen) if r.phase is Phase.RUNNING else answers_again(r, seen)
+        running = r.phase is Phase.RUNNING
+        return _unfollowed(r, arm(r, seen)) if running else answers_again(r, seen)
     led = seen.led
     if led is None:
         return r
@@ -73,6 +74,15 @@ def _unread(r: Rollout, seen: Seen) -> Trouble | None:
         return None
     found = led.unread
     return Trouble(found.code, found.sentence, seen.now, final=found.fatal)
+
+
+def _unfollowed(r: Rollout, after: Rollout) -> Rollout:
+    """Say aloud that what moves there by itself is not followed: nobody who asked for it would hear of it."""
+    if after.phase is not Phase.CANCELLED or not r.requester.startswith("controller:"):
+        return after
+    *earlier, last = after.news
+    text = f"{last.text} It moves without being followed, and nobody is asked at its pauses."
+    return replace(after, news=(*earlier, replace(last, text=text, tell="broadcast")))
 
 
 def _noted(r: Rollout, seen: Seen, led: LedState) -> Rollout:
@@ -162,9 +172,9 @@ def _failed(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     back = Back(
         code="controller_aborted" if aborted else "controller_degraded",
         reason=reason.rstrip("."),
-        actor="sluice",
+        actor="somebody" if led.by_hand else "sluice",
         at=seen.now,
-        automatic=True,
+        automatic=not led.by_hand,
         weight=r.weight,
         judgement=r.judgement,
     )
@@ -266,7 +276,10 @@ def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None)
     if gate.stop and gate.stop != led.stop and led.movement:
         return moved_on(r, led)
     if seen.now >= gate.expires:
-        return expired(r, seen)
+        after = expired(r, seen)
+        # What would go on by itself is held by nothing else.
+        holds = after.phase is Phase.PAUSED and led.passes
+        return _ordered(after, seen.now, "hold") if holds else after
     if gate.stop and not led.movement:
         return _held_up(r, seen, led)
     if gate.stop and _unclear(r, judgement):
@@ -300,7 +313,7 @@ def _paused(r: Rollout, seen: Seen, led: LedState, before: Followed | None) -> R
         return replace(r, intent=None) if intent_state(r, seen) == "applied" else r
     released = r.code == "paused" and not led.held and r.followed is not None
     elsewhere = before is not None and bool(led.movement) and led.here != before.here
-    went_on = r.code == "gate_expired" and elsewhere
+    went_on = r.code == "gate_expired" and elsewhere and not led.held
     answers = r.code == "controller_silent" and bool(led.movement)
     if not (released or went_on or answers):
         return reminded(r, seen)
@@ -317,7 +330,7 @@ def go_home(r: Rollout, seen: Seen) -> Rollout:
     armed, led = r.armed, seen.led
     assert armed is not None
     if seen.trouble is not None:
-        return keep_trying(r, seen.trouble)
+        return _gone(keep_trying(r, seen.trouble), seen)
     if led is None:
         return r
     if r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen):
@@ -341,6 +354,22 @@ def go_home(r: Rollout, seen: Seen) -> Rollout:
         if is_ours(r, led)
         else superseded(r, seen, led)
     )
+
+
+_GONE = {"rollout_missing", "canary_missing", "target_not_configured"}
+"""There is nothing left that could be told to abort."""
+
+
+def _gone(r: Rollout, seen: Seen) -> Rollout:
+    """Ask about a target that is not there any more, once that has lasted."""
+    trouble = r.trouble
+    if trouble is None or trouble.code not in _GONE or seen.now - trouble.since <= PATIENCE:
+        return r
+    text = (
+        f"{r.service} cannot be brought back: {trouble.sentence} "
+        "`resume` tries again; or see that nobody has the new version, then `resolve`."
+    )
+    return ask(r, seen, trouble.code, text)
 
 
 def _became_stable(r: Rollout, seen: Seen, led: LedState, before: str) -> Rollout:

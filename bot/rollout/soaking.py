@@ -43,7 +43,7 @@ def _extend(r: Rollout, judgement: Judgement, step: Soak) -> Rollout:
     extended = replace(r, progress=longer)
     if r.progress.extended:
         return extended
-    text = f"Watching {r.weight:g} % longer: {judgement.sentence.rstrip('.')}."
+    text = f"Watching {r.weight:g} % longer: {judgement.sentence}."
     return extended.tell(Entry("extended", "sluice", text, code="inconclusive"))
 
 

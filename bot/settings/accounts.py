@@ -3,11 +3,14 @@
 Pure. Without an account the cloud's own defaults count: its environment variables, its files, the role of the machine.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+from pydantic import model_validator
+
+from bot.settings.aws_names import RoleArn
 from bot.settings.block import Block, by_kind
-from bot.settings.fields import Seconds
-from bot.settings.names import FilePath, Name, Text, WebAddress, pattern
+from bot.settings.fields import Seconds, refuse_at
+from bot.settings.names import FilePath, Name, WebAddress, pattern
 
 Project = Annotated[
     str,
@@ -23,21 +26,37 @@ Location = Annotated[
 ]
 
 
-class AwsAccount(Block):
+_LONGEST = 60
+"""Seconds. A turn waits for its calls, and a rollback for the turn."""
+
+
+class _CalledBlock(Block):
+    """What calls are made to."""
+
+    timeout: Seconds = 5
+
+    @model_validator(mode="after")
+    def _answers_soon(self) -> Self:
+        if self.timeout > _LONGEST:
+            sentence = f"A rollback would wait as long for one call: take {_LONGEST}s at most."
+            raise refuse_at(("timeout", "out_of_range", sentence))
+        return self
+
+
+class AwsAccount(_CalledBlock):
     """An AWS account in one region."""
 
     kind: Literal["aws"] = "aws"
     region: Location | None = None
     profile: Name | None = None
     """Of the shared credentials file."""
-    role: Text | None = None
+    role: RoleArn | None = None
     """The ARN of a role that is taken on."""
     endpoint: WebAddress | None = None
     """Of everything that is called; None: AWS."""
-    timeout: Seconds = 5
 
 
-class GcpAccount(Block):
+class GcpAccount(_CalledBlock):
     """A Google Cloud project in one location."""
 
     kind: Literal["gcp"] = "gcp"
@@ -47,7 +66,6 @@ class GcpAccount(Block):
     """Of a service account; None: the default credentials of the machine."""
     endpoint: WebAddress | None = None
     """Of everything that is called; None: Google."""
-    timeout: Seconds = 5
 
 
 Account = AwsAccount | GcpAccount

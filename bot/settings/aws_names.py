@@ -30,6 +30,14 @@ TargetGroupArn = Annotated[
         "is no ARN of a target group.",
     ),
 ]
+RoleArn = Annotated[
+    str,
+    pattern(
+        r"arn:aws[a-z-]{0,12}:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,512}",
+        "bad_arn",
+        "is no ARN of a role such as arn:aws:iam::123456789012:role/sluice.",
+    ),
+]
 ZoneId = Annotated[
     str, pattern(r"[A-Z0-9]{1,32}", "bad_id", "is no id of a hosted zone such as Z148QEXAMPLE8V.")
 ]

@@ -114,6 +114,22 @@ class AlbTraffic(LanesBlock):
             raise refuse_at(("listener", "contradiction", sentence))
         return self
 
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        here = _place(str(self.rule or self.listener))
+        for key in (*_PAIR, *_COLOURS):
+            group = getattr(self, key)
+            if group is not None and _place(group) != here:
+                what = "rule" if self.rule else "listener"
+                sentence = f"This target group is in another region or account than the {what}: name one beside it."
+                raise refuse_at((key, "contradiction", sentence))
+        return self
+
+
+def _place(arn: str) -> list[str]:
+    """Return the region and the account of an ARN."""
+    return arn.split(":")[3:5]
+
 
 class Route53Traffic(LanesBlock):
     """Weighted records of one name."""

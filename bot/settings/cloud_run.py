@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from bot.settings.fields import refuse_at
-from bot.settings.names import Image, Name, ServiceTag
+from bot.settings.names import Image, Name, RunName, ServiceTag
 from bot.settings.traffic import TrafficBlock
 from bot.settings.workloads import RevisionsBlock
 
@@ -20,12 +20,13 @@ class CloudRunService(RevisionsBlock):
     """A service of Google Cloud Run."""
 
     cloud: ClassVar[str] = "gcp"
+    whole_percent: ClassVar[bool] = True
     own: ClassVar[tuple[str, ...]] = ("service",)
     traffic_kind: ClassVar[str] = "cloud_run"
     kind: Literal["cloud_run"] = "cloud_run"
     account: Name
     """Of `accounts`, of kind gcp: project and location stand nowhere else."""
-    service: Name
+    service: RunName
     image: Image
     """The repository, without tag or digest."""
     container: Name | None = None

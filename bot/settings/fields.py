@@ -26,7 +26,11 @@ def refuse(code: str, sentence: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{sentence}", {"sentence": sentence})
 
 
-def refuse_at(*errors: tuple[str | int | tuple[str | int, ...], str, str]) -> ValidationError:
+Fault = tuple[str | int | tuple[str | int, ...], str, str]
+"""A key (of a block below: those that lead to it), a code and a sentence."""
+
+
+def refuse_at(*errors: Fault) -> ValidationError:
     """Return errors of single keys of a block (or items of a list), each `(key, code, sentence)`.
 
     The key `""` is the block itself; several keys lead into a block below.

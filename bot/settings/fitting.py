@@ -6,6 +6,7 @@ Pure. What a strategy needs is in `strategies.fitting`; here it is told at the k
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.settings.fields import Fault
 from bot.settings.scalars import did_you_mean, shown
 from bot.settings.traffic import TrafficBlock
 from bot.settings.workloads import WorkloadBlock
@@ -13,7 +14,6 @@ from strategies.fitting import Lanes, Weights, misfit, nearest
 from strategies.plan import Rule
 
 _Fault = tuple[str, str, str]
-_DeepFault = tuple[str | tuple[str | int, ...], str, str]
 
 _WHERE = ("cluster", "namespace", "workload")
 """The keys that say where the only target runs."""
@@ -227,7 +227,7 @@ _NOT_LED: Mapping[str, frozenset[str]] = {
 """What the plan of another controller says, or nothing does; without keys: the whole block."""
 
 
-def led_faults(lanes: Lanes, written: Mapping[str, frozenset[str]]) -> Iterator[_DeepFault]:
+def led_faults(lanes: Lanes, written: Mapping[str, frozenset[str]]) -> Iterator[Fault]:
     """Yield what is written about a target that another controller leads and could only be ignored there."""
     if lanes != "led":
         return
@@ -241,6 +241,17 @@ def led_faults(lanes: Lanes, written: Mapping[str, frozenset[str]]) -> Iterator[
                 "Remove it, or change that plan."
             )
             yield ((key, part) if part else key, "controller_leads", sentence)
+
+
+def percent_faults(steps: Iterable[float], workloads: Iterable[WorkloadBlock]) -> Iterator[Fault]:
+    """Yield which step of a canary its platform cannot carry."""
+    odd = [step for step in steps if step != int(step)]
+    if odd and any(workload.whole_percent for workload in workloads):
+        sentence = (
+            f"{odd[0]:g} % cannot be reached: this platform divides its traffic by whole percent. Give percentages "
+            "without decimals."
+        )
+        yield (("canary", "steps"), "inexact_weight", sentence)
 
 
 def place_faults(given: Mapping[str, object], workload: object) -> Iterator[_Fault]:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from bot.settings.fields import refuse_at, scalar
-from bot.settings.names import Image, Name
+from bot.settings.names import Image, KnativeName, Name
 from bot.settings.scalars import ScalarError, shown
 from bot.settings.traffic import TrafficBlock
 from bot.settings.workloads import RevisionLanes
@@ -33,8 +33,9 @@ class KnativeRevision(RevisionLanes):
 
     own: ClassVar[tuple[str, ...]] = ("service",)
     traffic_kind: ClassVar[str] = "knative"
+    whole_percent: ClassVar[bool] = True
     kind: Literal["knative_revision"] = "knative_revision"
-    service: Name
+    service: KnativeName
     container: Name | None = None
     """None: the only one, or the only one with ports."""
     image: Image

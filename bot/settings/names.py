@@ -248,6 +248,23 @@ FilePath = Annotated[
         "is no path of a file from the root on, such as /etc/envoy/rds.json.",
     ),
 ]
+RunName = Annotated[
+    str,
+    pattern(
+        r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?",
+        "bad_name",
+        "is no name of a service of Cloud Run: take up to 49 lower-case letters, digits and hyphens, a letter first.",
+    ),
+]
+KnativeName = Annotated[
+    str,
+    pattern(
+        r"[a-z](?:[a-z0-9-]{0,43}[a-z0-9])?",
+        "bad_name",
+        "leaves no room for the names of its revisions: take up to 45 lower-case letters, digits and hyphens, a letter "
+        "first.",
+    ),
+]
 ServiceTag = Annotated[
     str,
     pattern(
@@ -279,9 +296,9 @@ BucketName = Annotated[
 ObjectKey = Annotated[
     str,
     pattern(
-        r"(?!.*\$\{)(?!.*\{version\}.*\{version\})(?=.{1,1024}$)[!-~ ]*\{version\}[!-~ ]*",
+        r"(?!.*\$\{)(?!.*\{version\}.*\{version\})(?!.*\{(?!version\}))(?=.{1,1024}$)[!-~ ]*\{version\}[!-~ ]*",
         "bad_object_key",
-        "does not say where the version goes: write {version} in it once.",
+        "does not say where the version goes: write {version} in it once, and nothing else in braces.",
     ),
 ]
 WebAddress = Annotated[str, scalar(_web_address)]

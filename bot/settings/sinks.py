@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from bot.settings.block import Block, by_kind
-from bot.settings.fields import Flag, choice, refuse_at, whole
+from bot.settings.fields import Fault, Flag, choice, refuse_at, whole
 from bot.settings.names import PLACEHOLDER, SecretText, Text, Url, is_url
 from bot.settings.secret import Secret
 
@@ -78,7 +78,7 @@ class SinkBlock(Block):
             return "This has characters that no key has: copy it again."
         return ""
 
-    def _event_faults(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    def _event_faults(self) -> Iterator[Fault]:
         if not self.events and not getattr(self, "changes", False):
             sentence = "Without events nothing is ever told here: name one, or remove this sink."
             yield (("events",), "empty_value", sentence)

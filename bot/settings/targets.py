@@ -11,11 +11,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bot.settings.block import Block
 from bot.settings.checks import Checks
-from bot.settings.fields import Seconds, choice, refuse_at, whole
+from bot.settings.fields import Fault, Seconds, choice, refuse_at, whole
 from bot.settings.fitting import (
     Shape,
     cluster_faults,
     led_faults,
+    percent_faults,
     needs,
     place_faults,
     shape_faults,
@@ -232,16 +233,18 @@ class TargetBlock(Block):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         where = {key: getattr(self, key) for key in _WHERE}
-        faults = list(where_faults(where, [(x.name, x.lanes, x.workload) for x in self.targets]))
+        named = [(x.name, x.lanes, x.workload) for x in self.targets]
+        faults: list[Fault] = list(where_faults(where, named))
         faults += _same_place(self.targets)
         if not faults and self.workload is not None:
-            faults = list(traffic_faults(self.workload, self.traffic))
+            faults += traffic_faults(self.workload, self.traffic)
         if not faults:
             routers = tuple(place.traffic for place in self.places)
             stops = all(place.workload.stops for place in self.places)
             shape = Shape(self.lanes, self.weights, routers, stops)
-            faults = [*shape_faults(shape, self.match, self.strategy)]
+            faults += shape_faults(shape, self.match, self.strategy)
             faults += led_faults(self.lanes, self._written())
+            faults += percent_faults(self.canary.steps, (x.workload for x in self.places))
             usual = [x for x in self.places if x.metrics is None and not self.goes_along(x)]
             runs = [place.workload for place in usual]
             faults += cluster_faults(self.metrics.clusters, runs)

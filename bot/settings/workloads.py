@@ -42,6 +42,8 @@ class WorkloadBlock(Block):
     """Whether it has instances that can be counted; a batch of a function is a share of its traffic."""
     stops: ClassVar[bool] = True
     """Whether all of it can be stopped at once, which `recreate` does."""
+    whole_percent: ClassVar[bool] = False
+    """Whether it splits its traffic in whole percent only."""
     locks: ClassVar[bool] = True
     """Whether a write can be refused when somebody else was faster; without, one that is late may get through."""
     flag: ClassVar[bool] = False

@@ -148,6 +148,10 @@ class Announcer:
         if self._again is not None:
             self._again(rollout, at)
 
+    async def aloud(self, channel: str | None, sentence: str) -> None:
+        """Say what is about no rollout in a channel, else in that of the alerts. Raises `SlackApiError`."""
+        await self._poster.say(channel or self._alert_channel, cards.whisper(sentence))
+
     async def permalink(self, r: Rollout) -> str:
         """Return the link to a rollout's card, `""` when there is none to be had. Never raises."""
         return await self._poster.permalink((await self._store.posts(r.id)).get("card"))

@@ -96,6 +96,10 @@ class Poster:
             if await self._recover(post, posts, in_thread=True) is None:
                 await self._forget(post.rollout, post.key, posts)
 
+    async def say(self, channel: str, message: Message) -> None:
+        """Post what belongs to no rollout. Raises `SlackApiError` and `UNREACHABLE`."""
+        await self._client.chat_postMessage(channel=channel, **message.payload())
+
     async def whisper(self, channel: str, user: str, message: Message) -> None:
         """Tell one person; an ephemeral message is best effort, the thread has it too."""
         if not user.startswith(("U", "W")):

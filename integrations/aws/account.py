@@ -91,7 +91,6 @@ class AwsAccount:
     def _made(self, service: str) -> Any:
         try:
             import boto3  # noqa: PLC0415 - an extra
-            from botocore.config import Config  # noqa: PLC0415
         except ImportError:
             raise RefusedError(
                 "The client of AWS is not installed: install sluice[aws].",
@@ -103,12 +102,18 @@ class AwsAccount:
         return self._session.client(
             service,
             endpoint_url=self._endpoint,
-            config=Config(
-                connect_timeout=min(2.0, self._timeout),
-                read_timeout=self._timeout,
-                max_pool_connections=_THREADS,
-                retries={"total_max_attempts": 1, "mode": "standard"},
-            ),
+            config=self._patience(),
+        )
+
+    def _patience(self) -> Any:
+        """Return how long is waited for an answer, and that a call is sent once."""
+        from botocore.config import Config  # noqa: PLC0415 - an extra
+
+        return Config(
+            connect_timeout=min(2.0, self._timeout),
+            read_timeout=self._timeout,
+            max_pool_connections=_THREADS,
+            retries={"total_max_attempts": 1, "mode": "standard"},
         )
 
     def _as_role(self, boto3: Any, plain: Any) -> Any:
@@ -135,4 +140,6 @@ class AwsAccount:
         return boto3.Session(botocore_session=made, region_name=plain.region_name)
 
     def _sts(self, plain: Any, service: str, **given: Any) -> Any:
-        return plain._session.create_client(service, endpoint_url=self._endpoint, **given)  # noqa: SLF001
+        return plain._session.create_client(  # noqa: SLF001
+            service, endpoint_url=self._endpoint, config=self._patience(), **given
+        )

@@ -64,8 +64,8 @@ def _unreadable(error: Exception) -> IntegrationError | None:
                 "The configuration files of AWS cannot be read, or name what is not in them",
                 "correct them",
             )
-        case OSError():
-            # The client wraps errors of its connections: what is left is a file that a setting names.
+        case OSError() if not isinstance(error, exceptions.BotoCoreError):
+            # The client wraps errors of its connections (some of which are both): this is a file that a setting names.
             return _credentials(
                 "credentials_missing",
                 f"A file that AWS's settings name cannot be read ({str(error.filename or error)[:_LONGEST]})",

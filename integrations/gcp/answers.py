@@ -71,9 +71,7 @@ def translated(
         case auth.GoogleAuthError():
             return TryAgainError(f"The credentials for {what} cannot be fetched now.")
         case answers.GoogleAPIError() | RequestException():
-            return TryAgainError(
-                f"Google Cloud did not answer about {what} ({type(error).__name__})."
-            )
+            return TryAgainError(f"Google Cloud did not answer about {what}.")
         case _:
             return None
 

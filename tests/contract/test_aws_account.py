@@ -1,11 +1,15 @@
 """What becomes of a call that AWS never sees as it was meant: credentials, clocks, settings, answers of others."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from botocore.exceptions import ClientError
 
 from integrations.aws import AwsAccount
+from integrations.aws.answers import translated
 from integrations.base import IntegrationError, RefusedError, TryAgainError
 from integrations.routers.alb import AlbRouter
 from integrations.routers.route53 import Route53Router
@@ -90,6 +94,16 @@ async def test_configuration_that_cannot_be_read_is_refused(world, monkeypatch, 
     assert (type(refused), refused.code) == (RefusedError, "credentials_refused")
 
 
+@pytest.mark.parametrize("options", [{}, {"role": ROLE}])
+async def test_who_never_answers_is_waited_for_as_long_as_was_said(world, options):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # nobody accepts
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        async with asyncio.timeout(10):
+            found = await refusal(world, endpoint=endpoint, timeout=0.3, **options)
+
+    assert (type(found), found.code) == (TryAgainError, "unreachable")
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "kind", "code", "said"),
     [
@@ -151,6 +165,25 @@ async def test_credentials_that_come_later_are_found(world, monkeypatch, tmp_pat
     file.write_text(f"[default]\n{keys}")
 
     assert (await alias.look()).shares == {"5": 100}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "right"),
+    [
+        ("elbv2", "modify_rule", "elasticloadbalancing:ModifyRule"),
+        ("lambda", "invoke", "lambda:InvokeFunction"),
+        ("lambda", "get_alias", "lambda:GetAlias"),
+        ("cloudwatch", "get_metric_data", "cloudwatch:GetMetricData"),
+        ("route53", "change_resource_record_sets", "route53:ChangeResourceRecordSets"),
+    ],
+)
+def test_a_right_that_lacks_is_called_as_policies_call_it(service, operation, right):
+    answer = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    error = ClientError(answer, "".join(part.title() for part in operation.split("_")))
+
+    refused = translated(error, service, operation, "Rule 7", "gone")
+
+    assert f"may not do {right} on rule 7: allow it" in str(refused)
 
 
 # ---- answers that are none ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from integrations.base import (
 from integrations.gcp import GcpAccount
 from integrations.revisions import RevisionRouter, RevisionWorkload
 from integrations.serverless.cloud_run import CloudRunService
-from tests.fakes.cloud_run import FakeCloudRun, Refusal
+from tests.fakes.cloud_run import PLACE, REVISION, FakeCloudRun, Refusal
 
 NAME, REPOSITORY = "checkout", "europe-docker.pkg.dev/orion/shop/checkout"
 V1, V2 = f"{REPOSITORY}:v1", f"{REPOSITORY}:v2"
@@ -577,3 +577,79 @@ def test_only_the_image_of_the_service_is_run(world):
         world.service().image_for("ghcr.io/elsewhere/x:v2")
 
     assert refused.value.code == "wrong_image"
+
+
+def tagged(tag: str) -> list[dict[str, Any]]:
+    return [
+        {"type": REVISION, "revision": LIVE, "percent": 100},
+        {"type": REVISION, "revision": LIVE, "tag": tag},
+    ]
+
+
+@pytest.mark.parametrize("tag", ["canary", "canary-before"])
+async def test_a_tag_of_somebody_else_is_never_taken(world, tag):
+    world.fake.edit(NAME, lambda body: body.update(traffic=tagged(tag)))
+    world.advance(5)
+
+    found = await world.workload().inspect(V2)
+    with pytest.raises(RefusedError) as refused:
+        await world.order()
+
+    assert [one.code for one in found] == ["tag_taken"] == [refused.value.code]
+    assert f"a tag {tag} already, on {LIVE}" in found[0].sentence
+    assert world.fake.tags(NAME) == {tag: LIVE}
+
+
+async def test_fields_that_the_client_does_not_know_are_not_erased(world):
+    container = world.fake.of(NAME)["template"]["containers"][0]
+    container |= {"shinyNew": {"a": 1}, "args": [], "resources": {"cpuIdle": False}}
+
+    found = await world.workload().inspect(V2)
+    with pytest.raises(RefusedError) as refused:
+        await world.order()
+
+    assert [one.code for one in found] == ["fields_unknown"] == [refused.value.code]
+    assert "(template.containers.shinyNew)" in found[0].sentence
+    assert world.fake.writes == []
+
+
+async def test_what_a_container_says_nothing_with_is_known_all_the_same(world):
+    container = world.fake.of(NAME)["template"]["containers"][0]
+    container |= {"args": [], "workingDir": "", "resources": {"cpuIdle": False}}
+    world.fake.of(NAME)["shinyNew"] = 1
+
+    assert await world.workload().inspect(V2) == []
+
+
+async def test_a_name_that_an_older_revision_bears_is_passed_over(world):
+    taken = f"{PLACE}/services/{NAME}/revisions/{DARK}"
+    world.fake.revisions[taken] = {
+        **next(iter(world.fake.revisions.values())),
+        "name": taken,
+        "containers": [{"name": "app", "image": "x:9"}],
+    }
+
+    assert await world.workload().inspect(V2) == []
+    await world.prepare()
+
+    assert (await world.canary()).name == f"{DARK}-1"
+
+
+async def test_an_image_is_known_as_it_was_ordered(world):
+    world.fake.digests = True
+    await world.prepare()
+
+    lanes = await world.workload().read()
+
+    assert lanes[Lane.CANARY].image == V2
+    assert lanes[Lane.STABLE].image.startswith(f"{REPOSITORY}@sha256:")
+
+
+async def test_the_note_of_an_older_revision_says_nothing_about_the_next(world):
+    await world.prepare()
+    world.fake.edit(NAME, lambda body: body["template"]["containers"][0].update(image="x:9"))
+    world.advance(20)
+
+    state = await world.service().state("checkout-00003-abc")
+
+    assert state.image == "x:9"

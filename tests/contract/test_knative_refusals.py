@@ -235,3 +235,22 @@ async def test_a_name_without_room_for_those_of_revisions_is_said_before_the_sta
     fresh.settle()
 
     assert (await findings(fresh, service=long))["name_too_long"]
+
+
+@pytest.mark.parametrize("tag", ["canary", "canary-before"])
+async def test_a_tag_of_somebody_else_is_never_taken(fresh, tag):
+    fresh.share((FIRST, 100, tag))
+
+    found = await fresh.workload().inspect(V2)
+    with pytest.raises(RefusedError) as refused:
+        await fresh.write_lane(image=V2, replicas=1)
+
+    assert [one.code for one in found if one.fatal] == ["tag_taken"] == [refused.value.code]
+    assert f"a tag {tag} already, on {FIRST}" in found[0].sentence
+    assert fresh.traffic == [(FIRST, 100, tag)]
+
+
+async def test_our_own_tags_are_known_also_without_our_notes(world):
+    world.edit(lambda body: body["metadata"].update(annotations={}))
+
+    assert "tag_taken" not in [one.code for one in await world.workload().inspect(V2)]

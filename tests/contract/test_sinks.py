@@ -170,3 +170,14 @@ def test_an_empty_secret_is_refused(world, secret):
         world.sink("https://hooks.example", secret=secret)
     assert error.value.code == "bad_secret"
     assert "secret\r\n" not in str(error.value)
+
+
+async def test_a_user_in_the_address_is_refused_and_not_repeated(world, fake):
+    if world.secret == WORLDS["webhook"].secret or world.secret == WORLDS["pagerduty"].secret:
+        pytest.skip("it sends no header that a user in the address would be beside")
+    made = world.sink(fake.url.replace("http://", "http://admin:hunter2@"))
+    with pytest.raises(RefusedError) as caught:
+        await made.send(ALERT, now=NOW)
+    await made.close()
+    assert caught.value.code == "bad_url"
+    assert "hunter2" not in str(caught.value)

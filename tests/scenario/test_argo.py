@@ -1,6 +1,7 @@
 """Argo Rollouts leads, people decide at its pauses: told as a chat."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -474,3 +475,299 @@ async def test_a_rollback_of_what_became_live_meanwhile_asks_for_the_old_version
     assert await stage.ended() is Phase.ROLLED_BACK
     assert stage.status["stableRS"] == stage.status["currentPodHash"]
     assert (stage.asked_for, stage.orders[-2:]) == (V1, ["image", "promoteFull"])
+
+
+# ---- what is moved is a template, not an image --------------------------------------------------------------------
+
+
+def configured(stage: ArgoStage, value: str) -> None:
+    """Somebody pushes another configuration of the same image."""
+
+    def change(body):
+        body["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "X", "value": value}]
+
+    stage.cluster.edit("rollouts", "orion", "auth-service", change)
+    stage.cluster.rollout()
+
+
+def scaled(stage: ArgoStage, replicas: int) -> None:
+    """An autoscaler changes the size, and the controller has not looked yet."""
+    stage.cluster.lagging.add("rollouts")
+    stage.cluster.edit(
+        "rollouts", "orion", "auth-service", lambda body: body["spec"].update(replicas=replicas)
+    )
+
+
+def referring(stage: ArgoStage) -> None:
+    """Let a Deployment carry the template."""
+    template = stage.cluster.rollout()["spec"]["template"]
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "auth-service"}}}
+    stage.cluster.put(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "auth", "namespace": "orion"},
+            "spec": {**spec, "template": template},
+        }
+    )
+
+    def change(body):
+        del body["spec"]["template"]
+        body["spec"]["workloadRef"] = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "name": "auth",
+        }
+
+    stage.cluster.edit("rollouts", "orion", "auth-service", change)
+    stage.cluster.rollout()
+
+
+async def test_a_push_of_configuration_alone_is_rolled_back_like_any_other(stage):
+    configured(stage, "1")
+    await stage.wait(30)
+    await stage.press("Roll back", by=OLU)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (stage.share, stage.orders) == (0, ["abort"])
+    assert "The change of its configuration is still asked for" in stage.story
+
+
+async def test_bad_numbers_abort_a_push_of_configuration(stage):
+    configured(stage, "1")
+    await stage.wait(20)
+    stage.traffic.set_errors("v1.0.0", 30)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert (stage.share, (await stage.row()).code) == (0, "check_failed")
+
+
+async def test_a_configuration_that_became_stable_meanwhile_is_a_question_for_people(stage):
+    configured(stage, "1")
+    await stage.wait(20)
+    stage.cluster.fail(503, method="PATCH", path="/status", times=2)
+    await stage.press("Roll back", by=OLU)
+    stage.cluster.kubectl(promoteFull=True)
+    await stage.wait(60)
+    assert await stage.phase() == (Phase.NEEDS_ATTENTION, "cannot_ask_back")
+
+
+async def test_a_version_that_is_pushed_again_later_gets_a_rollout_again(stage):
+    for version in (V2, V3, V2):
+        stage.cluster.push(version)
+        await stage.wait(40)
+    versions = [(r.version, r.phase) for r in await stage.bot.store.history()]
+    assert versions == [
+        ("v2.0.0", Phase.WAITING),
+        ("v3.0.0", Phase.CANCELLED),
+        ("v2.0.0", Phase.CANCELLED),
+    ]
+
+
+async def test_a_push_behind_a_rollback_by_image_ends_it(stage):
+    await stage.begin()
+    stage.cluster.lagging.add("rollouts")
+    await stage.wait(2)
+    stage.cluster.fail(503, method="PATCH", path="/status", times=2)
+    await stage.press("Roll back", by=OLU)
+    stage.cluster.lagging.clear()
+    stage.cluster.kubectl(promoteFull=True)
+    for _ in range(30):
+        await stage.wait(1)
+        if stage.asked_for == V1:
+            break
+    stage.cluster.push(V3)
+    await stage.wait(60)
+    new, old = await stage.bot.store.history(limit=2)
+    assert (old.code, new.version, new.phase) == ("superseded", "v3.0.0", Phase.WAITING)
+
+
+async def test_the_old_version_asked_for_behind_a_full_promotion_is_a_movement_of_its_own(stage):
+    await stage.begin()
+    await stage.bot.stop()
+    stage.cluster.kubectl(promoteFull=True)
+    stage.clock.at += timedelta(seconds=60)
+    stage.cluster.push(V1)
+    stage.clock.at += timedelta(seconds=30)
+    await stage.start_bot()
+    await stage.wait(60)
+    new, old = await stage.bot.store.history(limit=2)
+    assert (old.code, new.version, new.phase) == ("superseded", "v1.0.0", Phase.WAITING)
+
+
+# ---- what the controller has not looked at yet is not known -------------------------------------------------------
+
+
+async def test_scaling_ends_no_question_and_loses_no_vote(tmp_path):
+    async with ArgoStage.leading(tmp_path, approvals=2) as stage:
+        await stage.begin()
+        await stage.wait(400)
+        await stage.press("Promote", by=ANA)
+        gate = (await stage.row()).gate
+        scaled(stage, 6)
+        await stage.wait(10)
+        stage.cluster.lagging.clear()
+        await stage.wait(20)
+        row = await stage.row()
+        assert (row.phase, row.gate.id, len(row.gate.votes)) == (Phase.WAITING, gate.id, 1)
+        assert "moved on" not in stage.story
+        assert "has not looked" not in stage.story
+
+
+@pytest.mark.parametrize("failing", [False, True])
+async def test_a_yes_while_an_autoscaler_works_is_kept_until_it_can_be_given(stage, failing):
+    await stage.begin()
+    if failing:
+        stage.cluster.fail(503, method="PATCH", path="/status")
+        await stage.press("Promote to 50 %")
+        scaled(stage, 6)
+    else:
+        scaled(stage, 6)
+        await stage.press("Promote to 50 %")
+    await stage.wait(10)
+    assert stage.share == 25
+    stage.cluster.lagging.clear()
+    await stage.wait(20)
+    assert stage.share == 50
+
+
+async def test_a_controller_that_stops_looking_at_a_pause_is_told_after_five_minutes(stage):
+    await stage.begin()
+    scaled(stage, 6)
+    await stage.wait(400)
+    assert await stage.phase() == (Phase.PAUSED, "controller_silent")
+    stage.cluster.lagging.clear()
+    await stage.wait(30)
+    assert (await stage.row()).phase is Phase.WAITING
+
+
+# ---- going back needs no more than the abort ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["forbidden", "failing"])
+async def test_a_rollback_does_not_wait_for_the_old_replicasets(stage, how):
+    await stage.begin()
+    if how == "forbidden":
+        stage.cluster.forbid("list", "replicasets")
+    else:
+        stage.cluster.fail(500, method="GET", path="replicasets", times=1000)
+    await stage.press("Roll back", by=OLU)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert stage.share == 0
+
+
+async def test_a_rollback_does_not_need_the_container(stage):
+    await stage.begin()
+
+    def change(body):
+        body["spec"]["template"]["spec"]["containers"][0] |= {"name": "app", "image": V3}
+
+    stage.cluster.edit("rollouts", "orion", "auth-service", change)
+    stage.cluster.rollout()
+    await stage.wait(30)
+    assert await stage.phase() == (Phase.NEEDS_ATTENTION, "container_missing")
+    await stage.say("/rollback auth-service", by=OLU)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert stage.share == 0
+
+
+async def test_a_rollback_is_written_although_the_deployment_of_the_template_is_gone(stage):
+    referring(stage)
+    await stage.begin()
+    stage.cluster.remove("deployments", "orion", "auth")
+    stage.cluster._lead = lambda key: None  # the real one does not get far either
+    await stage.say("/rollback auth-service", by=OLU)
+    await stage.wait(10)
+    assert stage.orders[-1] == "abort"
+
+
+async def test_a_late_start_of_a_deployment_cannot_land_behind_a_rollback(stage):
+    referring(stage)
+    stage.cluster.hold(method="PATCH", path="deployments")
+    await stage.say("/deploy auth-service v2.0.0 to production")
+    await stage.say("/rollback auth-service", by=BEN)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert await stage.cluster.land() == [409]
+
+
+async def test_a_rollback_of_a_rollout_that_was_deleted_is_a_question_in_the_end(stage):
+    await stage.begin()
+    stage.cluster.remove("rollouts", "orion", "auth-service")
+    await stage.say("/rollback auth-service", by=OLU)
+    await stage.wait(500)
+    assert await stage.phase() == (Phase.NEEDS_ATTENTION, "rollout_missing")
+    await stage.say("/deploy resolve auth-service production it was taken down", by=BEN)
+    assert (await stage.row()).phase is Phase.CANCELLED
+
+
+async def test_an_abort_by_hand_is_not_called_automatic(stage):
+    await stage.begin()
+    stage.cluster.kubectl(abort=True)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert "Rollback asked for by somebody" in stage.story
+
+
+# ---- numbers that need people -------------------------------------------------------------------------------------
+
+
+async def test_a_check_that_asks_during_a_pause_holds_it_once_at_each_weight(tmp_path):
+    pause = {"pause": {"duration": "120s"}}
+    steps = [{"setWeight": 25}, pause, {"setWeight": 50}, pause, {"setWeight": 75}, pause]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    checks = "[{metric: latency_p95, above: 500, then: ask}]"
+    async with ArgoStage.leading(tmp_path, strategy, checks=checks) as stage:
+        await stage.begin()
+        stage.traffic.set_latency("v2.0.0", 900)
+        await stage.wait(300)
+        assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (25, True)
+        assert "The metrics cannot decide" in stage.channel()[-1]
+        await stage.press("Promote to 50 %")
+        await stage.wait(300)
+        assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (50, True)
+        assert "The metrics cannot decide" in stage.channel()[-1]
+
+
+async def test_nobody_decides_about_a_pause_that_would_end_by_itself_so_it_is_held(tmp_path):
+    steps = [{"setWeight": 25}, {"pause": {"duration": 1800}}, {"setWeight": 50}, {"pause": {}}]
+    strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
+    async with ArgoStage.leading(tmp_path, strategy, expires="10m") as stage:
+        await stage.begin()
+        await stage.wait(2400)
+        assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (25, True)
+        assert await stage.phase() == (Phase.PAUSED, "gate_expired")
+        await stage.say("/deploy resume auth-service", by=BEN)
+        await stage.wait(10)
+        await stage.press("Promote to 50 %")
+        await stage.wait(20)
+        assert stage.share == 50
+
+
+# ---- what cannot be followed is told ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", ["ecr.aws/other/auth:v9", "ghcr.io/orion/auth", "x y <!here>"])
+async def test_a_push_that_cannot_be_followed_is_told_once(stage, image):
+    stage.cluster.push(image)
+    await stage.wait(60)
+    await stage.restart()
+    await stage.wait(60)
+    assert await stage.bot.store.history() == []
+    (told,) = [text for text in stage.channel("C0ALERTS") if "without a rollout here" in text]
+    assert "<!here>" not in told
+    assert "at 25 %" in told
+
+
+async def test_a_push_that_the_bot_has_no_right_to_bring_back_is_told_aloud(stage):
+    stage.cluster.forbid("patch", "rollouts/status")
+    stage.cluster.push(V2)
+    await stage.wait(40)
+    assert await stage.phase() == (Phase.CANCELLED, "rollback_forbidden")
+    assert "It moves without being followed" in "".join(stage.channel("C0ALERTS"))
+
+
+async def test_the_weights_of_a_router_with_more_than_a_hundred_shares_are_told_in_percent(
+    tmp_path,
+):
+    steps = [{"setWeight": 250}, {"pause": {}}, {"setWeight": 500}, {"pause": {}}]
+    routed = {"trafficRouting": {"istio": {}, "maxTrafficWeight": 1000}, "steps": steps}
+    async with ArgoStage.leading(tmp_path, {"canary": routed}) as stage:
+        await stage.begin()
+        assert "25 %, step 2 of 4" in stage.card
+        assert "from 25 % to 50 %" in stage.channel()[-1]

@@ -6,6 +6,7 @@ from bot.rollout.values import Phase
 from tests.fakes.cloud_run import Refusal
 from tests.fakes.dark_lane import Target
 from tests.scenario.runs import LIVE, NAME, REPOSITORY, Runs
+from tests.scenario.stage import ALERTS
 
 CANARY = "/deploy checkout v2 to production steps=50,100"
 BLUE_GREEN = "/deploy checkout v2 to production strategy=blue-green"
@@ -154,3 +155,61 @@ async def test_a_restart_in_the_middle_goes_on_with_the_same_revision(stage):
 
     assert stage.served == {"v1": 50, "v2": 50}
     assert len(stage.google.names(NAME)) == 2
+
+
+async def test_images_that_google_shows_by_their_digest_are_known_by_their_tag(stage):
+    stage.google.digests = True
+    await at_half(stage)
+
+    assert "v2, 50 %" in stage.card
+    assert len(stage.google.names(NAME)) == 2
+    assert len(stage.google.writes) == 2
+
+
+async def test_an_image_that_is_not_the_one_ordered_calls_people_instead_of_writing_for_ever(stage):
+    stage.google.digests = True
+    await stage.say(CANARY)
+    for path in stage.google.revisions:
+        stage.google.revisions[path]["annotations"] = {}
+    await stage.wait(60)
+
+    assert await stage.phase() == (Phase.NEEDS_ATTENTION, "image_rewritten"), await stage.told()
+    assert len(stage.google.writes) == 1
+    assert len(stage.channel(ALERTS)) == 1
+
+
+async def test_going_back_after_success_takes_the_revision_that_was_kept(tmp_path):
+    extra = "      blue_green: {smoke_for: 20s, soak: 1m, retention: 10m}"
+    async with Runs.opened(tmp_path, extra=extra) as stage:
+        await stage.say(BLUE_GREEN)
+        await stage.wait(90)
+        await stage.press("Promote to 100 %")
+        await stage.wait(120)
+        assert stage.served == {"v2": 100}, await stage.told()
+
+        await stage.say("/rollback checkout production now it is slow")
+        await stage.wait(60)
+
+        assert stage.google.served(NAME) == {LIVE: 100}
+        assert len(stage.google.names(NAME)) == 2
+
+
+async def test_shares_that_google_refuses_on_the_way_home_call_people_within_two_minutes(stage):
+    await at_half(stage)
+    stage.google.unroutable = "quota of routes is used up"
+    await stage.say("/rollback checkout production now it is slow")
+    await stage.wait(120)
+
+    (paged,) = stage.channel(ALERTS)
+    assert "0 % is written, but cannot get there: Cloud Run could not do it (quota" in paged
+    stage.google.unroutable = ""
+
+
+async def test_what_is_not_as_before_is_said_at_the_end(stage):
+    await at_half(stage)
+    await stage.say("/rollback checkout production now it is slow")
+    await stage.wait(60)
+
+    assert stage.as_armed
+    assert "All traffic is as before" in stage.story
+    assert "But the template of Service checkout of Cloud Run still names v2:" in stage.story

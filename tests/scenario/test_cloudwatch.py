@@ -129,6 +129,8 @@ async def test_without_numbers_nothing_is_promoted_and_nothing_rolled_back(tmp_p
         assert stage.aws.split == {"5": 50, "6": 50}
         assert (await stage.phase())[0] in {Phase.WAITING, Phase.PAUSED}
         assert "AWS answered HTTP 503 about the CloudWatch metrics" in stage.card
+        assert "Watching 50 % longer: AWS answered" in stage.story
+        assert ".." not in stage.story
 
         stage.cloud.fault = ""
         await stage.say("/rollback image-processor", by="U0OLU")

@@ -1,14 +1,15 @@
 """Every strategy on a Knative Service: to success, and home again from each of its steps."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from bot.rollout.values import Phase
-from bot.sandbox.knative import SERVICES
+from bot.sandbox import kinds
+from bot.sandbox.knative import KNATIVE_SERVICE, SERVICES
 from tests.scenario.revisions import FIRST, KnativeStage
-from tests.scenario.stage import OLU
+from tests.scenario.stage import ALERTS, OLU
 from tests.sweeping import mostly_swept
 
 EXTRA = """\
@@ -201,3 +202,53 @@ async def test_a_share_that_is_not_routed_is_told_once_and_counts_when_it_is(sta
     assert told.count("arriving") == 1
     assert row.weight == 0
     assert (await stage.row()).weight == 100
+
+
+async def test_what_is_not_as_before_is_said_at_the_end(stage):
+    await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")
+    await stage.wait(75)
+    await stage.say("/rollback auth-service", by=OLU)
+    await stage.wait(30)
+
+    assert "All traffic is as before" in stage.story
+    what = "But the template of Knative Service auth-service in namespace orion still names v2.0.0:"
+    assert what in stage.story
+
+
+async def test_routes_that_knative_refuses_on_the_way_home_call_people_within_two_minutes(stage):
+    def spoil(body):
+        broken = {"revisionName": "auth-service-00000", "percent": 0, "tag": "old"}
+        body["spec"]["traffic"].append(broken)
+
+    await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")
+    await stage.wait(75)
+    stage.cluster.edit(SERVICES, "orion", "auth-service", spoil, "argocd")
+    await stage.say("/rollback auth-service", by=OLU)
+    await stage.wait(120)
+
+    (paged,) = stage.channel(ALERTS)
+    assert "cannot get there: Knative has not routed it yet: RevisionMissing" in paged
+
+
+@pytest.fixture
+def digests(monkeypatch) -> None:
+    """An admission webhook that puts a digest behind the tag of every image of a Service."""
+    fill = KNATIVE_SERVICE.fill
+    assert fill is not None
+
+    def pinned(body):
+        fill(body)
+        for one in body["spec"].get("template", {}).get("spec", {}).get("containers") or []:
+            if "@" not in one["image"]:
+                one["image"] = f"{one['image'].rpartition(':')[0]}@sha256:{'a' * 64}"
+
+    monkeypatch.setattr(kinds, "KNATIVE_SERVICE", replace(KNATIVE_SERVICE, fill=pinned))
+
+
+async def test_images_that_a_webhook_pins_by_digest_are_known_by_their_tag(digests, stage):
+    await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")
+    await stage.wait(75)
+
+    row = await stage.row()
+    assert row.weight == 50, await stage.told()
+    assert "v2.0.0, 50 %" in stage.card

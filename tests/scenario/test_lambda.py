@@ -192,9 +192,11 @@ async def test_a_rollout_holds_while_credentials_are_expired_and_goes_home_once_
 async def test_an_alias_on_latest_is_refused_with_what_to_do(tmp_path):
     async with Functions.opened(tmp_path) as stage:
         stage.aws.edit(version="$LATEST")
-        said = await stage.say("/deploy image-processor 5 to production") or stage.heard()
+        await stage.say("/deploy image-processor 5 to production")
+        await stage.wait(15)
 
-        assert "points to $LATEST" in said
+        assert (await stage.phase())[1] == "alias_on_latest"
+        assert "publish a version and point the alias to it" in stage.card + stage.story
         assert stage.aws.changes() == []
 
 
@@ -227,6 +229,22 @@ async def test_a_version_that_somebody_deleted_is_not_noted_for_ever(tmp_path):
         await until(stage)
         assert (await stage.phase())[0] is Phase.ROLLED_BACK
         assert stage.as_armed
+
+
+async def test_what_is_left_of_a_function_is_no_pod(tmp_path):
+    async with Functions.opened(tmp_path, source=", provisioned_concurrency: 2") as stage:
+        stage.aws.add("6", "code 6")
+        await stage.say("/deploy image-processor 6 to production steps=50,100")
+        await stage.wait(30)
+        delete = "DeleteProvisionedConcurrencyConfig"
+        stage.aws.fail("AccessDeniedException", 403, operation=delete, times=10_000)
+        await stage.say("/rollback image-processor", by="U0OLU")
+        await stage.wait(400)
+
+        assert stage.aws.split == {"5": 100}
+        assert (await stage.phase())[0] is Phase.NEEDS_ATTENTION
+        assert "is home, but 6 cannot be let go of: These credentials may not do" in stage.story
+        assert "pods" not in stage.story
 
 
 async def test_weights_of_somebody_else_hold_the_rollout(tmp_path):

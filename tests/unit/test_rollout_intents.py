@@ -14,6 +14,7 @@ from bot.rollout.seen import Seen
 from bot.rollout.several import advance
 from bot.rollout.values import Back, Phase, Rollout, Rules
 from bot.rollout.wanted import PutLane, PutWeight
+from bot.rollout.weighing import not_ready
 from integrations.base import Lane, LaneState, Split
 from strategies import compile_plan
 from strategies.request import Request
@@ -203,3 +204,19 @@ def test_what_is_not_as_before_on_one_of_several_targets_is_kept_for_the_card():
 
     assert row.back is not None
     assert row.back.rest == "us: record canary of type AAAA still leads to v2"
+
+
+def test_a_lane_that_never_shows_its_image_has_its_deadline_all_the_same():
+    row = rollout(phase=Phase.RUNNING, intent=PutLane(Lane.CANARY, "app:v2", 1, NOW))
+    canary = LaneState("app@sha256:0", 1, 1, settled=True, counted=False)
+
+    def ended(seconds: int) -> Rollout | None:
+        lanes = {Lane.STABLE: canary, Lane.CANARY: canary}
+        seen = Seen(now=NOW + timedelta(seconds=seconds), lanes=lanes)
+        return not_ready(row, seen, canary, 600)
+
+    late = ended(601)
+    assert ended(600) is None
+    assert late is not None
+    assert late.back is not None
+    assert late.back.code == "not_ready_in_time"

@@ -104,3 +104,11 @@ def test_what_the_adapters_are_made_with_has_neither_kind_nor_lanes():
         "name": "auth.orion.example",
         "type": "A",
     }
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [TWO.replace("eu-west-1", "us-east-1"), TWO.replace("123456789012", "999999999999")],
+)
+def test_a_target_group_is_where_its_rule_is(elsewhere):
+    assert mistake(f'{ALB}, stable: "{ONE}", canary: "{elsewhere}"') == ("contradiction", "canary")

@@ -84,6 +84,8 @@ def test_google_gives_a_token_to_its_own_prometheus():
         ({"workload": RUN % ", tag: 1st"}, ("bad_name", "tag")),
         ({"workload": RUN % ", tag: Canary"}, ("bad_name", "tag")),
         ({"workload": (RUN % "").replace("checkout}", "checkout:v1}")}, ("image_with_tag", "image")),
+        ({"workload": (RUN % "").replace("service: checkout", "service: " + "a" * 50)}, ("bad_name", "service")),
+        ({"extra": "canary: {steps: [33.3, 100]}"}, ("inexact_weight", "steps")),
         ({"extra": "strategy: recreate"}, ("not_scalable", "strategy")),
         ({"extra": "match: [{header: x, present: true}]"}, ("no_header_routes", "match")),
         (
@@ -98,3 +100,12 @@ def test_google_gives_a_token_to_its_own_prometheus():
 )  # fmt: skip
 def test_a_mistake_is_told_at_its_key(given, found):
     assert found in faults(**given)
+
+
+@pytest.mark.parametrize(("letters", "refused"), [(40, False), (41, True)])
+def test_a_tag_has_room_beside_the_name_of_its_service(letters, refused):
+    run = f"{{kind: cloud_run, account: shop, service: {'c' * letters}, image: r/a}}"  # canary has 6
+    if refused:
+        assert faults(workload=run) == [("tag_too_long", "tag")]
+    else:
+        assert config(run)

@@ -152,3 +152,26 @@ def test_a_check_against_stable_that_nothing_tells_apart_is_warned_about(names, 
     check = "checks: [{metric: latency_p95, times_baseline: 1.5}]"
     made = plan_for(Deploy("auth", "v2", "production", Options()), config(names, check))
     assert any("held against stable" in one for one in made.warnings) is warned
+
+
+@pytest.mark.parametrize(
+    ("extra", "key"),
+    [
+        ("canary: {steps: [5, 100]}", "steps"),
+        ("canary: {auto_promote: true}", "auto_promote"),
+        ("canary: {retention: 1h}", "retention"),
+        ("blue_green: {smoke_for: 1m}", "smoke_for"),
+        ("rolling: {batch: 3}", "rolling"),
+        ("recreate: {soak: 1m}", "recreate"),
+        ("ab_test: {split: 50}", "ab_test"),
+        ('smoke: [{url: "http://x/"}]', "smoke"),
+    ],
+)
+def test_what_the_plan_of_the_controller_says_is_not_ignored_but_refused(extra, key):
+    with pytest.raises(ConfigError) as refused:
+        config(extra=extra)
+    assert [(one.code, one.key) for one in refused.value.errors] == [("controller_leads", key)]
+
+
+def test_how_long_it_is_watched_may_be_said():
+    assert config(extra="canary: {soak: 2m}")

@@ -2,8 +2,12 @@
 
 import pytest
 
+from bot.grammar.verbs import Deploy, Options
+from bot.planning import plan_for
+from bot.settings import ConfigError, read_config
 from bot.settings.functions import LambdaVersion
-from tests.unit.test_settings_targets import mistake, target
+from strategies.request import PlanError
+from tests.unit.test_settings_targets import mistake, target, written
 
 KEYS = "kind: lambda_version, function: image-processor, alias: live"
 PLAIN = f"{{{KEYS}}}"
@@ -47,6 +51,7 @@ def test_an_alias_is_workload_and_router_in_one(traffic):
         (f"{{{KEYS}, key: 'a/{{version}}.zip'}}", "missing_key", "bucket"),
         (f"{{{KEYS}, bucket: b-1, key: §a.zip}}", "bad_object_key", "key"),
         (f"{{{KEYS}, bucket: b-1, key: §'{{version}}/{{version}}'}}", "bad_object_key", "key"),
+        (f"{{{KEYS}, bucket: b-1, key: §'{{version}}/{{versoin}}.zip'}}", "bad_object_key", "key"),
         (f"{{{KEYS}, image: repo, bucket: §b-1, key: '{{version}}'}}", "contradiction", "bucket"),
         (f"{{{KEYS}, provisioned_concurrency: §0}}", "out_of_range", "provisioned_concurrency"),
         (f"{{{KEYS}, §container: app}}", "unknown_key", "container"),
@@ -118,3 +123,44 @@ def test_what_counts_pods_has_no_numbers_of_a_function(template):
 def test_without_a_word_the_template_is_one_of_a_mesh_and_refused_as_well():
     found = mistake(workload=PLAIN, traffic="", metrics="metrics: §{source: main}")
     assert found == ("template_not_for_target", "metrics")
+
+
+@pytest.mark.parametrize("key", ["cluster: prod", "namespace: shop"])
+def test_a_function_is_in_no_cluster(key):
+    found = mistake(key, workload=PLAIN, traffic="", metrics=HTTP)
+    assert found == ("place_without_cluster", key.partition(":")[0])
+
+
+@pytest.mark.parametrize(
+    ("more", "version", "refused"),
+    [("", "v2", True), ("", "06", True), ("", "6", False), (", image: repo/app", "v2", False)],
+)
+def test_a_version_that_is_published_elsewhere_is_a_number(more, version, refused):
+    text = written(workload=f"{{{KEYS}{more}}}", traffic="", metrics=HTTP)
+    deploy = Deploy("app", version, "testing", Options())
+    config = read_config(text, "f")
+    if not refused:
+        assert plan_for(deploy, config).version == version
+        return
+    with pytest.raises(PlanError) as caught:
+        plan_for(deploy, config)
+    assert (caught.value.code, caught.value.key) == ("wrong_version", "version")
+
+
+@pytest.mark.parametrize("more", ["", ", image: repo/app", ", provisioned_concurrency: 5"])
+def test_one_alias_is_one_target_whatever_else_is_said_about_it(more):
+    places = f"targets: [{{name: a, workload: {PLAIN}}}, {{name: b, workload: {{{KEYS}{more}}}}}]"
+    text = written(places, workload=PLAIN, traffic="", metrics=HTTP)
+    with pytest.raises(ConfigError) as caught:
+        read_config(text.replace(f"      workload: {PLAIN}\n", "", 1), "f")
+    assert [one.code for one in caught.value.errors] == ["same_target_twice"]
+
+
+def test_a_kind_that_there_is_not_is_one_mistake():
+    accounts = "accounts: {shop: {kind: gcp, project: p, location: eu}}\nservices:"
+    text = written(
+        workload="{kind: cloud_rn, account: shop, service: s}", traffic="", metrics=HTTP
+    ).replace("services:", accounts)
+    with pytest.raises(ConfigError) as caught:
+        read_config(text, "f")
+    assert [one.code for one in caught.value.errors] == ["unknown_kind"]

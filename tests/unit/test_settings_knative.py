@@ -79,3 +79,34 @@ def test_mistakes_are_told(workload, traffic, code):
 
 def test_recreate_is_refused_because_revisions_cannot_be_stopped():
     assert codes(traffic="strategy: recreate") == ["not_scalable"]
+
+
+@pytest.mark.parametrize("name", ["a" * 46, "1st", "shop-"])
+def test_a_name_that_leaves_no_room_for_revisions_is_refused(name):
+    assert codes(PLAIN.replace("shop", name, 1)) == ["bad_name"]
+
+
+def test_the_longest_name_is_taken():
+    assert block(PLAIN.replace("shop", "a" * 45, 1)).service == "a" * 45
+
+
+def test_steps_that_the_platform_cannot_carry_are_refused():
+    assert codes(traffic="canary: {steps: [12.5, 100]}") == ["inexact_weight"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"traffic-steps": "12.5,100"},
+        {"strategy": "rolling", "batch-size": "33.3%"},
+    ],
+)
+def test_weights_that_the_platform_cannot_carry_are_refused_by_the_plan(options):
+    config = read_config(CONFIG.format(workload=PLAIN, traffic=""), "sluice.yaml")
+    line = " ".join(f"{key}={value}" for key, value in options.items())
+    deploy = parse(f"shop v2 to production {line}")
+
+    with pytest.raises(PlanError) as refused:
+        plan_for(deploy, config)
+
+    assert refused.value.code == "inexact_weight"

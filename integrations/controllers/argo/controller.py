@@ -82,6 +82,7 @@ class ArgoController:
             progress=progress_of(sight),
             goal=goal_of(sight),
             aborted=sight.aborted,
+            by_hand=sight.by_hand,
             held=sight.held,
             full=sight.full,
             detail=detail_of(sight),

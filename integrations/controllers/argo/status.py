@@ -14,6 +14,7 @@ from integrations.base import Finding
 from integrations.controller import LedPhase
 from integrations.fencing import parse_fence
 from integrations.kube.fence import fence_of
+from integrations.kube.reading import FIELD_MANAGER
 from integrations.kube.template import container_at
 
 Body = Mapping[str, Any]
@@ -24,6 +25,7 @@ _PHASES: Mapping[str, LedPhase] = {
     "Paused": "paused",
     "Degraded": "degraded",
 }
+_TOLD_TO = re.compile(r"aborted update to revision \d+\.?$")
 _SIZES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|ms|s|m|h)")
 _DURATION = re.compile(rf"\+?(?:{_PART.pattern})+")
@@ -92,6 +94,12 @@ class Sight:
     def aborted(self) -> bool:
         """Whether it was aborted, by a person or by an analysis."""
         return self.status.get("abort") is True and not self.arrived
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person aborted it: a controller that gives up says why behind its usual words."""
+        said = str(self.status.get("message") or "")
+        return self.aborted and _TOLD_TO.search(said) is not None
 
     @property
     def full(self) -> bool:
@@ -219,7 +227,8 @@ def asks_of(sight: Sight) -> str:
     if not stop_of(sight):
         return ""
     if sight.held:
-        return "it is paused by hand (spec.paused)"
+        here = _held_since(sight.body).startswith(f"{FIELD_MANAGER}@")
+        return f"it is {'held by Sluice' if here else 'paused by hand'} (spec.paused)"
     return ", and ".join(_why(sight, pause) for pause in sight.pauses)
 
 

@@ -10,10 +10,12 @@ The admin API has no compare-and-set, and that shapes everything here:
   the SDKs ask by default). Whatever a late request does until then is seen, and written over on the way home.
 * **The kill switch.** Home where `off` is live is 0 %. Where that cannot be written (strategies that somebody
   mangled, a right that is missing) the environment of the flag is turned off, which needs no strategy at all. That
-  leaves no note, so its fence is kept in memory; a bot that was restarted turns it off once more, to no effect.
+  leaves no note, so its fence is kept in memory, as where nobody has the flag and nothing may be written; a bot that
+  was restarted tries once more, to no effect.
 * **Turning on.** Going forward from a flag whose environment is off writes 0 % first, turns it on, then opens: turned
-  on as it is, it might be on for everybody. Where `on` is live a flag that somebody killed stays killed: only a person
-  may take that back.
+  on as it is, it might be on for everybody. The fence comes with the opening only, so that a flag which is off and has
+  it was turned off by somebody (`Split.cut`), and only a person has it turned on again. Where `on` is live a flag that
+  somebody killed stays killed: only a person may take that back.
 """
 
 from integrations.routers.unleash.router import UnleashRouter

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from integrations.base import LaneState, RefusedError
-from integrations.revisions import MADE, Shown, as_ordered
+from integrations.ordered import MADE, as_ordered
+from integrations.revisions import Shown
 
 Body = Mapping[str, Any]
 

@@ -17,19 +17,13 @@ from integrations.base import (
 )
 from integrations.fencing import fence_after
 from integrations.gcp import GcpAccount
-from integrations.revisions import (
-    Notes,
-    Shown,
-    candidates,
-    refuse_rewritten,
-    refuse_taken,
-)
+from integrations.ordered import candidates, refuse_rewritten, refuse_taken
+from integrations.revisions import Notes, Shown
 from integrations.serverless.cloud_run.reading import (
     Body,
     container_at,
     failure,
     image_in,
-    short,
     shown,
     state_of,
     tags_of,
@@ -123,8 +117,12 @@ class CloudRunService:
             service = await self._read()
             container_at(service["template"], self._container, str(self))
             if image:
-                refuse_taken(tags_of(service), self._tag, shown(service), str(self))
-                self._refuse_lost(service)
+                seen = shown(service)
+                refuse_taken(tags_of(service), self._tag, seen, str(self))
+                notes = Notes(seen.fence, seen.prepared, frozenset(seen.shares))
+                # Going back to a revision that is kept writes no containers.
+                if not await self._made(image, seen, notes):
+                    self._refuse_lost(service)
             await self._try(service, image)
         except RefusedError as error:
             return [Finding(error.code, str(error))]

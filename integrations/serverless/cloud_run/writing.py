@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from integrations.base import RefusedError
-from integrations.revisions import MADE, Notes
+from integrations.ordered import MADE
+from integrations.revisions import Notes
 from integrations.serverless.cloud_run.reading import (
     FENCE,
     KEPT,

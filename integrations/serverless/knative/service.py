@@ -21,13 +21,8 @@ from integrations.kube.fence import fence_of, mark_of
 from integrations.kube.images import image_of
 from integrations.kube.logs import culprit_of, tail_of
 from integrations.kube.reading import last_editor
-from integrations.revisions import (
-    Notes,
-    Shown,
-    candidates,
-    refuse_rewritten,
-    refuse_taken,
-)
+from integrations.ordered import candidates, refuse_rewritten, refuse_taken
+from integrations.revisions import Notes, Shown
 from integrations.serverless.knative.naming import revision_name
 from integrations.serverless.knative.preflight import Preflight
 from integrations.serverless.knative.status import (

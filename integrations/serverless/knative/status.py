@@ -9,7 +9,7 @@ from typing import Any
 from integrations.base import LaneState, RefusedError
 from integrations.kube.answers import plain
 from integrations.kube.images import digest_of
-from integrations.revisions import MADE, as_ordered
+from integrations.ordered import MADE, as_ordered
 from integrations.serverless.knative.traffic import entries_of, names, unlike
 
 Body = Mapping[str, Any]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.kube.fence import fence_ops, lock_op
-from integrations.revisions import MADE
+from integrations.ordered import MADE
 
 Body = Mapping[str, Any]
 
