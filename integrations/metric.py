@@ -57,6 +57,7 @@ class MetricSource(Protocol):
         """Read the built-in metrics of both lanes over the last `window` seconds, and the custom queries.
 
         `custom` maps a metric name to its query text; `$service`, `$version` and the other `variables` are escaped
-        and put in. `weight` is the percentage of the canary in all of the window, where that is known. Never raises for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
+        and put in. `weight` is the percentage of the canary in all of the window, where that is known. Never raises
+        for a source that is down, slow or talks nonsense: that is a `Snapshot` too.
         """
         ...

@@ -153,7 +153,7 @@ class RevisionRouter:
         if strangers:
             raise MangledError(
                 f"{self._lanes.revisions} sends requests to {', '.join(strangers)}, which this rollout does not know. "
-                "Take that share away and `resume`, or `rollback`.",
+                "Take that share away; a rollout that is under way goes on by `resume`, or home by `rollback`.",
                 code="foreign_revision",
                 split=split,
             )

@@ -21,7 +21,8 @@ def compile(request: Request) -> Plan:  # noqa: A001 - every strategy has one `c
 
 def _warnings(request: Request) -> Iterator[str]:
     if not request.smoke:
-        yield "No smoke tests are configured: all that is known before the switch is that the pods are ready."
+        what = "the pods are" if request.has_instances else "the new version is"
+        yield f"No smoke tests are configured: all that is known before the switch is that {what} ready."
     if request.retention == 0:
         yield "The old version is not kept (retention is 0): a rollback after success has to start it again."
     yield from cautions.watching(request, request.soak[-1:], "after the switch")

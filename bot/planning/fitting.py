@@ -10,6 +10,7 @@ from bot.grammar.verbs import Deploy
 from bot.settings.fitting import no_such_header
 from bot.settings.targets import TargetBlock
 from strategies import COMPILERS
+from strategies.plan import Plan
 from strategies.request import PlanError
 from strategies.wish import Wish
 

@@ -69,7 +69,10 @@ def _canary_image(r: Rollout, canary: LaneState) -> str:
     if ours or r.in_place or not begun:
         return ""
     if not canary.image:
-        return f"{r.image} is not there any more; this rollout did not do that. Put it back and `resume`, or `rollback`."
+        return (
+            f"{r.image} is not there any more; this rollout did not do that. "
+            "Put it back and `resume`, or `rollback`."
+        )
     return (
         f"The canary now runs {canary.image} instead of {r.image}; this rollout did not do that. "
         "Put it back and `resume`, or `rollback`."

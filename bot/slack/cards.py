@@ -181,9 +181,7 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     who = names(gate.groups) if gate.groups else "anybody here"
     blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
     if gate.kind == "ask" and gate.judgement is not None:
-        blocks.append(
-            section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}.")
-        )
+        blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}."))
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
         blocks.append(section(f"This request weakens what is configured:\n{lines}"))

@@ -79,7 +79,8 @@ def translated(
 def refused(message: str, what: str) -> RefusedError:
     """Return the refusal of something about `what`, with Google's own sentence."""
     text = " ".join(message.split())[:_LONGEST]
-    return RefusedError(f"Google Cloud refuses it on {what}: {text}", code="refused_by_google")
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return RefusedError(f"Google Cloud refuses it on {what}: {text}{end}", code="refused_by_google")
 
 
 def _answered(error: Any, what: str, permission: str, missing: str) -> IntegrationError:

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from integrations.base import ConflictError, GoneError, RefusedError, TryAgainError
 from integrations.controller import Abort, Hold, Release, Resume, Retry, Start
 from integrations.controllers.argo import ArgoController
-from integrations.controllers.argo.status import Sight, asks_of, phase_of, stop_of, weight_of
+from integrations.controllers.argo.status import (
+    Sight,
+    asks_of,
+    passes,
+    phase_of,
+    stop_of,
+    weight_of,
+)
 from integrations.kube import Cluster
 from tests.fakes.argo import ROUTED, ArgoCluster, argo_objects
 from tests.fakes.kubernetes import Clock, frozen
@@ -433,3 +440,120 @@ async def test_nothing_foreign_is_touched_by_any_order(world):
     assert after["metadata"] == before["metadata"]
     after["spec"].pop("paused")
     assert after["spec"] == before["spec"]
+
+
+# ---- what a Rollout says about its pauses -------------------------------------------------------------------------
+
+
+def paused(strategy=None, metadata=None, spec=None, reason="CanaryPauseStep", **status) -> Sight:
+    began = [{"reason": reason, "startTime": "2026-08-01T12:00:00Z"}]
+    seen = sight(spec=spec, strategy=strategy, phase="Paused", pauseConditions=began, **status)
+    body = {**seen.body, "metadata": {**seen.body["metadata"], **(metadata or {})}}
+    return Sight(body, body)
+
+
+def step_of(duration) -> dict:
+    return {"canary": {"steps": [{"pause": {"duration": duration}}]}}
+
+
+@pytest.mark.parametrize(
+    ("duration", "end"),
+    [
+        ("1h30m", "13:30:00"),
+        ("1.5h", "13:30:00"),
+        ("90.5s", "12:01:30"),
+        ("2h0m0s", "14:00:00"),
+        (60, "12:01:00"),
+        ("60", "12:01:00"),
+    ],
+)
+def test_a_duration_is_read_as_go_writes_it(duration, end):
+    seen = paused(step_of(duration), currentStepIndex=0)
+    assert asks_of(seen) == f"step 1 of 1 pauses until {end} UTC, then goes on by itself"
+    assert passes(seen)
+
+
+@pytest.mark.parametrize("duration", [None, 0, "0s", "soon", "1d", "1h3"])
+def test_a_pause_without_a_duration_that_can_be_read_waits_for_people(duration):
+    seen = paused(step_of(duration), currentStepIndex=0)
+    assert asks_of(seen) == "step 1 of 1 pauses until somebody promotes"
+    assert not passes(seen)
+
+
+def test_a_preview_that_switches_by_itself_says_when():
+    seen = paused({"blueGreen": {"autoPromotionSeconds": 600}}, reason="BlueGreenPause")
+    assert asks_of(seen).endswith("waits to get the traffic; it switches by itself at 12:10:00 UTC")
+    assert passes(seen)
+
+
+def held(manager: str, generation: int) -> Sight:
+    owner = {"f:spec": {"f:paused": {}}}
+    fields = [
+        {"manager": "autoscaler", "time": "2026-08-01T12:09:00Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": manager, "time": "2026-08-01T12:05:00Z", "fieldsV1": owner},
+    ]
+    metadata = {"generation": generation, "managedFields": fields}
+    return paused(metadata=metadata, spec={"paused": True}, observedGeneration=str(generation))
+
+
+def test_a_hold_stays_the_same_while_an_autoscaler_changes_the_size():
+    assert stop_of(held("kubectl", 3)) == stop_of(held("kubectl", 4)) != stop_of(held("argocd", 4))
+
+
+def test_a_hold_says_whose_it_is():
+    assert asks_of(held("sluice", 3)) == "it is held by Sluice (spec.paused)"
+    assert asks_of(held("kubectl", 3)) == "it is paused by hand (spec.paused)"
+
+
+@pytest.mark.parametrize(
+    ("message", "by_hand"),
+    [
+        ("RolloutAborted: Rollout aborted update to revision 2", True),
+        ('RolloutAborted: Rollout aborted update to revision 2: Metric "x" Failed', False),
+        ("", False),
+    ],
+)
+def test_an_abort_by_hand_has_no_reason_behind_it(message, by_hand):
+    assert sight(abort=True, message=message).by_hand is by_hand
+
+
+TEN_FIFTY = {"canary": {**ROUTED, "steps": [{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}]}}
+
+
+@pytest.mark.parametrize(
+    ("status", "weight"),
+    [
+        ({"currentStepIndex": 1}, 10),
+        ({"currentStepIndex": 2}, 50),
+        ({"currentStepIndex": 2, "abort": True}, 50),
+        ({"currentStepIndex": 0, "abort": True, "abortedAt": "2026-08-01T12:00:00Z"}, 0),
+    ],
+)
+def test_where_the_status_names_no_weights_the_steps_tell_and_an_abort_is_not_home_unseen(
+    status, weight
+):
+    assert weight_of(sight(strategy=TEN_FIFTY, canary={}, **status)) == weight
+
+
+async def test_an_abort_where_nothing_moves_fences_the_deployment_as_well(referring):
+    await referring.tell(Abort(), fence="2.3")
+    for plural, name in (("deployments", "auth"), ("rollouts", "auth-service")):
+        body = referring.fake.object(plural, "orion", name)
+        assert body["metadata"]["annotations"]["sluice/fence"] == "2.3"
+
+
+async def test_what_cannot_be_read_beside_the_rollout_is_named_and_the_rest_is_told(referring):
+    await referring.pause()
+    referring.fake.forbid("get", "deployments")
+    led = await referring.argo.read()
+    assert (led.image, led.unread.code, led.weight, led.phase) == ("", "forbidden", 25, "paused")
+    await referring.argo.order(Abort(), token=led.token, fence="9.9")
+    assert referring.body()["status"]["abort"] is True
+
+
+async def test_a_yes_to_what_is_held_at_a_pause_ends_both(world):
+    await world.pause()
+    await world.tell(Hold())
+    await world.tell(Resume((await world.argo.read()).stop))
+    world.fake._clock.advance(10)
+    assert (await world.argo.read()).progress == "step 4 of 4"

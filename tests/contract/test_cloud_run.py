@@ -653,3 +653,12 @@ async def test_the_note_of_an_older_revision_says_nothing_about_the_next(world):
     state = await world.service().state("checkout-00003-abc")
 
     assert state.image == "x:9"
+
+
+async def test_what_google_says_ends_as_a_sentence(world):
+    world.fake.faults = [refusal(422, "X", "teapot")]
+
+    with pytest.raises(RefusedError) as refused:
+        await world.router().read()
+
+    assert str(refused.value).endswith("teapot.")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.sandbox.knative import SERVICES
+from bot.sandbox.objects import Key
 from integrations.base import (
     ConflictError,
     GoneError,
@@ -254,3 +255,28 @@ async def test_our_own_tags_are_known_also_without_our_notes(world):
     world.edit(lambda body: body["metadata"].update(annotations={}))
 
     assert "tag_taken" not in [one.code for one in await world.workload().inspect(V2)]
+
+
+async def test_what_never_shares_its_traffic_is_not_told_about_cold_starts(fresh):
+    assert await fresh.knative().inspect(V2, (100,)) == []
+
+
+async def test_a_live_revision_that_was_deleted_is_told_as_what_it_is(world):
+    world.fake._objects.delete(Key("revisions", SPACE, FIRST))
+
+    with pytest.raises(GoneError) as gone:
+        await world.workload().read()
+
+    assert gone.value.code == "revision_missing"
+    assert "is not there any more" in str(gone.value)
+
+
+async def test_traffic_that_is_pinned_and_not_routed_so_yet_is_not_told_to_follow(fresh):
+    fresh.fake.lagging |= {SERVICES}
+    said = []
+    for _ in range(2):
+        with pytest.raises(TryAgainError) as pinning:
+            await fresh.write_lane(image=V2, replicas=1)
+        said.append((pinning.value.code, "follows its latest" in str(pinning.value)))
+
+    assert said == [("pinning", True), ("pinning", False)]

@@ -104,7 +104,9 @@ def test_a_mistake_is_told_at_its_key(given, found):
 
 @pytest.mark.parametrize(("letters", "refused"), [(40, False), (41, True)])
 def test_a_tag_has_room_beside_the_name_of_its_service(letters, refused):
-    run = f"{{kind: cloud_run, account: shop, service: {'c' * letters}, image: r/a}}"  # canary has 6
+    run = (
+        f"{{kind: cloud_run, account: shop, service: {'c' * letters}, image: r/a}}"  # canary has 6
+    )
     if refused:
         assert faults(workload=run) == [("tag_too_long", "tag")]
     else:

@@ -2,8 +2,11 @@
 
 import pytest
 
+from bot.grammar.verbs import Deploy, Options
+from bot.planning import plan_for
 from bot.settings import ConfigError, read_config
 from bot.settings.knative import KnativeRevision
+from strategies.request import PlanError
 
 CONFIG = """\
 slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
@@ -97,14 +100,13 @@ def test_steps_that_the_platform_cannot_carry_are_refused():
 @pytest.mark.parametrize(
     "options",
     [
-        {"traffic-steps": "12.5,100"},
-        {"strategy": "rolling", "batch-size": "33.3%"},
+        Options(strategy="canary", steps=(12.5, 100.0)),
+        Options(strategy="rolling", batch_size="33.3%"),
     ],
 )
 def test_weights_that_the_platform_cannot_carry_are_refused_by_the_plan(options):
     config = read_config(CONFIG.format(workload=PLAIN, traffic=""), "sluice.yaml")
-    line = " ".join(f"{key}={value}" for key, value in options.items())
-    deploy = parse(f"shop v2 to production {line}")
+    deploy = Deploy("shop", "v2", "production", options)
 
     with pytest.raises(PlanError) as refused:
         plan_for(deploy, config)

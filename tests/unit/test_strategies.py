@@ -204,6 +204,7 @@ SHORT = "A soak of 60 s is short for production; metrics need about 5 minutes to
         ("recreate", {}, "nobody is served in between"),
         ("recreate", {"soak": (60,)}, SHORT),
         ("blue-green", {"smoke": ()}, "No smoke tests are configured"),
+        ("blue-green", {"smoke": (), "has_instances": False}, "that the new version is ready"),
         ("blue-green", {"retention": 0}, "The old version is not kept"),
         ("rolling", {"batch_delay": 60}, SHORT),
         ("rolling", {"batch": 12, "instances": 12}, "as much as the 12 instances there are"),

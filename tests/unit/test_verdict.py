@@ -94,7 +94,7 @@ def test_the_reason_of_the_source_comes_first():
         look(canary=None, problem="Prometheus does not answer."), (Check("error_rate", above=5),),
         min_requests=1, fails=(), weight=50,
     )  # fmt: skip
-    assert judgement.sentence == "Prometheus does not answer."
+    assert judgement.sentence == "Prometheus does not answer"
 
 
 @pytest.mark.parametrize(

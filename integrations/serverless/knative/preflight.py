@@ -53,7 +53,7 @@ class Preflight:
             *(self._unrouted() if starting else []),
             *await missing_rights(self.cluster, [revisions]),
             *await way_back(self.cluster, [Restore(self.path, self.body, homeward)]),
-            *self._cold(template),
+            *(self._cold(template) if any(0 < weight < 100 for weight in weights) else []),
             *applied_from_elsewhere(
                 self.body, "traffic and image", ".spec.traffic and .spec.template"
             ),

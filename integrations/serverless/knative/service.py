@@ -171,11 +171,10 @@ class KnativeService:
         if any(entry.get("latestRevision") and entry.get("percent") for entry in entries_of(body)):
             kept = replace(notes, prepared=shown.prepared, kept=shown.kept)
             await self._write(body, shown.shares, kept)
-        raise TryAgainError(
-            f"{self} follows its latest revision. Its traffic is pinned to what is live first; the new revision is "
-            "made once Knative routes it so.",
-            code="pinning",
-        )
+            raise _pinning(
+                f"{self} follows its latest revision, so its traffic is pinned to what is live first"
+            )
+        raise _pinning(f"The traffic of {self} is pinned, and Knative has not taken that over yet")
 
     async def _free_name(self, fence: str) -> str:
         """Return a name that no revision bears: the counter of a lost database may count from the start again."""
@@ -266,13 +265,26 @@ class KnativeService:
 
     async def _revision(self, name: str) -> Body:
         version = await self._version()
-        return await self._cluster.get(path_to(version, "revisions", self._namespace, name))
+        try:
+            return await self._cluster.get(path_to(version, "revisions", self._namespace, name))
+        except GoneError:
+            raise GoneError(
+                f"Revision {name} of {self} is not there any more, and nothing brings it back: give the traffic to "
+                "another one by hand, or roll out a version.",
+                code="revision_missing",
+            ) from None
 
     async def _path(self) -> str:
         return path_to(await self._version(), "services", self._namespace, self._name)
 
     async def _version(self) -> str:
         return await self._cluster.version_of(_GROUP, ("v1",))
+
+
+def _pinning(what: str) -> TryAgainError:
+    return TryAgainError(
+        f"{what}; the new revision is made once Knative routes it so.", code="pinning"
+    )
 
 
 def _token(body: Body) -> str:
