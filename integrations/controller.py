@@ -102,6 +102,8 @@ class LedState:
     """It asks for its orders to go on and to go back by itself: they are not written, only kept until it comes."""
     parked: bool = False
     """It has not begun, and does not without a yes: nothing of the new version runs, nothing has traffic."""
+    edited: bool = False
+    """The template is another one than our start asked for, although its image may be the same."""
     run: str = ""
     """The identity of this attempt at the movement, while it moves; `""` where the controller says nothing of it."""
     questions: Mapping[str, Question] = field(default_factory=dict)

@@ -4,7 +4,7 @@
 unchanged row means that there is nothing to do.
 """
 
-from bot.rollout import following, scheduling, several
+from bot.rollout import aborting, following, scheduling, several
 from bot.rollout.back import roll_back
 from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offline_mark, reapplied
 from bot.rollout.forward import walk
@@ -38,7 +38,7 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
             return retire(recheck(r, seen), seen)
         case Phase.ROLLING_BACK:
             led = r.lanes == "led" and r.armed is not None
-            return following.go_home(r, seen) if led else roll_back(r, seen)
+            return aborting.go_home(r, seen) if led else roll_back(r, seen)
         case Phase.RUNNING | Phase.WAITING | Phase.PAUSED:
             return following.forward(r, seen) if r.lanes == "led" else _forward(r, seen)
 

@@ -1,11 +1,11 @@
-"""Another controller moves the traffic: begin or adopt its movement, watch it, ask at its pauses, turn it back. Pure.
+"""Another controller moves the traffic: begin or adopt its movement, watch it, ask at its pauses. Pure.
 
 The rule that keeps it safe: everything is bound to an identity. A row belongs to one movement, a question to one pause,
 a yes to the pause that it was given for; what the controller does besides is taken note of and never approved.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.rollout import gates
 from bot.rollout.adopting import arm, silent
@@ -18,15 +18,12 @@ from bot.rollout.intents import (
     same_image,
     same_weight,
     unnoticed,
-    unwritten,
 )
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
-from bot.rollout.pace import RECHECK
 from bot.rollout.part import Followed, Trouble
 from bot.rollout.resting import expired, reminded
 from bot.rollout.seen import Seen
-from bot.rollout.stuck import ask, keep_trying, page_if_silent
 from bot.rollout.turning import hold, start_back
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
@@ -135,9 +132,6 @@ def _ended(r: Rollout, seen: Seen, led: LedState) -> Rollout | None:
     return None
 
 
-_ANSWERED = timedelta(seconds=15)
-"""After a decision to go back: how long a yes that was given before may still be on its way to who asked for it."""
-
 _ALL_DONE = "Closed: the controller went on to the end without this decision."
 
 
@@ -206,9 +200,9 @@ def _follow(
         return _begun(r, seen, led, full=step.full)
     if step.full and led.fetches and led.stop and not led.held:
         # It cannot leave its steps out; its gates open by themselves, because people have decided about all of it.
-        return _ordered(r, seen.now, "resume", stop=led.stop)
+        return ordered(r, seen.now, "resume", stop=led.stop)
     if step.full and not (led.full or led.fetches) and led.moving and not led.held:
-        return _ordered(r, seen.now, "start", image=r.image, before=led.image, full=True)
+        return ordered(r, seen.now, "start", image=r.image, before=led.image, full=True)
     holds = judgement if _unclear(r, judgement) and not step.full else None
     if led.stop and not (led.passes and holds):
         return _ask(r, seen, led)
@@ -226,7 +220,7 @@ def _unclear(r: Rollout, judgement: Judgement | None) -> bool:
 
 def _hold_to_ask(r: Rollout, seen: Seen, judgement: Judgement) -> Rollout:
     text = f"{judgement.sentence}. The controller is held until people have decided."
-    return _ordered(r, seen.now, "hold").tell(Entry("holding", "sluice", text))
+    return ordered(r, seen.now, "hold").tell(Entry("holding", "sluice", text))
 
 
 def _asked(r: Rollout) -> Rollout:
@@ -239,14 +233,15 @@ def _begun(r: Rollout, seen: Seen, led: LedState, *, full: bool) -> Rollout:
     if same_image(led.image, r.image):
         if led.aborted:
             text = f"{r.version} was aborted before; it begins anew."
-            return _ordered(r, seen.now, "retry").tell(Entry("retried", "sluice", text))
+            return ordered(r, seen.now, "retry").tell(Entry("retried", "sluice", text))
         return _held_up(r, seen, led)
     text = f"The controller is asked for {r.version}."
-    begun = _ordered(r, seen.now, "start", image=r.image, before=led.image, full=full)
+    begun = ordered(r, seen.now, "start", image=r.image, before=led.image, full=full)
     return begun.tell(Entry("asked_for", "sluice", text))
 
 
-def _ordered(r: Rollout, now: datetime, order: str, **what: object) -> Rollout:
+def ordered(r: Rollout, now: datetime, order: str, **what: object) -> Rollout:
+    """Return the row with this order to its controller as its intent."""
     return replace(r, intent=PutLed(order, now, r.revision + 1, **what))  # type: ignore[arg-type]
 
 
@@ -263,9 +258,8 @@ def _held_up(r: Rollout, seen: Seen, led: LedState) -> Rollout:
 def _ask(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     """Ask people whether to go on from this stop."""
     unclear = r.judgement is not None and r.judgement.asks
-    opened = gates.open_gate(r, seen.now, "ask" if unclear else "approve")
+    opened = gates.open_gate(_asked(r) if unclear else r, seen.now, "ask" if unclear else "approve")
     assert opened.gate is not None
-    opened = _asked(opened) if unclear else opened
     return replace(opened, gate=replace(opened.gate, stop=led.stop))
 
 
@@ -279,7 +273,7 @@ def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None)
         after = expired(r, seen)
         # What would go on by itself is held by nothing else.
         holds = after.phase is Phase.PAUSED and led.passes
-        return _ordered(after, seen.now, "hold") if holds else after
+        return ordered(after, seen.now, "hold") if holds else after
     if gate.stop and not led.movement:
         return _held_up(r, seen, led)
     if gate.stop and _unclear(r, judgement):
@@ -323,103 +317,3 @@ def _paused(r: Rollout, seen: Seen, led: LedState, before: Followed | None) -> R
     return replace(r, phase=Phase.RUNNING, code="", reminded=None, intent=None).tell(
         Entry("resumed", "sluice", text)
     )
-
-
-def go_home(r: Rollout, seen: Seen) -> Rollout:
-    """Take the next step back: the controller is told to abort until it says that all traffic is home."""
-    armed, led = r.armed, seen.led
-    assert armed is not None
-    if seen.trouble is not None:
-        return _gone(keep_trying(r, seen.trouble), seen)
-    if led is None:
-        return r
-    if r.trouble is not None and r.trouble.tries > 0 and not unwritten(r, seen):
-        r = replace(r, trouble=None)
-    if not isinstance(r.intent, PutLed):
-        return _ordered(r, seen.now, "abort")
-    state, home = intent_state(r, seen), same_image(led.image, armed.stable.image)
-    if r.intent.order == "start" and state == "drift" and led.image:
-        return superseded(r, seen, led)
-    if r.intent.order == "start":
-        there = home and led.phase == "healthy" and bool(led.movement)
-        return _home(r, seen, led) if there else page_if_silent(r, seen)
-    if state == "applied" and led.parked and seen.now - r.intent.at < _ANSWERED:
-        return r
-    if state == "applied":
-        return _home(r, seen, led)
-    if state != "drift":
-        return page_if_silent(r, seen)
-    return (
-        _became_stable(r, seen, led, armed.stable.image)
-        if is_ours(r, led)
-        else superseded(r, seen, led)
-    )
-
-
-_GONE = {"rollout_missing", "canary_missing", "target_not_configured"}
-"""There is nothing left that could be told to abort."""
-
-
-def _gone(r: Rollout, seen: Seen) -> Rollout:
-    """Ask about a target that is not there any more, once that has lasted."""
-    trouble = r.trouble
-    if trouble is None or trouble.code not in _GONE or seen.now - trouble.since <= PATIENCE:
-        return r
-    text = (
-        f"{r.service} cannot be brought back: {trouble.sentence} "
-        "`resume` tries again; or see that nobody has the new version, then `resolve`."
-    )
-    return ask(r, seen, trouble.code, text)
-
-
-def _became_stable(r: Rollout, seen: Seen, led: LedState, before: str) -> Rollout:
-    """Ask for the image from before, because there is nothing left to abort."""
-    if same_image(led.image, before):
-        text = (
-            f"Another configuration of {r.version} became stable meanwhile, and only an image can be asked for here. "
-            "Take that change back where it was made, then `resolve`."
-        )
-        return ask(r, seen, "cannot_ask_back", text)
-    text = f"{r.version} became stable meanwhile; the controller is asked for {r.from_version}."
-    back = _ordered(r, seen.now, "start", image=before, before=led.image, full=True)
-    return back.tell(Entry("asked_for", "sluice", text))
-
-
-def _home(r: Rollout, seen: Seen, led: LedState) -> Rollout:
-    assert r.back is not None
-    seconds = int((seen.now - r.back.at).total_seconds())
-    how = "automatically" if r.back.automatic else f"by {r.back.actor}"
-    why = f": {r.back.reason}" if r.back.reason else ""
-    still = ""
-    if is_ours(r, led) and r.version == r.from_version:
-        still = " The change of its configuration is still asked for: take it back, or a sync may begin it again."
-    elif same_image(led.image, r.image):
-        still = (
-            f" What is asked for (and Git, where it applies it) still names {r.version}: set it back to "
-            f"{r.from_version}, or a sync may begin it again."
-        )
-    text = (
-        f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} from {r.back.weight:g} %"
-        f"{why}. All traffic is on {r.from_version}, read back {seconds} s after the decision.{still}"
-    )
-    entry = Entry(
-        "rolled_back",
-        r.back.actor,
-        text,
-        code=r.back.code,
-        event="rollout.rolled_back",
-        tell="broadcast" if r.back.automatic else "thread",
-    )
-    return replace(
-        r,
-        phase=Phase.ROLLED_BACK,
-        ended=seen.now,
-        intent=None,
-        trouble=None,
-        weight=0.0,
-        weight_at=seen.now,
-        back=replace(r.back, home=seen.now),
-        # Parked where it is, it must not be taken for something that has just begun.
-        followed=replace(r.followed or Followed(led.movement), run=led.run),
-        recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
-    ).tell(entry)

@@ -84,6 +84,8 @@ class Told:
     here: str = ""
     """Where it stood then: elsewhere the question is over."""
     stop: str = ""
+    strange: bool = False
+    """Somebody asked about this movement by another name; that is said once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class Writing:
         return replace(r, news=())
 
     async def note(self, rollout: str, entries: Sequence[Entry], now: datetime) -> None:
-        """Write lines that explain a rollout and wake nobody, because nothing of it changes. Raises `NoRowError`."""
+        """Write lines that explain a rollout, which take no turn: nothing of it changes. Raises `NoRowError`."""
         found = await self._db.execute(select(ROLLOUTS.c.revision).where(ROLLOUTS.c.id == rollout))
         revision = found.scalar_one_or_none()
         if revision is None:
@@ -161,6 +161,7 @@ class Writing:
             for n, entry in enumerate(entries)
         ]
         await self._db.execute(insert(JOURNAL), lines)
+        self.eventful = self.eventful or any(entry.event for entry in entries)
 
     async def poison(self, rollout: str, now: datetime) -> bool:
         """Take a row that cannot be read out of the machine's way; False when that was done before."""

@@ -771,3 +771,20 @@ async def test_the_weights_of_a_router_with_more_than_a_hundred_shares_are_told_
         await stage.begin()
         assert "25 %, step 2 of 4" in stage.card
         assert "from 25 % to 50 %" in stage.channel()[-1]
+
+
+async def test_a_target_that_does_not_answer_keeps_no_other_from_being_taken_up(tmp_path):
+    slow = WHERE["argo"].replace("name: auth-service,", "name: aaa,")
+    extra = (
+        f"  aaa:\n    production:\n      cluster: prod\n      namespace: orion\n{slow}\n"
+        "      metrics: {source: main, template: istio}\n"
+    )
+    async with ArgoStage.leading(tmp_path, extra=extra) as stage:
+        stage.cluster.push(V2)
+        stage.cluster.hang(method="GET", path="rollouts/aaa")
+        stage.bot.watcher.ring()
+        async with asyncio.timeout(4):
+            while not await stage.bot.store.history():
+                await asyncio.sleep(0)
+        assert (await stage.row()).service == "auth-service"
+        await stage.bot.watcher.stop()

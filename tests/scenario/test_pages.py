@@ -59,6 +59,8 @@ async def test_a_bot_that_fails_at_a_rollout_says_so(tmp_path):
         stage.cluster.babbles = True
         await stage.deploy()
         await stage.wait(120)
+        [alert] = await stage.alerts("rollout.needs_attention")
+        assert alert["reason_code"] == "internal_error"
         stage.cluster.babbles = False
         await stage.wait(60)
         calls = [text for text in stage.channel(ALERTS) if "fails at this rollout" in text]

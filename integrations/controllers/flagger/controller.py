@@ -21,6 +21,7 @@ from integrations.controllers.flagger.status import (
     phase_of,
     progress_of,
     questions_of,
+    shape_of,
     stop_of,
     version_of,
     weight_of,
@@ -70,6 +71,7 @@ class FlaggerController:
             detail=detail_of(sight),
             fetches=True,
             parked=sight.parked,
+            edited=sight.edited,
             run=sight.run,
             questions=questions_of(sight),
             token=sight.token,
@@ -122,7 +124,7 @@ class FlaggerController:
 
     async def _ask_for(self, sight: Sight, fence: str, image: str) -> None:
         index, _ = container_at(sight.target, self._container)
-        note = _note_op(note_of(sight, image))
+        note = _note_op(f"{note_of(sight, image)} {shape_of(sight.target)}")
         told = image_ops(index, self._container, image)
         await self._patch_target(sight, [*_locked(sight.target, fence), note, *told])
 

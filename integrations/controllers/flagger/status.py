@@ -18,7 +18,9 @@ from integrations.kube.fence import fence_of
 Body = Mapping[str, Any]
 
 NOTE = "sluice/asked"
-"""On the Deployment: the image that was asked for, and what the status was about at that moment."""
+"""On the Deployment: the image that was asked for, what the status was about at that moment, and the template's shape."""
+
+_REVISION = "deployment.kubernetes.io/revision"
 
 _MOVING = frozenset({"Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising"})
 _ASKING = frozenset({"Waiting", "Progressing", "WaitingPromotion"})
@@ -76,13 +78,28 @@ class Sight:
     @property
     def unseen(self) -> bool:
         """Whether Flagger has not looked yet at the image that is asked for."""
+        noted = self.note == note_of(self) or self.note.startswith(f"{note_of(self)} ")
         if self.phase in _MOVING:
-            return False
+            return noted
         if self.phase not in _RESTING:
             return True
-        notes = (self.target.get("metadata") or {}).get("annotations") or {}
-        noted = notes.get(NOTE) == note_of(self)
         return noted or (self.phase != "Failed" and self.image != self.stable)
+
+    @property
+    def note(self) -> str:
+        """What a start or a retry of ours left on the Deployment; `""` where there was none."""
+        return str(_notes(self.target).get(NOTE) or "")
+
+    @property
+    def edited(self) -> bool:
+        """Whether the pod template is another one than our start asked for, whatever its images."""
+        parts = self.note.split(" ")
+        return len(parts) == 3 and parts[2] != shape_of(self.target)
+
+    @property
+    def turn(self) -> str:
+        """The number of the template, which is a new one when an earlier template is asked for again."""
+        return str(_notes(self.target).get(_REVISION) or "")
 
     @property
     def movement(self) -> str:
@@ -147,6 +164,14 @@ def note_of(sight: Sight, image: str = "") -> str:
     return f"{image or sight.image} {sight.about}"
 
 
+def shape_of(target: Body) -> str:
+    """Return the identity of a pod template but for its images, which a policy may pin by a digest."""
+    template = json.loads(json.dumps((target.get("spec") or {}).get("template") or {}))
+    for one in (template.get("spec") or {}).get("containers") or []:
+        one.pop("image", None)
+    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10]
+
+
 def phase_of(sight: Sight) -> LedPhase:
     """Return the phase, as far as it is about what is asked for."""
     if sight.unseen:
@@ -189,8 +214,8 @@ def next_of(sight: Sight) -> float | None:
 
 
 def here_of(sight: Sight) -> str:
-    """Return the identity of the place where it stands; waiting there does not change it."""
-    place = f"{sight.movement}@{sight.run}/{weight_of(sight):g}/{sight.done}"
+    """Return the identity of the place where it stands; waiting there does not change it, beginning anew does."""
+    place = f"{sight.movement}@{sight.run}.{sight.turn}/{weight_of(sight):g}/{sight.done}"
     return place if sight.phase in _ASKING else f"{place}/{sight.phase}"
 
 
@@ -260,6 +285,10 @@ def detail_of(sight: Sight) -> str:
 def version_of(body: Body) -> str:
     """Return the resourceVersion of an object."""
     return str(body["metadata"].get("resourceVersion", ""))
+
+
+def _notes(body: Body) -> Body:
+    return (body.get("metadata") or {}).get("annotations") or {}
 
 
 def _number(value: Any) -> float:
