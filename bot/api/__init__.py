@@ -143,6 +143,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refused(refusal)
     except WordsError as error:
         return refused(words_refused(error))
+    except web.RequestPayloadError:
+        return problem(400, "bad_body", "The body cannot be unpacked as its Content-Encoding says.")
     except web.HTTPRequestEntityTooLarge:
         return problem(413, "too_large", "The body is larger than 1 MiB.")
     except web.HTTPNotFound:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bot.api.answers import problem
 from bot.commands import Commands, Refusal
-from bot.commands.hooking import GATES, Asked
+from bot.commands.hooking import EVENT, GATES, Asked
 
 PATH = "/hooks/flagger/{gate}/{token}"
 _MOST = 253
@@ -57,9 +57,14 @@ def asked_from(gate: str, body: Any) -> Asked:
     """Return the question. Raises `Refusal` 422 that names what is wrong."""
     if not isinstance(body, dict):
         raise _odd("is not an object", key="body")
-    metadata = body.get("metadata") or {}
+    metadata = {} if body.get("metadata") is None else body["metadata"]
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise _odd("is not a block of texts", key="metadata")
+    if gate == EVENT and not (metadata.get("eventType") and metadata.get("eventMessage")):
+        # A gate whose address is this one would take our 200 for a yes.
+        raise _odd("has no eventType and eventMessage, as an event has", key="metadata")
+    if body.get("type") not in {None, "", gate}:
+        raise _odd(f"is not {gate}, as the address is", key="type")
     return Asked(
         gate=gate,
         name=_text(body, "name"),

@@ -107,7 +107,7 @@ async def _noted(world: World, r: Rollout, asked: Asked, led: LedState) -> bool:
         try:
             async with world.store.writing() as writing:
                 r = await writing.load(r.id)
-                yes = opens(r, asked.gate, led, asked.checksum)
+                yes = opens(r, asked.gate, led, asked.checksum, world.now())
                 after = told(r, asked.gate, led, asked.checksum)
                 if after is not r:
                     after = await writing.save(after, world.now())

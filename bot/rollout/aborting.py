@@ -74,7 +74,7 @@ def _became_stable(r: Rollout, seen: Seen, led: LedState, before: str) -> Rollou
             f"Another configuration of {r.version} became stable meanwhile, and only an image can be asked for here. "
             "Take that change back where it was made, then `resolve`."
         )
-        return ask(r, seen, "cannot_ask_back", text)
+        return ask(r, seen, code="cannot_ask_back", text=text)
     text = f"{r.version} became stable meanwhile; the controller is asked for {r.from_version}."
     back = ordered(r, seen.now, "start", image=before, before=led.image, full=True)
     return back.tell(Entry("asked_for", "sluice", text))

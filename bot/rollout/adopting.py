@@ -67,7 +67,7 @@ def _refused(r: Rollout, seen: Seen, led: LedState) -> tuple[str, str] | None:
             "Which version is stable cannot be told, so a rollback would have nowhere to go. Let a first"
             + " version be healthy, then start again.",
         )
-    if led.moving and not ours and not r.rollback_of:
+    if led.moving and not ours and not r.rollback_of and not led.parked:
         return (
             "movement_under_way",
             f"{led.version} is on its way there already ({led.progress or led.phase}). Let that end, or abort"

@@ -5,15 +5,19 @@ opens only while the row goes back. Asking changes nothing but that the row know
 """
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.rollout.intents import same_image
 from bot.rollout.part import Told
-from bot.rollout.values import Phase, Rollout
+from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
 from integrations.controller import LedState
+from strategies.plan import Approve, Follow
 
 CONFIRMS = frozenset({"confirm-rollout", "confirm-traffic-increase", "confirm-promotion"})
 """Gates that let it go on."""
+PATIENCE = timedelta(minutes=5)
+"""How long a yes may lie there before people are told that nobody comes for it."""
 ROLLBACK = "rollback"
 """The gate at which yes means: go back."""
 
@@ -25,11 +29,12 @@ def stop_at(gate: str, led: LedState, checksum: str) -> str:
 
 def told(r: Rollout, gate: str, led: LedState, checksum: str) -> Rollout:
     """Take note of a question. The same one again changes nothing, and neither does one about another movement."""
-    if not (led.moving and led.movement and _ours(r, led)) or r.phase.final:
+    if not (led.moving and led.movement and _expected(r, led)) or r.phase.final:
         return r
+    if r.told is not None and _contradicts(r, led, checksum):
+        return _warned(r, r.told)
     known = r.told if r.told is not None and r.told.movement == led.movement else None
-    now = known if known is not None and known.checksum == checksum else None
-    now = now or Told(led.movement, checksum)
+    now = known or Told(led.movement, checksum)
     if gate in CONFIRMS:
         now = replace(now, gate=gate, here=led.here, stop=stop_at(gate, led, checksum))
     return r if now == r.told else replace(r, told=now)
@@ -46,7 +51,20 @@ def at_gate(r: Rollout, led: LedState) -> LedState:
     return replace(led, phase="paused", stop=mine.stop, asks=asks.asks, goal=asks.goal)
 
 
-def opens(r: Rollout, gate: str, led: LedState, checksum: str) -> bool:
+def _warned(r: Rollout, known: Told) -> Rollout:
+    """Say once that another name is used for what moves: a movement keeps the one that it was told by first."""
+    if known.strange:
+        return r
+    text = (
+        f"Somebody else asks at the gates of {r.service} in {r.environment} too: the checksum is not that of this "
+        "movement, so the answer is no. Look whether a Flagger of another cluster has these webhooks."
+    )
+    return replace(r, told=replace(known, strange=True)).tell(
+        Entry("strange_question", "sluice", text)
+    )
+
+
+def opens(r: Rollout, gate: str, led: LedState, checksum: str, now: datetime) -> bool:
     """Whether the answer at a gate is yes; `r` is the row before this question."""
     if not isinstance(r.intent, PutLed) or not led.moving or led.held:
         return False
@@ -57,10 +75,53 @@ def opens(r: Rollout, gate: str, led: LedState, checksum: str) -> bool:
         return False
     if r.phase is Phase.ROLLING_BACK:
         # The new version became stable meanwhile, and the old one is let through all of Flagger's gates.
-        return r.intent.order == "start" and led.image == r.intent.image
+        brought = r.intent.order == "start" and bool(led.movement) and _brought(r, led)
+        return brought and not _contradicts(r, led, checksum)
     stop = stop_at(gate, led, checksum)
     asked = r.phase is Phase.RUNNING and r.intent.order == "resume" and r.intent.stop == stop
-    return asked and same_image(led.image, r.image)
+    return asked and now < _ends(r, r.intent) and same_image(led.image, r.image)
+
+
+def uncollected(r: Rollout, led: LedState, now: datetime) -> Rollout:
+    """Say once that nobody comes for a yes; it ends like the question that it answered did."""
+    yes = r.intent
+    if not isinstance(yes, PutLed) or yes.order != "resume" or not led.fetches or led.held:
+        return r
+    if now >= _ends(r, yes):
+        text = (
+            "Nobody came for the answer in time: the yes has ended, and a fresh question follows."
+        )
+        return replace(r, intent=None).tell(Entry("yes_ended", "sluice", text))
+    if yes.missed or now - yes.at <= PATIENCE:
+        return r
+    text = (
+        f"The controller of {r.service} in {r.environment} has not come for the answer for 5 minutes, so nothing "
+        "moves. Look whether it runs and reaches this bot; the answer is kept."
+    )
+    return replace(r, intent=replace(yes, missed=True)).tell(
+        Entry("not_collected", "sluice", text, code="controller_silent", tell="broadcast")
+    )
+
+
+def _ends(r: Rollout, yes: PutLed) -> datetime:
+    """Return when a yes that was not collected is one no longer."""
+    step = r.step if isinstance(r.step, Approve | Follow) else None
+    return yes.at + timedelta(seconds=step.expires if step else r.rules.gate_expires)
+
+
+def _expected(r: Rollout, led: LedState) -> bool:
+    """Whether this is what the row moves: its version, or on the way home what was asked for behind it."""
+    homing = isinstance(r.intent, PutLed) and r.intent.order == "start"
+    return _brought(r, led) if r.phase is Phase.ROLLING_BACK and homing else _ours(r, led)
+
+
+def _brought(r: Rollout, led: LedState) -> bool:
+    """Whether this movement is the one that the start on the way home made: its template, and no later one."""
+    assert isinstance(r.intent, PutLed)
+    before = r.followed.movement if r.followed is not None else ""
+    learnt = r.told.movement if r.told is not None else before
+    fits = led.movement != before and learnt in {before, led.movement}
+    return fits and not led.edited and led.image == r.intent.image
 
 
 def _ours(r: Rollout, led: LedState) -> bool:

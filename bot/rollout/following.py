@@ -10,6 +10,7 @@ from datetime import datetime
 from bot.rollout import gates
 from bot.rollout.adopting import arm, silent
 from bot.rollout.drift import offline
+from bot.rollout.fetching import uncollected
 from bot.rollout.forward import succeed, walk
 from bot.rollout.intents import (
     intent_state,
@@ -194,7 +195,7 @@ def _follow(
 ) -> Rollout:
     if isinstance(r.intent, PutLed):
         if intent_state(r, seen) != "applied":
-            return _held_up(r, seen, led)
+            return _held_up(uncollected(r, led, seen.now), seen, led)
         r = replace(r, intent=None)
     if r.followed is None:
         return _begun(r, seen, led, full=step.full)

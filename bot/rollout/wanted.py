@@ -88,6 +88,8 @@ class PutLed:
     """All at once, without the controller's own steps."""
     stop: str = ""
     """The pause that people said yes to (`resume`); at any other nothing is written."""
+    missed: bool = False
+    """People were told that nobody comes for it."""
     kind: Literal["led"] = "led"
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from bot.settings.accounts import AccountField
 from bot.settings.block import Block
 from bot.settings.claims import claimed_twice
+from bot.settings.controllers import FlaggerCanary
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.names import (
@@ -138,6 +139,21 @@ class Config(Block):
         faults = list(claimed_twice(targets, self.accounts))
         if faults:
             raise refuse_at(*faults)
+        return self
+
+    @model_validator(mode="after")
+    def _gates_are_answered(self) -> Self:
+        asking = [
+            (name, environment)
+            for name, service in self.services.items()
+            for environment, target in service.targets.items()
+            if any(isinstance(place.workload, FlaggerCanary) for place in target.places)
+        ]
+        if asking and self.flagger is None:
+            sentence = "Flagger asks at its gates, and without the block flagger nobody answers: add it, with a token."
+            name, environment = asking[0]
+            at = ("services", name, "targets", environment, "workload")
+            raise refuse_at((at, "missing_key", sentence))
         return self
 
     def environment(self, name: str) -> EnvironmentBlock:

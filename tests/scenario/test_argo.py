@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.rollout.values import Phase
+from tests.fakes.argo import argo_objects
 from tests.scenario.leading import V1, V2, V3, ArgoStage
 from tests.scenario.stage import ANA, BEN, DANA, OLU, WHERE
 
@@ -774,17 +775,21 @@ async def test_the_weights_of_a_router_with_more_than_a_hundred_shares_are_told_
 
 
 async def test_a_target_that_does_not_answer_keeps_no_other_from_being_taken_up(tmp_path):
-    slow = WHERE["argo"].replace("name: auth-service,", "name: aaa,")
+    named = "name: auth-service, container: auth-service"
+    other = WHERE["argo"].replace(named, "name: aaa, container: aaa")
     extra = (
-        f"  aaa:\n    production:\n      cluster: prod\n      namespace: orion\n{slow}\n"
+        f"  aaa:\n    production:\n      cluster: prod\n      namespace: orion\n{other}\n"
         "      metrics: {source: main, template: istio}\n"
     )
     async with ArgoStage.leading(tmp_path, extra=extra) as stage:
-        stage.cluster.push(V2)
-        stage.cluster.hang(method="GET", path="rollouts/aaa")
+        stage.cluster.put(argo_objects(name="aaa")[1])
+        stage.cluster.rollout("aaa")
+        stage.cluster.push(V2, name="aaa")
+        stage.cluster.hang(method="GET", path="rollouts/auth-service")
         stage.bot.watcher.ring()
         async with asyncio.timeout(4):
-            while not await stage.bot.store.history():
+            while not await stage.bot.store.history():  # noqa: ASYNC110 - a row of the database
                 await asyncio.sleep(0)
-        assert (await stage.row()).service == "auth-service"
+        (row,) = await stage.bot.store.history()
+        assert row.service == "aaa"
         await stage.bot.watcher.stop()

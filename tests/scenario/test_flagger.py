@@ -4,7 +4,7 @@ import pytest
 
 from bot.rollout.values import Phase
 from tests.fakes.flagger import INTERVAL
-from tests.scenario.gated import FlaggerStage
+from tests.scenario.gated import TOKEN, FlaggerStage
 from tests.scenario.leading import V1, V2, V3
 from tests.scenario.stage import ANA, BEN, DANA, OLU
 
@@ -111,6 +111,36 @@ async def test_a_yes_at_one_weight_does_not_open_the_gate_at_the_next(stage):
     assert stage.at == ("Progressing", 50)
 
 
+async def test_a_yes_is_used_up_when_another_revision_came_between(stage):
+    await stage.begin()
+    await stage.step("Promote to its first pods")
+    await stage.press("Promote to 25 %")
+    await stage.flagger.turn()
+    assert stage.at == ("Progressing", 25)
+    for image in (V3, V2):  # faster than the bot can look
+        stage.cluster.push(image)
+        await stage.flagger.turn()
+    assert stage.at == ("Progressing", 0)
+    await stage.flagger.turn()
+    await stage.settled()
+    assert stage.flagger.asked[-1] == ("confirm-traffic-increase", 403)
+
+
+async def test_nobody_comes_for_a_yes_so_that_is_told_and_the_yes_ends(tmp_path):
+    async with FlaggerStage.gated(tmp_path, expires="10m") as stage:
+        await to_traffic(stage)
+        await stage.press("Promote to 50 %")
+        stage.flagger.stopped = True
+        await stage.wait(9 * 60)
+        assert (await stage.told()).count("not_collected:controller_silent") == 1
+        await stage.wait(2 * 60)
+        assert (await stage.told())[-2:] == ["yes_ended", "gate_opened"]
+        stage.flagger.stopped = False
+        await stage.wait(INTERVAL)
+        assert stage.at == ("Progressing", 25)
+        assert stage.flagger.asked[-1] == ("confirm-traffic-increase", 403)
+
+
 # ---- back ---------------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +182,57 @@ async def test_before_its_beginning_it_is_home_already_and_its_gate_stays_shut(s
     assert stage.at == ("Waiting", 0)
     assert len(await stage.bot.store.history()) == 1
     assert 200 not in {status for _, status in stage.flagger.asked}
+
+
+@pytest.mark.parametrize("image", [V3, V1])
+async def test_parked_at_its_first_gate_it_can_be_asked_for_another_version(stage, image):
+    await stage.begin()
+    await stage.press("Roll back", by=OLU)
+    assert await stage.ended() is Phase.ROLLED_BACK
+    await stage.begin(image.rpartition(":")[2])
+    row = await stage.row()
+    assert (row.phase, row.image, stage.asked_for) == (Phase.WAITING, image, image)
+    assert stage.at == ("Waiting", 0)
+    await stage.step("Promote to its first pods")
+    assert stage.at == ("Progressing", 0)
+
+
+async def asked_back_behind_its_promotion(stage: FlaggerStage) -> None:
+    """Roll back while it is being promoted, until v1.0.0 is asked for behind it."""
+    await to_traffic(stage)
+    await stage.step("Promote to 50 %")
+    await stage.step("Promote past the last weight")
+    await stage.press("Promote to 100 %")
+    await stage.flagger.turn()
+    assert stage.at[0] == "Promoting"
+    await stage.press("Roll back", by=OLU)
+    while (await stage.row()).intent.order != "start":
+        await stage.wait(INTERVAL)
+
+
+async def test_behind_a_promotion_the_old_version_passes_and_no_other_question(stage):
+    await asked_back_behind_its_promotion(stage)
+    while stage.at != ("Progressing", 25):
+        await stage.wait(INTERVAL)
+    url = f"http://127.0.0.1:{stage.bot.port}/hooks/flagger/confirm-promotion/{TOKEN}"
+    body = {"name": "auth-service", "namespace": "orion", "checksum": "bogus"}
+    async with stage.http.post(url, json=body, headers={"Authorization": ""}) as response:
+        assert response.status == 403
+    assert await stage.ended() is Phase.ROLLED_BACK
+    assert stage.serving == V1
+
+
+async def test_behind_a_promotion_another_template_of_the_old_version_does_not_pass(stage):
+    await asked_back_behind_its_promotion(stage)
+
+    def change(body):
+        body["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "X", "value": "1"}]
+
+    stage.cluster.edit("deployments", "orion", "auth-service", change, manager="kubectl")
+    since = len(stage.flagger.asked)
+    await stage.wait(8 * INTERVAL)
+    assert 200 not in {status for _, status in stage.flagger.asked[since:]}
+    assert (await stage.row()).phase is Phase.ROLLING_BACK
 
 
 async def test_at_the_promotion_gate_it_goes_back_as_well(tmp_path):

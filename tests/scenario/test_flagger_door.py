@@ -15,6 +15,8 @@ from tests.scenario.stage import OLU, Stage
 
 PAYLOAD = {"name": NAME, "namespace": NAMESPACE, "phase": "Progressing", "checksum": "85d557f47b"}
 
+EVENT = {"eventMessage": "New revision", "eventType": "Normal"}
+
 
 @pytest.fixture
 async def stage(tmp_path):
@@ -66,6 +68,9 @@ ODD = [
     (f"/hooks/flagger/rollback/{TOKEN}", {"name": ["auth-service"]}, (422, "bad_body")),
     (f"/hooks/flagger/rollback/{TOKEN}", {"metadata": "x"}, (422, "bad_body")),
     (f"/hooks/flagger/rollback/{TOKEN}", {"metadata": {"a": 1}}, (422, "bad_body")),
+    (f"/hooks/flagger/rollback/{TOKEN}", {"metadata": []}, (422, "bad_body")),
+    (f"/hooks/flagger/rollback/{TOKEN}", {"metadata": 0}, (422, "bad_body")),
+    (f"/hooks/flagger/rollback/{TOKEN}", {"type": "event"}, (422, "bad_body")),
 ]  # fmt: skip
 """Path, changes of the payload, and the answer."""
 
@@ -80,20 +85,47 @@ async def test_what_is_no_json_is_no(stage):
         assert (await post(stage, body, f"/hooks/flagger/rollback/{TOKEN}"))[0] == status
 
 
+async def test_what_cannot_be_unpacked_is_no(stage):
+    url = f"http://127.0.0.1:{stage.bot.port}/hooks/flagger/rollback/{TOKEN}"
+    headers = {"Content-Encoding": "gzip", "Authorization": ""}
+    async with stage.http.post(url, data=b"\x00\x01{}", headers=headers) as response:
+        answer = response.status, (await response.json(content_type=None))["code"]
+    assert answer == (400, "bad_body")
+
+
 async def test_without_its_block_there_is_no_door(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         assert await ask(stage) == (404, "hook_off")
 
 
 async def test_an_event_is_heard_and_answered(stage):
-    assert await ask(stage, "event", metadata={"eventMessage": "New revision"}) == (200, "")
+    assert await ask(stage, "event", metadata=EVENT) == (200, "")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"metadata": {"eventMessage": "x"}}, {"type": "rollback", "metadata": EVENT}]
+)
+async def test_a_gate_whose_address_is_that_of_events_is_no(stage, changes):
+    assert await ask(stage, "event", **changes) == (422, "bad_body")
+
+
+async def test_a_second_flagger_is_told_no_and_mentioned_once(stage):
+    await stage.begin()
+    before = await stage.row()
+    for _ in range(5):
+        for gate in ("rollback", "confirm-rollout"):
+            assert await ask(stage, gate, checksum="other-cluster") == (403, "gate_shut")
+        await stage.wait(INTERVAL)
+    after = await stage.row()
+    assert (after.gate.id, after.told.checksum) == (before.gate.id, before.told.checksum)
+    assert (await stage.told()).count("strange_question") == 1
+    assert "moved_on" not in await stage.told()
 
 
 async def test_back_is_said_only_to_the_movement_that_goes_back(stage):
     checksum = await going_back(stage)
-    assert await ask(stage, checksum="another") == (403, "gate_shut")
-    # What was told last counts from then on: a question with the old name has to come again.
-    assert (await ask(stage, checksum=checksum))[0] == 403
+    for _ in range(3):
+        assert await ask(stage, checksum="another") == (403, "gate_shut")
     assert await ask(stage, checksum=checksum) == (200, "")
     assert (await ask(stage, "confirm-traffic-increase", checksum=checksum))[0] == 403
     assert (await ask(stage, "confirm-promotion", checksum=checksum))[0] == 403
@@ -146,21 +178,33 @@ async def test_the_token_is_in_no_log(stage, caplog):
 TWICE = """\
   mirror-service:
     production:
-      cluster: prod
+      cluster: dr
       namespace: orion
       workload: {{kind: flagger, canary: auth-service, container: auth-service, image: ghcr.io/orion/auth}}
       metrics: {{source: main, template: istio}}
     staging:
-      cluster: prod
+      cluster: backup
       namespace: orion
       workload: {{kind: flagger, canary: auth-service, container: auth-service, image: ghcr.io/orion/auth}}
       metrics: {{source: main, template: istio}}
 """
 
 
+class Clusters(FlaggerStage):
+    """Three clusters in which the same names are used."""
+
+    def configure(self, folder, *rest):
+        super().configure(folder, *rest)
+        path = folder / "sluice.yaml"
+        text = path.read_text()
+        line = next(one for one in text.splitlines() if one.startswith("  prod:"))
+        more = "\n".join(line.replace("prod:", f"{name}:", 1) for name in ("prod", "dr", "backup"))
+        path.write_text(text.replace(line, more, 1))
+
+
 async def test_a_name_that_several_targets_have_opens_nothing_until_it_is_told_apart(tmp_path):
     extra = TWICE.format() + f'flagger: {{token: "{TOKEN}"}}'
-    async with FlaggerStage.gated(tmp_path, extra=extra) as stage:
+    async with Clusters.gated(tmp_path, extra=extra) as stage:
         assert await ask(stage) == (403, "ambiguous_canary")
         assert await ask(stage, metadata={"environment": "production"}) == (403, "ambiguous_canary")
         assert await ask(stage, metadata={"environment": "staging"}) == (403, "gate_shut")

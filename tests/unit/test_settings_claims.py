@@ -14,6 +14,7 @@ accounts:
   goo: {{kind: gcp, project: p, location: europe-west1}}
 metrics: {{main: {{kind: prometheus, url: "http://p"}}}}
 environments: {{}}
+flagger: {{token: "a-token-for-the-gates"}}
 services:
   one:
     staging:

@@ -132,6 +132,13 @@ def test_fewer_checks_than_configured_are_asked_about_before_it_begins():
 
 
 FLAGGER = "{kind: flagger, canary: auth, container: auth, image: ghcr.io/orion/auth%s}"
+GATES = '\nflagger: {token: "a-token-for-the-gates"}'
+
+
+def test_a_canary_whose_gates_nobody_answers_is_refused():
+    with pytest.raises(ConfigError) as wrong:
+        read_config(FILE % (FLAGGER % "", ""), "sluice.yaml")
+    assert "without the block flagger nobody answers" in str(wrong.value)
 
 
 def test_the_lanes_of_a_canary_are_its_two_deployments():
@@ -139,7 +146,9 @@ def test_the_lanes_of_a_canary_are_its_two_deployments():
         "": ("auth-primary", "auth"),
         ", target: web": ("web-primary", "web"),
     }.items():
-        block = read_config(FILE % (FLAGGER % keys, ""), "sluice.yaml").target("auth", "production")
+        block = read_config(FILE % (FLAGGER % keys, GATES), "sluice.yaml").target(
+            "auth", "production"
+        )
         workload = block.places[0].workload
         assert (block.lanes, workload.object, workload.places("")) == ("led", "auth", places)
         assert workload.options() == {

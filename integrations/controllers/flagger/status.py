@@ -18,7 +18,7 @@ from integrations.kube.fence import fence_of
 Body = Mapping[str, Any]
 
 NOTE = "sluice/asked"
-"""On the Deployment: the image that was asked for, what the status was about at that moment, and the template's shape."""
+"""On the Deployment: the image that was asked for, what the status was about then, and the shape of the template."""
 
 _REVISION = "deployment.kubernetes.io/revision"
 
