@@ -309,7 +309,13 @@ def leaves(cls: type[Block]) -> set[type[Block]]:
 
 def test_events_metrics_and_kinds_are_listed():
     text = page("docs/configuration.md")
-    kinds = [*catalog.ROUTERS, *catalog.WORKLOADS, *catalog.METRICS, *catalog.SINKS, *catalog.CONTROLLERS]
+    kinds = [
+        *catalog.ROUTERS,
+        *catalog.WORKLOADS,
+        *catalog.METRICS,
+        *catalog.SINKS,
+        *catalog.CONTROLLERS,
+    ]
     assert [name for name in (*EVENTS, *KNOWN_METRICS, *kinds) if f"`{name}`" not in text] == []
 
 

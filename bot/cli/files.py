@@ -33,7 +33,7 @@ from strategies.wish import Wish
 _STDIN = "-"
 _MOST = 1 << 20
 """Bytes that are read of anything; the reader of the file says what is too large."""
-_REQUIRED = frozenset({"slack", "clusters", "metrics", "services"})
+_REQUIRED = frozenset({"slack", "metrics", "services"})
 
 
 def show_plan(words: Words, place: Place) -> Outcome:
@@ -184,7 +184,7 @@ def _told(error: ConfigError, name: str) -> ConfigError:
     if not missing >= _REQUIRED or foreign is None:
         return error
     sentence = (
-        f"This is not a sluice.yaml: it has {foreign.key}, and none of slack, clusters, metrics and services. "
+        f"This is not a sluice.yaml: it has {foreign.key}, and none of slack, metrics and services. "
         "Give a whole sluice.yaml, or one block that docs/dialects.md lists."
     )
     line, column = foreign.line, foreign.column

@@ -255,7 +255,12 @@ def percent_faults(steps: Iterable[float], workloads: Iterable[WorkloadBlock]) -
 
 
 def place_faults(given: Mapping[str, object], workload: object) -> Iterator[_Fault]:
-    """Yield where it is said in which cluster something runs that runs in none."""
+    """Yield where it is said in which cluster something runs that runs in none.
+
+    The cluster of nodes with an HTTP door is a mere name, which requests may repeat.
+    """
+    if isinstance(workload, WorkloadBlock) and not (workload.cloud or workload.flag):
+        return
     for key in ("cluster", "namespace"):
         if given[key] is not None and not needs(workload, key):
             yield (key, "place_without_cluster", f"What runs here is in no {key}: remove this key.")

@@ -111,7 +111,14 @@ async def test_both_revisions_are_read(real):
 async def test_what_google_does_not_count_by_revision_is_not_available(real):
     readings = (await look(real)).readings
 
-    absent = {"cpu", "memory", "connection_failures", "circuit_breaker_trips", "cold_start_rate"}
+    absent = {
+        "cpu",
+        "memory",
+        "connection_failures",
+        "circuit_breaker_trips",
+        "cold_start_rate",
+        "throttles",
+    }
     assert {name for name, reading in readings.items() if reading == NOTHING} == absent
 
 

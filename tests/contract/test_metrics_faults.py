@@ -125,6 +125,7 @@ LABELS = {
     "linkerd": "deployment",
     "http": "job",
     "envoy": "envoy_cluster_name",
+    "knative": "revision_name",
 }
 
 

@@ -206,8 +206,12 @@ async def asked_back_behind_its_promotion(stage: FlaggerStage) -> None:
     await stage.flagger.turn()
     assert stage.at[0] == "Promoting"
     await stage.press("Roll back", by=OLU)
-    while (await stage.row()).intent.order != "start":
+    while stage.at[0] != "Succeeded":
+        await stage.flagger.turn()
+    stage.flagger.stopped = True
+    while (await stage.row()).intent.order != "start" or stage.asked_for != V1:
         await stage.wait(INTERVAL)
+    stage.flagger.stopped = False
 
 
 async def test_behind_a_promotion_the_old_version_passes_and_no_other_question(stage):

@@ -120,7 +120,3 @@ def test_a_stateful_set_may_be_recreated():
 def test_the_plan_says_that_a_late_update_may_get_through():
     assert any("quiet period" in text for text in plan(NODES, strategy="rolling").warnings)
     assert not any("quiet period" in text for text in plan(SETS % "daemonset").warnings)
-
-
-def test_nodes_are_in_no_cluster():
-    assert faults(NODES, cluster=CLUSTER) == [("place_without_cluster", "cluster")]

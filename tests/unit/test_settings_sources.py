@@ -77,7 +77,7 @@ def test_every_kind_of_source_can_be_connected():
 
 
 def test_an_account_that_there_is_not_is_told_at_its_key():
-    assert mistake(source=", account: §mian") == ("unknown_account", "account")
+    assert mistake(source=", account: §maine") == ("unknown_account", "account")
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -100,7 +100,7 @@ def test_a_template_says_which_metrics_it_has_no_numbers_for(template):
         (PAIR, "metrics: §{source: numbers, template: alb}", "template_not_for_target", "metrics"),
         (LAMBDA, "metrics: §{source: numbers, template: alb}", "template_not_for_target", "metrics"),
         (ALB, "metrics: §{source: numbers, template: lambda}", "template_not_for_target", "metrics"),
-        (LAMBDA, "metrics: {source: numbers, template: §lamda}", "unknown_template", "template"),
+        (LAMBDA, "metrics: {source: numbers, template: §lambdas}", "unknown_template", "template"),
     ],
 )  # fmt: skip
 def test_a_template_fits_its_source_and_what_runs_there(runs, metrics, code, key):
