@@ -16,6 +16,7 @@ from tests.fakes.exporter import Exporter
 from tests.fakes.prometheus_server import ABSENT, BINARY, PrometheusServer
 
 pytestmark = [
+    pytest.mark.sweep,  # a real Prometheus has to scrape for a while first
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(not BINARY.exists(), reason=ABSENT),
 ]

@@ -11,7 +11,8 @@ from tests.contract.metric_worlds import NOW, WINDOW, until
 from tests.fakes.exporter import Exporter
 from tests.fakes.prometheus_server import ABSENT, BINARY, PrometheusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.sweep]
+"""A real Prometheus has to scrape for a while first."""
 
 TODAY, BEFORE = "kn_serving_invocation_duration_seconds", "revision_request"
 

@@ -155,6 +155,7 @@ async def test_the_same_alert_again_and_again_does_it_once(stage):
     assert (await stage.told()).count("held:alert_fired") == 1
 
 
+@pytest.mark.sweep
 async def test_it_fires_anew_after_it_had_ended_and_that_counts(stage):
     await stage.deploy()
     first = alert(stage, severity="warning")
@@ -168,6 +169,7 @@ async def test_it_fires_anew_after_it_had_ended_and_that_counts(stage):
     assert await stage.phase() == (Phase.PAUSED, "alert_fired")
 
 
+@pytest.mark.sweep
 async def test_resolved_does_nothing_but_tell(stage):
     await stage.deploy()
     await fires(stage, alert(stage, status="resolved"))
@@ -183,6 +185,7 @@ async def test_an_alert_that_fired_before_the_rollout_is_not_its_doing(stage):
     assert "began to fire before this rollout did, so nothing was done" in stage.story
 
 
+@pytest.mark.sweep
 async def test_many_at_once_are_one_act_and_one_line(stage):
     await stage.deploy()
     several = [alert(stage, severity="warning", fingerprint=f"w{n}") for n in range(40)]
@@ -194,6 +197,7 @@ async def test_many_at_once_are_one_act_and_one_line(stage):
     assert "and 40 more fire" in stage.story
 
 
+@pytest.mark.sweep
 async def test_while_it_goes_back_or_holds_a_further_alert_is_only_told(stage):
     await stage.deploy()
     await fires(stage, alert(stage, severity="warning"))
@@ -203,6 +207,7 @@ async def test_while_it_goes_back_or_holds_a_further_alert_is_only_told(stage):
     assert (await stage.row()).phase is Phase.ROLLING_BACK
 
 
+@pytest.mark.sweep
 async def test_what_has_succeeded_is_not_undone_by_an_alert(stage):
     await stage.ship("v2.0.0")
     await fires(stage, alert(stage))
@@ -243,6 +248,7 @@ async def test_without_anything_in_flight_it_is_counted_once(stage):
     assert await received(stage) == {"unmatched": 1}
 
 
+@pytest.mark.sweep
 async def test_other_labels_and_other_actions_can_be_configured(tmp_path):
     hook = (
         f'alertmanager: {{token: "{TOKEN}", service_label: app, severity_label: level, '
@@ -266,6 +272,7 @@ async def test_what_was_left_out_of_the_message_pauses_and_never_rolls_back(stag
     assert "7 that were left out of the message" in stage.story
 
 
+@pytest.mark.sweep
 async def test_what_is_left_out_beside_other_alerts_pauses_again_and_a_repeat_does_not(stage):
     await stage.deploy()
     seen = alert(stage, severity="info")
@@ -279,6 +286,7 @@ async def test_what_is_left_out_beside_other_alerts_pauses_again_and_a_repeat_do
     assert (await stage.row()).phase is Phase.PAUSED
 
 
+@pytest.mark.sweep
 async def test_left_out_alerts_of_another_service_touch_nothing(stage):
     await stage.deploy()
     other = alert(stage, rollout_service="another")
@@ -365,6 +373,7 @@ async def test_labels_are_shown_and_are_no_markup(stage):
     assert "n" * 100 not in shown
 
 
+@pytest.mark.sweep
 async def test_a_link_leads_to_where_the_alert_comes_from_but_only_into_the_web(stage):
     await stage.deploy()
     await fires(stage, alert(stage, severity="warning", link="javascript:alert(1)"))

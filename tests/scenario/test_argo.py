@@ -49,6 +49,7 @@ async def test_at_each_pause_people_are_asked_and_at_the_end_it_is_live(stage):
     assert "live: v2.0.0 in production" in stage.story
 
 
+@pytest.mark.sweep
 async def test_while_nobody_decides_the_controller_waits_and_the_question_gets_its_numbers(stage):
     await stage.begin()
     await stage.wait(120)
@@ -134,6 +135,7 @@ async def test_roll_back_while_it_moves(stage):
     assert (stage.share, stage.status["abort"]) == (0, True)
 
 
+@pytest.mark.sweep
 async def test_what_was_aborted_begins_anew_when_it_is_asked_for_again(stage):
     await stage.begin()
     await stage.press("Roll back")
@@ -169,6 +171,7 @@ async def test_an_abort_by_the_controller_is_told_with_its_message(tmp_path):
         assert "assessed Failed due to failed (1)" in stage.story
 
 
+@pytest.mark.sweep
 async def test_an_analysis_without_conclusion_asks_and_a_yes_leaves_its_step_out(tmp_path):
     steps = [{"setWeight": 25}, {"analysis": {"templates": []}}, {"setWeight": 75}, {"pause": {}}]
     strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
@@ -197,6 +200,7 @@ async def test_after_success_the_old_version_is_asked_for_at_once(stage):
 # ---- pausing ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_pause_holds_the_controller_and_resume_lets_it_go(tmp_path):
     steps = [{"setWeight": 25}, {"pause": {"duration": "60s"}}, {"setWeight": 50}, {"pause": {}}]
     strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
@@ -220,6 +224,7 @@ async def test_a_rollback_of_what_is_held_brings_the_traffic_home(stage):
     assert (stage.share, stage.cluster.rollout()["spec"]["paused"]) == (0, False)
 
 
+@pytest.mark.sweep
 async def test_nobody_decides_in_time(tmp_path):
     async with ArgoStage.leading(tmp_path, expires="10m", on_expiry="rollback") as stage:
         await stage.begin()
@@ -263,6 +268,7 @@ async def test_a_movement_is_taken_up_once_also_after_a_restart(stage):
     assert len(await stage.bot.store.history()) == 1
 
 
+@pytest.mark.sweep
 async def test_what_a_person_took_off_the_bots_hands_is_not_taken_up_again(stage):
     stage.cluster.push(V2)
     await stage.wait(20)
@@ -276,6 +282,7 @@ async def test_what_a_person_took_off_the_bots_hands_is_not_taken_up_again(stage
     assert len(await stage.bot.store.history()) == 1
 
 
+@pytest.mark.sweep
 async def test_what_was_rolled_back_and_is_tried_again_by_hand_gets_a_rollout_of_its_own(stage):
     await stage.begin()
     await stage.press("Roll back")
@@ -287,6 +294,7 @@ async def test_what_was_rolled_back_and_is_tried_again_by_hand_gets_a_rollout_of
     assert again.requester == "controller:argo-rollouts"
 
 
+@pytest.mark.sweep
 async def test_a_new_push_in_the_middle_ends_this_rollout_and_begins_another(stage):
     await stage.begin()
     stage.cluster.push(V3)
@@ -305,6 +313,7 @@ async def test_a_push_of_the_old_version_in_the_middle_is_a_rollback(stage):
     assert stage.orders == ["image"]
 
 
+@pytest.mark.sweep
 async def test_where_watching_is_off_a_push_gets_no_card(tmp_path, monkeypatch):
 
     monkeypatch.setitem(
@@ -355,6 +364,7 @@ async def test_a_late_start_cannot_land_behind_a_rollback(stage):
 # ---- other ways, other trouble ------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_blue_green_switch_is_asked_about(tmp_path):
     strategy = {"blueGreen": {"activeService": "auth", "autoPromotionEnabled": False}}
     async with ArgoStage.leading(tmp_path, strategy) as stage:
@@ -367,6 +377,7 @@ async def test_a_blue_green_switch_is_asked_about(tmp_path):
         assert stage.status["blueGreen"]["activeSelector"] == stage.status["currentPodHash"]
 
 
+@pytest.mark.sweep
 async def test_a_pause_by_somebodys_hand_is_asked_about_and_a_yes_ends_it(tmp_path):
     strategy = {
         "canary": {"trafficRouting": {"istio": {}}, "steps": [{"setWeight": 25}, {"setWeight": 50}]}
@@ -398,6 +409,7 @@ async def test_a_check_that_asks_holds_the_controller_until_people_have_decided(
         assert stage.share == 50
 
 
+@pytest.mark.sweep
 async def test_two_people_have_to_say_yes_at_each_pause(tmp_path):
     async with ArgoStage.leading(tmp_path, approvals=2) as stage:
         await stage.begin()
@@ -410,6 +422,7 @@ async def test_two_people_have_to_say_yes_at_each_pause(tmp_path):
         assert (await stage.row()).gate.votes == ()
 
 
+@pytest.mark.sweep
 async def test_direct_asks_once_and_goes_to_the_end(stage):
     await stage.begin(options="strategy=direct")
     assert stage.orders == []
@@ -424,6 +437,7 @@ async def test_what_is_live_already_is_not_begun(stage):
     assert stage.cluster.log == []
 
 
+@pytest.mark.sweep
 async def test_a_rollout_that_a_push_began_is_superseded_by_the_next_one(stage):
     stage.cluster.push(V2)
     await stage.wait(20)
@@ -433,6 +447,7 @@ async def test_a_rollout_that_a_push_began_is_superseded_by_the_next_one(stage):
     assert (old.code, new.version, new.phase) == ("superseded", "v3.0.0", Phase.WAITING)
 
 
+@pytest.mark.sweep
 async def test_a_controller_that_does_not_look_is_told_after_five_minutes_and_goes_on_by_itself(
     stage,
 ):
@@ -446,6 +461,7 @@ async def test_a_controller_that_does_not_look_is_told_after_five_minutes_and_go
     assert stage.share == 25
 
 
+@pytest.mark.sweep
 async def test_a_cluster_that_does_not_answer_holds_nothing_up_for_long(stage):
     await stage.begin()
     await stage.cluster.down()
@@ -456,6 +472,7 @@ async def test_a_cluster_that_does_not_answer_holds_nothing_up_for_long(stage):
     assert stage.share == 0
 
 
+@pytest.mark.sweep
 async def test_a_push_during_a_freeze_is_followed_and_a_command_is_not(tmp_path):
     freeze = '[{from: "Mon 00:00", to: "Sun 23:59", timezone: UTC}]'
     async with ArgoStage.leading(tmp_path, freeze=freeze) as stage:
@@ -532,6 +549,7 @@ async def test_a_push_of_configuration_alone_is_rolled_back_like_any_other(stage
     assert "The change of its configuration is still asked for" in stage.story
 
 
+@pytest.mark.sweep
 async def test_bad_numbers_abort_a_push_of_configuration(stage):
     configured(stage, "1")
     await stage.wait(20)
@@ -540,6 +558,7 @@ async def test_bad_numbers_abort_a_push_of_configuration(stage):
     assert (stage.share, (await stage.row()).code) == (0, "check_failed")
 
 
+@pytest.mark.sweep
 async def test_a_configuration_that_became_stable_meanwhile_is_a_question_for_people(stage):
     configured(stage, "1")
     await stage.wait(20)
@@ -562,6 +581,7 @@ async def test_a_version_that_is_pushed_again_later_gets_a_rollout_again(stage):
     ]
 
 
+@pytest.mark.sweep
 async def test_a_push_behind_a_rollback_by_image_ends_it(stage):
     await stage.begin()
     stage.cluster.lagging.add("rollouts")
@@ -580,6 +600,7 @@ async def test_a_push_behind_a_rollback_by_image_ends_it(stage):
     assert (old.code, new.version, new.phase) == ("superseded", "v3.0.0", Phase.WAITING)
 
 
+@pytest.mark.sweep
 async def test_the_old_version_asked_for_behind_a_full_promotion_is_a_movement_of_its_own(stage):
     await stage.begin()
     await stage.bot.stop()
@@ -596,6 +617,7 @@ async def test_the_old_version_asked_for_behind_a_full_promotion_is_a_movement_o
 # ---- what the controller has not looked at yet is not known -------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_scaling_ends_no_question_and_loses_no_vote(tmp_path):
     async with ArgoStage.leading(tmp_path, approvals=2) as stage:
         await stage.begin()
@@ -629,6 +651,7 @@ async def test_a_yes_while_an_autoscaler_works_is_kept_until_it_can_be_given(sta
     assert stage.share == 50
 
 
+@pytest.mark.sweep
 async def test_a_controller_that_stops_looking_at_a_pause_is_told_after_five_minutes(stage):
     await stage.begin()
     scaled(stage, 6)
@@ -654,6 +677,7 @@ async def test_a_rollback_does_not_wait_for_the_old_replicasets(stage, how):
     assert stage.share == 0
 
 
+@pytest.mark.sweep
 async def test_a_rollback_does_not_need_the_container(stage):
     await stage.begin()
 
@@ -669,6 +693,7 @@ async def test_a_rollback_does_not_need_the_container(stage):
     assert stage.share == 0
 
 
+@pytest.mark.sweep
 async def test_a_rollback_is_written_although_the_deployment_of_the_template_is_gone(stage):
     referring(stage)
     await stage.begin()
@@ -688,6 +713,7 @@ async def test_a_late_start_of_a_deployment_cannot_land_behind_a_rollback(stage)
     assert await stage.cluster.land() == [409]
 
 
+@pytest.mark.sweep
 async def test_a_rollback_of_a_rollout_that_was_deleted_is_a_question_in_the_end(stage):
     await stage.begin()
     stage.cluster.remove("rollouts", "orion", "auth-service")
@@ -708,6 +734,7 @@ async def test_an_abort_by_hand_is_not_called_automatic(stage):
 # ---- numbers that need people -------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_check_that_asks_during_a_pause_holds_it_once_at_each_weight(tmp_path):
     pause = {"pause": {"duration": "120s"}}
     steps = [{"setWeight": 25}, pause, {"setWeight": 50}, pause, {"setWeight": 75}, pause]
@@ -725,6 +752,7 @@ async def test_a_check_that_asks_during_a_pause_holds_it_once_at_each_weight(tmp
         assert "The metrics cannot decide" in stage.channel()[-1]
 
 
+@pytest.mark.sweep
 async def test_nobody_decides_about_a_pause_that_would_end_by_itself_so_it_is_held(tmp_path):
     steps = [{"setWeight": 25}, {"pause": {"duration": 1800}}, {"setWeight": 50}, {"pause": {}}]
     strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
@@ -755,6 +783,7 @@ async def test_a_push_that_cannot_be_followed_is_told_once(stage, image):
     assert "at 25 %" in told
 
 
+@pytest.mark.sweep
 async def test_a_push_that_the_bot_has_no_right_to_bring_back_is_told_aloud(stage):
     stage.cluster.forbid("patch", "rollouts/status")
     stage.cluster.push(V2)
@@ -774,6 +803,7 @@ async def test_the_weights_of_a_router_with_more_than_a_hundred_shares_are_told_
         assert "from 25 % to 50 %" in stage.channel()[-1]
 
 
+@pytest.mark.sweep
 async def test_a_target_that_does_not_answer_keeps_no_other_from_being_taken_up(tmp_path):
     named = "name: auth-service, container: auth-service"
     other = WHERE["argo"].replace(named, "name: aaa, container: aaa")

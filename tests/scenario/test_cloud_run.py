@@ -157,6 +157,7 @@ async def test_a_restart_in_the_middle_goes_on_with_the_same_revision(stage):
     assert len(stage.google.names(NAME)) == 2
 
 
+@pytest.mark.sweep
 async def test_images_that_google_shows_by_their_digest_are_known_by_their_tag(stage):
     stage.google.digests = True
     await at_half(stage)
@@ -166,6 +167,7 @@ async def test_images_that_google_shows_by_their_digest_are_known_by_their_tag(s
     assert len(stage.google.writes) == 2
 
 
+@pytest.mark.sweep
 async def test_an_image_that_is_not_the_one_ordered_calls_people_instead_of_writing_for_ever(stage):
     stage.google.digests = True
     await stage.say(CANARY)
@@ -194,6 +196,7 @@ async def test_going_back_after_success_takes_the_revision_that_was_kept(tmp_pat
         assert len(stage.google.names(NAME)) == 2
 
 
+@pytest.mark.sweep
 async def test_shares_that_google_refuses_on_the_way_home_call_people_within_two_minutes(stage):
     await at_half(stage)
     stage.google.unroutable = "quota of routes is used up"
@@ -205,6 +208,7 @@ async def test_shares_that_google_refuses_on_the_way_home_call_people_within_two
     stage.google.unroutable = ""
 
 
+@pytest.mark.sweep
 async def test_what_is_not_as_before_is_said_at_the_end(stage):
     await at_half(stage)
     await stage.say("/rollback checkout production now it is slow")

@@ -225,6 +225,7 @@ async def test_a_rollback_while_a_change_is_pending_keeps_the_canary_until_nobod
     assert "has still to hold" in named.story
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("fault", "status"), [("PriorRequestNotComplete", 400), ("ExpiredToken", 403)]
 )
@@ -277,6 +278,7 @@ async def test_a_plan_says_that_going_back_is_slow(named):
 # ---- a weight that takes too long -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_change_that_never_gets_in_sync_holds_and_on_the_way_home_calls_people(named):
     named.aws.takes = timedelta(days=30)
     await named.deploy()
@@ -297,6 +299,7 @@ async def test_a_change_that_never_gets_in_sync_holds_and_on_the_way_home_calls_
     assert named.story.count("is not home yet. 0 % is written, but takes over 30 min") == 1
 
 
+@pytest.mark.sweep
 async def test_a_longer_wait_is_told_again_and_stands_on_the_card(named):
     await named.deploy()
     await named.wait(300)
@@ -316,6 +319,7 @@ async def test_a_longer_wait_is_told_again_and_stands_on_the_card(named):
 # ---- what is true when it is home -----------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_tags_that_cannot_be_written_are_told_and_the_rollback_ends(balanced):
     await balanced.deploy()
     await balanced.wait(90)
@@ -328,6 +332,7 @@ async def test_tags_that_cannot_be_written_are_told_and_the_rollback_ends(balanc
     assert "its tags could not be written" in balanced.story
 
 
+@pytest.mark.sweep
 async def test_behind_a_maintenance_page_nobody_is_said_to_have_the_traffic(balanced):
     await balanced.deploy()
     await balanced.wait(90)
@@ -343,6 +348,7 @@ async def test_behind_a_maintenance_page_nobody_is_said_to_have_the_traffic(bala
     assert "Everything is as before" not in balanced.story
 
 
+@pytest.mark.sweep
 async def test_while_other_addresses_lead_to_the_canary_its_pods_stay_and_the_card_says_so(named):
     named.aws.records += [
         weighted("stable", 50, "2001:db8::1", kind="AAAA"),
@@ -359,6 +365,7 @@ async def test_while_other_addresses_lead_to_the_canary_its_pods_stay_and_the_ca
     assert "has all traffic again" not in named.card
 
 
+@pytest.mark.sweep
 async def test_a_record_that_was_taken_away_keeps_the_canary_until_nobody_asks_it(named):
     await named.deploy()
     await named.wait(300)

@@ -105,6 +105,7 @@ async def test_bad_numbers_bring_it_home(tmp_path):
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_what_failed_before_the_weight_changed_is_nobodys_fault(tmp_path):
     async with Watched.opened(tmp_path) as stage:
         await at_half(stage)
@@ -147,6 +148,7 @@ class Documented(Watched):
             await super().wait(_TICK)
 
 
+@pytest.mark.sweep
 async def test_the_whole_alias_is_judged_where_nobody_names_versions(tmp_path):
     async with Documented.opened(tmp_path) as stage:
         await at_half(stage)

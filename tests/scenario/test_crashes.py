@@ -195,11 +195,11 @@ async def compare(story: Story, wanted: Run, chosen: list[Mishap]) -> None:
 @pytest.mark.parametrize("story", CANARY, ids=str)
 async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(story):
     wanted = await clean_run(story)
-    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 2))
+    await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 1))
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("story", [OTHERS[3], OTHERS[8], OTHERS[11]], ids=str)
+@pytest.mark.parametrize("story", [OTHERS[3], OTHERS[11]], ids=str)
 async def test_a_crash_changes_no_other_strategy_either(story):
     wanted = await clean_run(story)
     await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 1))

@@ -60,6 +60,7 @@ async def test_who_asked_for_it_may_not_confirm_it_and_the_gate_stays_shut(stage
     assert "somebody else has to approve it" in stage.heard(DANA)
 
 
+@pytest.mark.sweep
 async def test_asking_again_and_again_changes_nothing(stage):
     await stage.begin()
     before = await stage.row()
@@ -70,6 +71,7 @@ async def test_asking_again_and_again_changes_nothing(stage):
     assert [entry for entry in await stage.told() if entry == "gate_opened"] == ["gate_opened"]
 
 
+@pytest.mark.sweep
 async def test_a_yes_that_was_lost_on_its_way_is_given_again_at_the_same_place(stage):
     await to_traffic(stage)
     stage.flagger.lose = 2  # the answers at the rollback gate and at this one
@@ -126,6 +128,7 @@ async def test_a_yes_is_used_up_when_another_revision_came_between(stage):
     assert stage.flagger.asked[-1] == ("confirm-traffic-increase", 403)
 
 
+@pytest.mark.sweep
 async def test_nobody_comes_for_a_yes_so_that_is_told_and_the_yes_ends(tmp_path):
     async with FlaggerStage.gated(tmp_path, expires="10m") as stage:
         await to_traffic(stage)
@@ -164,6 +167,7 @@ async def test_bad_numbers_here_let_flagger_go_back(stage):
     assert alert["reason_code"] == "check_failed"
 
 
+@pytest.mark.sweep
 async def test_flagger_gives_up_by_itself(stage):
     await to_traffic(stage)
     stage.flagger.failing = True
@@ -184,6 +188,7 @@ async def test_before_its_beginning_it_is_home_already_and_its_gate_stays_shut(s
     assert 200 not in {status for _, status in stage.flagger.asked}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("image", [V3, V1])
 async def test_parked_at_its_first_gate_it_can_be_asked_for_another_version(stage, image):
     await stage.begin()
@@ -214,6 +219,7 @@ async def asked_back_behind_its_promotion(stage: FlaggerStage) -> None:
     stage.flagger.stopped = False
 
 
+@pytest.mark.sweep
 async def test_behind_a_promotion_the_old_version_passes_and_no_other_question(stage):
     await asked_back_behind_its_promotion(stage)
     while stage.at != ("Progressing", 25):
@@ -239,6 +245,7 @@ async def test_behind_a_promotion_another_template_of_the_old_version_does_not_p
     assert (await stage.row()).phase is Phase.ROLLING_BACK
 
 
+@pytest.mark.sweep
 async def test_at_the_promotion_gate_it_goes_back_as_well(tmp_path):
     async with FlaggerStage.gated(tmp_path, gates=("confirm-promotion", "rollback")) as stage:
         await stage.begin()
@@ -260,6 +267,7 @@ async def test_after_success_the_old_version_passes_all_gates_by_itself(stage):
     assert 200 not in stage.answers("rollback")
 
 
+@pytest.mark.sweep
 async def test_what_failed_is_tried_again_when_it_is_asked_for_again(stage):
     await to_traffic(stage)
     await stage.press("Roll back", by=OLU)
@@ -270,6 +278,7 @@ async def test_what_failed_is_tried_again_when_it_is_asked_for_again(stage):
     assert "it begins anew" in stage.story
 
 
+@pytest.mark.sweep
 async def test_another_version_after_a_failure_is_not_taken_for_the_failed_one(stage):
     await to_traffic(stage)
     await stage.press("Roll back", by=OLU)
@@ -282,6 +291,7 @@ async def test_another_version_after_a_failure_is_not_taken_for_the_failed_one(s
 # ---- what others begin, and trouble -------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_push_to_git_gets_its_card_and_its_question(stage):
     stage.cluster.push(V2)
     await stage.wait(4 * INTERVAL)
@@ -296,6 +306,7 @@ async def test_a_push_to_git_gets_its_card_and_its_question(stage):
     assert stage.at == ("Progressing", 0)
 
 
+@pytest.mark.sweep
 async def test_suspended_it_stays_and_a_rollback_frees_it(stage):
     await to_traffic(stage)
     await stage.say("/deploy pause auth-service", by=BEN)
@@ -314,6 +325,7 @@ async def test_killed_between_the_yes_and_its_collection_it_is_given_once_more(s
     assert stage.at == ("Progressing", 50)
 
 
+@pytest.mark.sweep
 async def test_while_the_bot_is_away_every_gate_is_shut(stage):
     await to_traffic(stage)
     await stage.bot.stop()

@@ -42,6 +42,7 @@ async def test_a_flag_is_opened_by_percent_and_stays_open(alone):
     assert (await alone.row()).retire_at is None
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_is_open_is_taken_away_by_percent(alone):
     alone.unleash.set_rollout("100")
     await alone.say("/deploy auth-service off to production steps=5,100")
@@ -61,6 +62,7 @@ async def test_a_bad_number_of_those_who_have_it_takes_it_from_all(alone):
     assert alone.unleash.share() == 0
 
 
+@pytest.mark.sweep
 async def test_after_success_rollback_closes_it_again(alone):
     await alone.say("/deploy auth-service on to production steps=50,100")
     await alone.walk()
@@ -76,6 +78,7 @@ async def test_a_version_that_is_no_value_is_refused_at_once(alone):
     assert not await alone.bot.store.history(limit=1)
 
 
+@pytest.mark.sweep
 async def test_what_is_on_already_is_told(alone):
     alone.unleash.set_rollout("100")
     await alone.say("/deploy auth-service on to production steps=50,100")
@@ -90,6 +93,7 @@ async def test_a_killed_flag_is_turned_on_for_nobody_before_it_opens(tmp_path):
         assert stage.unleash.share() == 5
 
 
+@pytest.mark.sweep
 async def test_somebody_who_mangles_the_strategies_cannot_keep_it_open(alone):
     await alone.say("/deploy auth-service on to production steps=50,100")
     await alone.wait(30)
@@ -200,6 +204,7 @@ async def test_after_success_rollback_brings_back_the_pods_and_what_the_flag_was
     assert (await mixed.row()).version == "v1.0.0"
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_is_on_already_is_left_alone_also_on_the_way_back(tmp_path):
     async with FlagStage.opened(tmp_path, rollout="100") as stage:
         await stage.deploy("v2.0.0", "steps=50,100")
@@ -213,6 +218,7 @@ async def test_a_flag_that_is_on_already_is_left_alone_also_on_the_way_back(tmp_
         assert "v1.0.0" in stage.image("stable")
 
 
+@pytest.mark.sweep
 async def test_pods_that_run_it_already_leave_nothing_to_judge_the_flag_by(mixed):
     await mixed.say("/deploy auth-service v1.0.0 to production steps=50,100")
     await mixed.wait(20)
@@ -239,6 +245,7 @@ async def test_change_requests_start_nothing_anywhere(mixed):
     assert mixed.both == HOME
 
 
+@pytest.mark.sweep
 async def test_half_a_percent_starts_nothing_anywhere(mixed):
     await mixed.deploy("v2.0.0", "steps=12.5,100")
     assert await mixed.phase() == (Phase.CANCELLED, "inexact_weight")
@@ -298,6 +305,7 @@ async def test_a_flag_that_is_not_told_any_more_keeps_the_mesh_judged(mixed, sta
     assert mixed.both == HOME
 
 
+@pytest.mark.sweep
 async def test_a_mesh_that_is_gone_holds_both_and_bad_numbers_close_the_flag(mixed):
     await to_gate(mixed)
     mixed.cluster.remove("virtualservices", "orion", "auth-service")
@@ -309,6 +317,7 @@ async def test_a_mesh_that_is_gone_holds_both_and_bad_numbers_close_the_flag(mix
     assert mixed.unleash.share() == 0
 
 
+@pytest.mark.sweep
 async def test_what_a_refusal_holds_goes_on_only_when_somebody_says_so(mixed):
     await to_gate(mixed)
     mixed.unleash.fail(401, times=10_000)
@@ -352,6 +361,7 @@ async def test_a_flag_that_somebody_kills_around_its_first_opening_stays_killed(
         assert stage.unleash.share() == 50
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_somebody_kills_before_it_opens_is_opened_only_when_somebody_says_so(
     mixed,
 ):
@@ -366,6 +376,7 @@ async def test_a_flag_that_somebody_kills_before_it_opens_is_opened_only_when_so
     assert mixed.both == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_other_people_than_before_hold_it_at_every_moment(tmp_path):
     async with FlagStage.opened(tmp_path, alone=True) as stage:
         stage.unleash.strategies()[0]["segments"] = [4]
@@ -387,6 +398,7 @@ async def test_other_people_than_before_hold_it_at_every_moment(tmp_path):
         assert await stage.phase() == (Phase.PAUSED, "drift")
 
 
+@pytest.mark.sweep
 async def test_other_people_before_the_first_write_hold_it(mixed):
     mixed.unleash.strategies()[0]["segments"] = [4]
     await mixed.say("/deploy auth-service v2.0.0 to production steps=50,100")
@@ -411,6 +423,7 @@ async def test_after_the_kill_switch_it_is_said_what_is_not_as_before(mixed):
 # ---- the way home has an end ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_an_archived_flag_asks_once_the_rest_is_home(mixed):
     await to_gate(mixed)
     mixed.unleash.features["new-search"]["archived"] = True
@@ -426,6 +439,7 @@ async def test_an_archived_flag_asks_once_the_rest_is_home(mixed):
     assert await mixed.phase() == (Phase.CANCELLED, "resolved")
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_only_a_person_may_close_is_home_when_they_did(mixed):
     await to_gate(mixed)
     mixed.unleash.rights.clear()
@@ -438,6 +452,7 @@ async def test_a_flag_that_only_a_person_may_close_is_home_when_they_did(mixed):
     assert mixed.unleash.environment()["enabled"]
 
 
+@pytest.mark.sweep
 async def test_a_newer_fence_in_the_way_home_is_named_word_for_word(mixed):
     await to_gate(mixed)
     mixed.unleash.strategies()[0]["title"] = "x [sluice 999999.1]"
@@ -484,6 +499,7 @@ async def test_after_success_rollback_brings_back_the_pods_whatever_has_become_o
     assert len(mixed.channel("C0ALERTS")) >= 1
 
 
+@pytest.mark.sweep
 async def test_a_right_that_is_lost_on_the_way_up_holds_and_calls_people_at_once(mixed):
     await to_gate(mixed)
     mixed.unleash.rights.clear()
@@ -501,6 +517,7 @@ async def test_a_right_that_is_lost_on_the_way_up_holds_and_calls_people_at_once
 # ---- what is said ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_the_card_says_which_value_a_share_has(mixed):
     await to_gate(mixed)
     assert "50 % on" in mixed.card
@@ -514,6 +531,7 @@ async def test_the_card_says_which_value_a_share_has(mixed):
     assert "on on" not in mixed.story
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_some_have_is_refused_in_words_of_a_flag(tmp_path):
     async with FlagStage.opened(tmp_path, alone=True, rollout="30") as stage:
         await stage.say("/deploy auth-service on to production steps=50,100")

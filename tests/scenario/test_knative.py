@@ -119,6 +119,7 @@ async def test_a_canary_walks_to_success_and_the_version_before_is_let_go_in_the
     assert (stage.shares, stage.tags) == ({"v2.0.0": 100}, {"canary": "v2.0.0"})
 
 
+@pytest.mark.sweep
 async def test_the_revision_that_is_rolled_out_next_is_told_from_the_one_before(stage):
     for version in ("v2.0.0", "v3.0.0"):
         await stage.say(f"/deploy auth-service {version} to production strategy=direct")
@@ -181,6 +182,7 @@ async def test_going_back_after_success_takes_the_revision_that_was_kept(stage):
     assert stage.numbers.routed == {FIRST: 100}
 
 
+@pytest.mark.sweep
 async def test_smoke_tests_are_sent_to_the_address_of_the_tag(stage):
     await stage.say("/deploy auth-service v2.0.0 to production strategy=blue-green")
     await stage.wait(90)
@@ -204,6 +206,7 @@ async def test_a_share_that_is_not_routed_is_told_once_and_counts_when_it_is(sta
     assert (await stage.row()).weight == 100
 
 
+@pytest.mark.sweep
 async def test_what_is_not_as_before_is_said_at_the_end(stage):
     await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")
     await stage.wait(75)
@@ -215,6 +218,7 @@ async def test_what_is_not_as_before_is_said_at_the_end(stage):
     assert what in stage.story
 
 
+@pytest.mark.sweep
 async def test_routes_that_knative_refuses_on_the_way_home_call_people_within_two_minutes(stage):
     def spoil(body):
         broken = {"revisionName": "auth-service-00000", "percent": 0, "tag": "old"}
@@ -245,6 +249,7 @@ def digests(monkeypatch) -> None:
     monkeypatch.setattr(kinds, "KNATIVE_SERVICE", replace(KNATIVE_SERVICE, fill=pinned))
 
 
+@pytest.mark.sweep
 async def test_images_that_a_webhook_pins_by_digest_are_known_by_their_tag(digests, stage):
     await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")
     await stage.wait(75)

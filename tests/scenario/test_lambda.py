@@ -124,6 +124,7 @@ async def test_a_canary_that_fails_its_checks_goes_home_by_itself(tmp_path):
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_going_back_after_success_publishes_nothing(tmp_path):
     source = f", image: {REPOSITORY}"
     async with Functions.opened(tmp_path, source=source) as stage:
@@ -189,6 +190,7 @@ async def test_a_rollout_holds_while_credentials_are_expired_and_goes_home_once_
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_an_alias_on_latest_is_refused_with_what_to_do(tmp_path):
     async with Functions.opened(tmp_path) as stage:
         stage.aws.edit(version="$LATEST")
@@ -214,6 +216,7 @@ async def test_what_aws_says_calls_nobody(tmp_path):
         assert not any("<!channel>" in text for text in texts)
 
 
+@pytest.mark.sweep
 async def test_a_version_that_somebody_deleted_is_not_noted_for_ever(tmp_path):
     async with Functions.opened(tmp_path, extra=EXTRA) as stage:
         stage.aws.add("6", "code 6")
@@ -231,6 +234,7 @@ async def test_a_version_that_somebody_deleted_is_not_noted_for_ever(tmp_path):
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_what_is_left_of_a_function_is_no_pod(tmp_path):
     async with Functions.opened(tmp_path, source=", provisioned_concurrency: 2") as stage:
         stage.aws.add("6", "code 6")
@@ -247,6 +251,7 @@ async def test_what_is_left_of_a_function_is_no_pod(tmp_path):
         assert "pods" not in stage.story
 
 
+@pytest.mark.sweep
 async def test_weights_of_somebody_else_hold_the_rollout(tmp_path):
     async with Functions.opened(tmp_path) as stage:
         stage.aws.add("6", "code 6")
@@ -275,6 +280,7 @@ async def test_a_bot_that_was_restarted_knows_which_version_is_which(tmp_path):
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_what_is_no_longer_kept_for_going_back_is_no_longer_paid_for(tmp_path):
     async with Functions.opened(tmp_path, source=", provisioned_concurrency: 2") as stage:
         for version in ("6", "7"):

@@ -126,6 +126,7 @@ async def test_what_needs_attention_calls_until_somebody_has_decided(stage):
     assert stage.region[1] == "cancelled"
 
 
+@pytest.mark.sweep
 async def test_a_rollback_by_an_alert_calls_like_one_by_a_check(tmp_path):
     async with paged(tmp_path, extra=HOOK) as stage:
         await stage.deploy()
@@ -165,6 +166,7 @@ async def test_a_call_that_is_refused_is_told_once_where_people_look(stage):
     assert float(dead.rpartition(" ")[2]) >= 2
 
 
+@pytest.mark.sweep
 async def test_a_call_that_two_sinks_refuse_is_told_for_each(stage):
     stage.pagerduty.answers, stage.opsgenie.answers = [401] * 10, [401] * 10
     await stage.deploy()
@@ -173,6 +175,7 @@ async def test_a_call_that_two_sinks_refuse_is_told_for_each(stage):
     assert len([text for text in stage.channel(ALERTS) if "did not reach" in text]) == 2
 
 
+@pytest.mark.sweep
 async def test_a_sink_put_before_the_others_loses_no_call_that_waits(stage, tmp_path):
     await stage.deploy()
     stage.pagerduty.answers = [503] * 10
