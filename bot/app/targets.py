@@ -160,6 +160,9 @@ class Targets:
             parts["router"] = RevisionRouter(revisions, live, dark)
         elif where.lanes == "led":
             kind = where.workload.kind
+            hook = self._config.flagger
+            if kind == "flagger" and hook is not None:
+                runs["token"] = hook.token.reveal()
             parts["controller"] = catalog.connect(catalog.CONTROLLERS, kind, cluster, runs)
             parts["beside"] = bool(stable)
         elif where.lanes == "one":

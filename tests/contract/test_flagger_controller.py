@@ -294,9 +294,9 @@ BASE = "http://sluice:3000"
 ALL = webhooks(BASE, "t" * 16)
 
 
-def findings(analysis, **spec):
+def findings(analysis, token="", **spec):
     body = {"metadata": {"name": "auth"}, "spec": {"analysis": analysis, **spec}}
-    return [f.code for f in gate_findings(Sight(body, {"metadata": {}}, V1, V1))]
+    return [f.code for f in gate_findings(Sight(body, {"metadata": {}}, V1, V1), token)]
 
 
 @pytest.mark.parametrize(
@@ -323,6 +323,11 @@ def findings(analysis, **spec):
 )  # fmt: skip
 def test_webhooks_are_looked_at_before_it_begins(hooks, codes):
     assert findings({"webhooks": hooks}) == codes
+
+
+@pytest.mark.parametrize(("token", "codes"), [("t" * 16, []), ("other", ["gate_token"] * len(ALL))])
+def test_an_address_with_another_token_would_be_turned_away(token, codes):
+    assert findings({"webhooks": ALL}, token=token) == codes
 
 
 def test_without_an_analysis_or_with_one_that_is_skipped_nobody_is_asked():

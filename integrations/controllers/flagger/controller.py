@@ -43,9 +43,20 @@ class FlaggerController:
     """What leads one Canary."""
 
     def __init__(
-        self, cluster: Cluster, *, namespace: str, canary: str, container: str, image: str
+        self,
+        cluster: Cluster,
+        *,
+        namespace: str,
+        canary: str,
+        container: str,
+        image: str,
+        token: str = "",
     ) -> None:
-        """`canary` is the name of the Canary; `image` is the repository, without tag."""
+        """`canary` is the name of the Canary; `image` is the repository, without tag.
+
+        `token` is what the addresses of our gates end with.
+        """
+        self._token = token
         self._cluster = cluster
         self._namespace = namespace
         self._name = canary
@@ -109,9 +120,8 @@ class FlaggerController:
         try:
             sight = await self._look()
             target = self._deployment(str(sight.target["metadata"]["name"]))
-            return await obstacles(
-                self._cluster, self._namespace, sight, self._path(), target, f"{target}-primary"
-            )
+            paths = (self._path(), target, f"{target}-primary")
+            return await obstacles(self._cluster, self._namespace, sight, paths, self._token)
         except RefusedError as error:
             return [Finding(error.code, str(error))]
 

@@ -5,6 +5,7 @@ back by us, and that is said before anything begins.
 """
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,23 +16,28 @@ from integrations.kube import Cluster, path_to
 from integrations.kube.ownership import applied_from_elsewhere
 from integrations.kube.rights import Right, missing_rights
 
-_PATH = re.compile(r"/hooks/flagger/([a-z-]+)/[^/]+$")
+_PATH = re.compile(r"/hooks/flagger/([a-z-]+)/([^/]+)$")
 _CONFIRMS = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion")
 _HOW = "docs/controllers.md has the webhooks"
 _IMAGE = "the image of its container, .spec.template.spec.containers[].image"
 
 
 async def obstacles(
-    cluster: Cluster, namespace: str, sight: Sight, canary: str, target: str, primary: str
+    cluster: Cluster, namespace: str, sight: Sight, paths: tuple[str, str, str], token: str = ""
 ) -> list[Finding]:
-    """Return what stands in the way; the last three are the paths of the Canary and of its two Deployments."""
+    """Return what stands in the way; `paths` are those of the Canary and of its two Deployments.
+
+    `token` is what addresses of ours end with; without one it is not looked at.
+    """
+    canary, target, primary = paths
     rights = [Right(verb, path) for path in (canary, target) for verb in ("get", "patch")]
     found = await missing_rights(cluster, [*rights, Right("get", primary)])
     others = await _others(cluster, namespace, sight)
-    return [*dict.fromkeys([*found, *gate_findings(sight), *others, *_remarks(sight)])]
+    gates = gate_findings(sight, token)
+    return [*dict.fromkeys([*found, *gates, *others, *_remarks(sight)])]
 
 
-def gate_findings(sight: Sight) -> Iterator[Finding]:
+def gate_findings(sight: Sight, token: str = "") -> Iterator[Finding]:
     """Yield what is wrong with the webhooks. An address is never shown: it ends with a secret."""
     name = sight.body["metadata"]["name"]
     if not sight.analysis:
@@ -42,6 +48,7 @@ def gate_findings(sight: Sight) -> Iterator[Finding]:
     elif not any(_leads_here(one, "rollback") for one in sight.gates("rollback")):
         yield _no_way_back(f"Canary {name} has no webhook of the type rollback that leads here")
     yield from _crossed(sight)
+    yield from _strange_tokens(sight, token)
     if not any(_leads_here(one, kind) for kind in _CONFIRMS for one in sight.gates(kind)):
         yield Finding(
             "no_gates",
@@ -77,13 +84,30 @@ def _crossed(sight: Sight) -> Iterator[Finding]:
             )
 
 
+def _strange_tokens(sight: Sight, token: str) -> Iterator[Finding]:
+    """Yield webhooks that lead here with another token: each of their questions would be turned away, which is a no."""
+    for hook in sight.analysis.get("webhooks") or [] if token else []:
+        given = _address(hook)[1]
+        if given and not secrets.compare_digest(given.encode(), token.encode()):
+            yield Finding(
+                "gate_token",
+                f"The address of the webhook {hook.get('name')} ends with another token than the one that is "
+                "configured here, so Flagger would be turned away there. Put the token of the block flagger into it.",
+            )
+
+
 def _gate(hook: Mapping[str, Any]) -> str:
     """Return the gate that an address of ours names; `""` for another address."""
+    return _address(hook)[0]
+
+
+def _address(hook: Mapping[str, Any]) -> tuple[str, str]:
+    """Return gate and token of an address of ours; both empty for another address."""
     try:
         found = _PATH.search(urlsplit(str(hook.get("url") or "")).path)
     except ValueError:
-        return ""
-    return found[1] if found else ""
+        return "", ""
+    return (found[1], found[2]) if found else ("", "")
 
 
 def _leads_here(hook: Mapping[str, Any], kind: str) -> bool:
