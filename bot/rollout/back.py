@@ -173,8 +173,10 @@ def _traffic(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
 def _homeward(r: Rollout, seen: Seen, armed: Armed) -> Rollout:
     """Write the armed split and read it back. The fence is written even where the weights are right already."""
     partial = r.back is not None and r.back.partial
-    if not isinstance(r.intent, PutWeight):
-        weight = r.batch_began if partial else armed.canary_weight
+    # What somebody took from the canary meanwhile stays taken: nothing on the way home raises its share.
+    shown = seen.split.canary if seen.split is not None else 100.0
+    weight = min(r.batch_began, shown) if partial else armed.canary_weight
+    if not isinstance(r.intent, PutWeight) or r.intent.percent > weight:
         return replace(r, intent=PutWeight(weight, before=ANYTHING, since=r.revision + 1))
     state = intent_state(r, seen)
     if state != "applied":

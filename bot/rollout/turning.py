@@ -47,14 +47,16 @@ def start_back(r: Rollout, back: Back) -> Rollout:
 def _homeward(r: Rollout, own: Rollout | Part, back: Back) -> PutWeight | PutLed | None:
     """Return the intent that is saved in the very commit that turns around, so that the write follows at once.
 
-    None where something has to happen before the traffic moves.
+    None where something has to happen before the traffic moves, or where the traffic has to be looked at first: a batch
+    that goes back alone must not get what somebody took from it.
     """
     if r.lanes == "led":
         return PutLed("abort", back.at, r.revision + 1) if own.armed is not None else None
     if own.armed is None or own.stable_touched or (own.lanes or r.lanes) == "one":
         return None
-    weight = own.batch_began if back.partial else own.armed.canary_weight
-    return PutWeight(weight, before=ANYTHING, since=r.revision + 1)
+    if back.partial:
+        return None
+    return PutWeight(own.armed.canary_weight, before=ANYTHING, since=r.revision + 1)
 
 
 def _turned(r: Rollout, part: Part, back: Back) -> Part:

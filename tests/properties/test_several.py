@@ -353,3 +353,25 @@ Walk.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 test_every_walk_over_several_targets_keeps_the_promises = Walk.TestCase
+
+
+def test_a_batch_that_goes_back_alone_gets_nothing_that_somebody_took_from_it():
+    walk = Walk()
+    walk.request(
+        places=3,
+        approvals=0,
+        flagged=False,
+        undo="failed-batch",
+        strategy="rolling",
+        steps=(100.0,),
+        shape="fixed",
+    )
+    walk.pods_get_ready(name="eu")
+    walk.it_goes_well_for_a_while(times=7)
+    walk.a_write_is_on_its_way()
+    walk.somebody_edits_the_weights(name="eu", weight=0.0)
+    walk.numbers_change(errors=40.0, name="us")
+    walk.a_write_is_on_its_way()
+    walk.somebody_edits_the_weights(name="us", weight=0.0)
+    walk.it_goes_well_for_a_while(times=1)
+    assert walk.places["us"].weight == 0
