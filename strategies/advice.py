@@ -29,6 +29,8 @@ class Case:
     """The request is about which of two versions is better."""
     lanes: Lanes = "fixed"
     weights: Weights = "any"
+    counted: bool = True
+    """Whether there are instances that could be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _not_possible(wanted: str, strategy: str, case: Case) -> tuple[str, ...]:
 
 def _notes(chosen: str, case: Case) -> tuple[str, ...]:
     notes = []
-    if case.production and case.instances is None:
+    if case.production and case.instances is None and case.counted:
         notes.append("about.instances is not configured, so the fleet counts as an ordinary one.")
     if chosen == "rolling" and case.instances is not None and case.instances < SMALL_FLEET:
         notes.append(

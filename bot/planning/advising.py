@@ -21,6 +21,7 @@ def advice_for(deploy: Deploy, plan: Plan, config: Config) -> str:
         comparing=plan.strategy == "ab-test",
         lanes=target.lanes,
         weights=target.weights,
+        counted=target.counted,
     )
     return advise(case, plan.strategy).text
 

@@ -93,6 +93,7 @@ def test_what_else_is_worth_knowing(changes, chosen, said):
     [
         ({"instances": 10}, "rolling", "With fewer than"),
         ({"production": False, "instances": None}, "direct", "about.instances"),
+        ({"counted": False, "instances": None}, "canary", "about.instances"),
         ({"production": False}, "direct", "not for production"),
     ],
 )
