@@ -52,6 +52,15 @@ def exposed(
     lines = [
         *_head("sluice_rollouts", "gauge", about="Rollouts by phase."),
         *(_line("sluice_rollouts", {"phase": p}, n) for p, n in sorted(phases.items())),
+        *_of_rollouts(totals),
+        *_of_alerts(alarms, delivered),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _of_rollouts(totals: Totals) -> list[str]:
+    """Return what became of the rollouts that have ended, and how long they took."""
+    return [
         *_head(
             "sluice_rollouts_total", "counter", about="Rollouts that have ended, undoings left out."
         ),
@@ -80,6 +89,12 @@ def exposed(
             totals.waited,
             about="How long rollouts waited for people.",
         ),
+    ]
+
+
+def _of_alerts(alarms: Mapping[str, int], delivered: Mapping[tuple[str, str], int]) -> list[str]:
+    """Return what came from Alertmanager, and what became of what was sent to sinks."""
+    return [
         *_head(
             "sluice_alerts_received_total",
             "counter",
@@ -99,7 +114,6 @@ def exposed(
             for (sink, state), count in sorted(delivered.items())
         ),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _head(name: str, kind: str, *, about: str) -> list[str]:

@@ -6,14 +6,14 @@ What cannot be aborted any more is asked for by its image; what somebody else as
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.rollout.back import rolled_back
 from bot.rollout.following import ordered, superseded
 from bot.rollout.intents import intent_state, is_ours, same_image, unwritten
 from bot.rollout.outages import PATIENCE
-from bot.rollout.pace import RECHECK
 from bot.rollout.part import Followed
 from bot.rollout.seen import Seen
 from bot.rollout.stuck import ask, keep_trying, page_if_silent
-from bot.rollout.values import Entry, Phase, Rollout
+from bot.rollout.values import Entry, Rollout
 from bot.rollout.wanted import PutLed
 from integrations.controller import LedState
 
@@ -97,24 +97,12 @@ def _home(r: Rollout, seen: Seen, led: LedState) -> Rollout:
         f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} from {r.back.weight:g} %"
         f"{why}. All traffic is on {r.from_version}, read back {seconds} s after the decision.{still}"
     )
-    entry = Entry(
-        "rolled_back",
-        r.back.actor,
-        text,
-        code=r.back.code,
-        event="rollout.rolled_back",
-        tell="broadcast" if r.back.automatic else "thread",
-    )
-    return replace(
+    home = replace(
         r,
-        phase=Phase.ROLLED_BACK,
-        ended=seen.now,
-        intent=None,
-        trouble=None,
         weight=0.0,
         weight_at=seen.now,
         back=replace(r.back, home=seen.now),
         # Parked where it is, it must not be taken for something that has just begun.
         followed=replace(r.followed or Followed(led.movement), run=led.run),
-        recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
-    ).tell(entry)
+    )
+    return rolled_back(home, seen, text)

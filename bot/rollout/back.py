@@ -254,6 +254,12 @@ def done(r: Rollout, seen: Seen) -> Rollout:
         f"from {r.back.weight:g} %{why}. {how_it_is}, {seconds} s after the decision."
         f"{''.join(f' But {one}' for one in but)}"
     )
+    return rolled_back(replace(r, retire_at=still_kept(r, seen.now)), seen, text)
+
+
+def rolled_back(r: Rollout, seen: Seen, text: str) -> Rollout:
+    """End the way home with its last sentence; everybody hears of it where nobody had asked for it."""
+    assert r.back is not None
     entry = Entry(
         "rolled_back",
         r.back.actor,
@@ -269,7 +275,6 @@ def done(r: Rollout, seen: Seen) -> Rollout:
         intent=None,
         trouble=None,
         recheck_at=seen.now + RECHECK if r.back.weight > 0 else None,
-        retire_at=still_kept(r, seen.now),
     ).tell(entry)
 
 

@@ -135,13 +135,24 @@ def shape_faults(shape: Shape, match: tuple[Rule, ...], strategy: str | None) ->
 
 def traffic_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Iterator[_Fault]:
     """Yield what is wrong with the router of one place."""
-    lanes = workload.lanes_behind(traffic)
     if workload.flag or (traffic is not None and traffic.flags):
         yield from _flag_faults(workload, traffic)
         return
     if traffic is not None and (traffic.revisions or workload.routes):
         yield from _same_object(workload, traffic)
         return
+    yield from _router_faults(workload, traffic)
+    if traffic is not None and getattr(workload, "service", None) is not None:
+        yield (
+            "workload",
+            "service_beside_traffic",
+            "The key service is for a pair without a router, whose pods split the traffic: remove it, or traffic.",
+        )
+
+
+def _router_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Iterator[_Fault]:
+    """Yield where a router and the number of places behind it do not go together."""
+    lanes = workload.lanes_behind(traffic)
     if traffic is None:
         if lanes != "one" and not workload.routes:
             sentence = (
@@ -173,12 +184,6 @@ def traffic_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Ite
             "splits between stable and canary."
         )
         yield ("traffic", "router_needs_colours", sentence)
-    if traffic is not None and getattr(workload, "service", None) is not None:
-        yield (
-            "workload",
-            "service_beside_traffic",
-            "The key service is for a pair without a router, whose pods split the traffic: remove it, or traffic.",
-        )
 
 
 def _flag_faults(workload: WorkloadBlock, traffic: TrafficBlock | None) -> Iterator[_Fault]:

@@ -56,10 +56,8 @@ def translated(
     """Return what an error of the client means; None for one that is a mistake of our own."""
     if isinstance(error, IntegrationError):
         return error
-    try:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - an extra
-    except ImportError:  # pragma: no cover - then nothing could have been called
-        return None
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - an extra; without it nothing is called
+
     if not isinstance(error, ClientError):
         return unsigned(error, _within(what)) or _unanswered(error, what)
     code, status = _code(error.response), _status(error.response)

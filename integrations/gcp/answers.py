@@ -53,12 +53,10 @@ def translated(
     """Return what an error of the client means; None for one that is a mistake of our own."""
     if isinstance(error, IntegrationError):
         return error
-    try:
-        from google.api_core import exceptions as answers  # noqa: PLC0415 - an extra
-        from google.auth import exceptions as auth  # noqa: PLC0415
-        from requests import RequestException  # noqa: PLC0415
-    except ImportError:  # pragma: no cover - then nothing could have been called
-        return None
+    from google.api_core import exceptions as answers  # noqa: PLC0415 - an extra; without it nothing is called
+    from google.auth import exceptions as auth  # noqa: PLC0415
+    from requests import RequestException  # noqa: PLC0415
+
     match error:
         case answers.GoogleAPICallError():
             return _answered(error, what, permission, missing)

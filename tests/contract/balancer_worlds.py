@@ -1,6 +1,7 @@
 """A load balancer and a hosted zone for the contract of the routers of AWS, and somebody else's hands on them."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -25,7 +26,7 @@ def _session() -> Any:
     return boto3.Session("AKIAEXAMPLE", "example", region_name="eu-west-1")
 
 
-class World:
+class World(ABC):
     """Something that splits, on a server of its own."""
 
     fake: Any
@@ -47,28 +48,28 @@ class World:
         await self.account.close()
         await self.fake.stop()
 
-    def router(self, **options: Any) -> Router:
-        raise NotImplementedError
+    @abstractmethod
+    def router(self, **options: Any) -> Router: ...
 
     @property
-    def weights(self) -> tuple[int, ...]:
-        raise NotImplementedError
+    @abstractmethod
+    def weights(self) -> tuple[int, ...]: ...
 
-    def put_weights(self, *weights: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def put_weights(self, *weights: int) -> None: ...
 
-    def put_fence(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def put_fence(self, text: str) -> None: ...
 
-    def put_mark(self, text: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def put_mark(self, text: str) -> None: ...
 
-    def remove(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def remove(self) -> None: ...
 
+    @abstractmethod
     def everything(self) -> Any:
         """Return all that is there, without the weights and what Sluice notes."""
-        raise NotImplementedError
 
     def wait(self, seconds: float) -> None:
         self.clock.at += timedelta(seconds=seconds)

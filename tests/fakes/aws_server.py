@@ -4,6 +4,7 @@ The services answer; this hears the requests, and lets one fail, drop, come late
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +34,7 @@ class Fault:
 
 
 @dataclass
-class AwsServer:
+class AwsServer(ABC):
     """A server whose `answer` is given by a service."""
 
     faults: list[Fault] = field(default_factory=list)
@@ -110,11 +111,11 @@ class AwsServer:
                 return fault
         return None
 
+    @abstractmethod
     def understood(
         self, request: web.Request, body: bytes
     ) -> tuple[str, Callable[[], web.Response]]:
         """Return which operation a request is, and what applies it and answers."""
-        raise NotImplementedError
 
     def refusal(self, error: AwsError) -> web.Response:
         """Return the answer of a refusal, as most services of the older protocols give it."""

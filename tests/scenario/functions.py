@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import web
 
 from bot.sandbox.prometheus import SimulatedPrometheus
 from integrations.base import Lane
 from integrations.metrics.templates import CALLERS_FRESHNESS, Lanes
 from tests.fakes.aws_lambda import FakeLambda
 from tests.fakes.wheel import VirtualClock
-from tests.scenario.stage import DEFAULTS, SECRET, SINK_KEY, Stage
+from tests.scenario.stage import DEFAULTS, SINK_KEY, Stage
 
 CONFIG = """\
 slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
@@ -104,24 +104,8 @@ class Functions(Stage):
         self.prometheus = FunctionNumbers(self.numbers, self.clock)
         values["prometheus"] = await self.prometheus.start()
         self.sink = self.sink_type(SINK_KEY)
-        self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
-        await self.slack.start()
-        await self.slack.populate()
-        config = folder / "sluice.yaml"
-        config.write_text(CONFIG.format(**values))
-        self.environ = self.environment_for(folder)
-        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
-
-    def environment_for(self, folder: Path) -> dict[str, str]:
-        return {
-            "SLACK_BOT_TOKEN": "xoxb-test-token",
-            "SLACK_SIGNING_SECRET": SECRET,
-            "SLACK_API_URL": f"{self.slack.url}/api/",
-            "SLUICE_CONFIG": str(folder / "sluice.yaml"),
-            "SLUICE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/sluice.db",
-            "SLUICE_LISTEN": "127.0.0.1:0",
-            "SLUICE_API_TOKEN": "a-root-token-for-tests",
-        }
+        await self.open_slack()
+        self.write(folder, CONFIG.format(**values))
 
     async def strike(self) -> None:
         await self.bot.stop()

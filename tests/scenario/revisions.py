@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import web
 
 from bot.sandbox.knative import SERVICES
 from bot.sandbox.orion import knative_objects
@@ -16,7 +16,7 @@ from integrations.base import Lane
 from integrations.metrics.templates import Lanes
 from tests.fakes.kubernetes import FakeCluster
 from tests.fakes.wheel import VirtualClock
-from tests.scenario.stage import DEFAULTS, SECRET, SINK_KEY, Stage
+from tests.scenario.stage import DEFAULTS, SINK_KEY, Stage
 
 CONFIG = """\
 slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
@@ -133,21 +133,8 @@ class KnativeStage(Stage):
         }
         values["extra"] = str(values["extra"]).replace("HOME", self._address)
         self.sink = self.sink_type(SINK_KEY)
-        self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
-        await self.slack.start()
-        await self.slack.populate()
-        config = folder / "sluice.yaml"
-        config.write_text(CONFIG.format(**values))
-        self.environ = {
-            "SLACK_BOT_TOKEN": "xoxb-test-token",
-            "SLACK_SIGNING_SECRET": SECRET,
-            "SLACK_API_URL": f"{self.slack.url}/api/",
-            "SLUICE_CONFIG": str(config),
-            "SLUICE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/sluice.db",
-            "SLUICE_LISTEN": "127.0.0.1:0",
-            "SLUICE_API_TOKEN": "a-root-token-for-tests",
-        }
-        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
+        await self.open_slack()
+        self.write(folder, CONFIG.format(**values))
 
     async def strike(self) -> None:
         await self.bot.stop()

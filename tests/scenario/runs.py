@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import web
 
 from integrations.metrics.joining import named, parts
 from integrations.metrics.templates import Question, Spaceless, render
 from tests.fakes.cloud_run import FakeCloudRun
 from tests.fakes.wheel import VirtualClock
-from tests.scenario.stage import DEFAULTS, SECRET, SINK_KEY, Stage
+from tests.scenario.stage import DEFAULTS, SINK_KEY, Stage
 
 NAME, REPOSITORY = "checkout", "gcr.io/orion/checkout"
 LIVE = f"{NAME}-00001-abc"
@@ -111,21 +111,8 @@ class Runs(Stage):
         values = {**DEFAULTS, "soak": "5m", "google": self.google.url, **overrides}
         values["prometheus"] = await self.numbers.start()
         self.sink = self.sink_type(SINK_KEY)
-        self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
-        await self.slack.start()
-        await self.slack.populate()
-        config = folder / "sluice.yaml"
-        config.write_text(CONFIG.format(**values))
-        self.environ = {
-            "SLACK_BOT_TOKEN": "xoxb-test-token",
-            "SLACK_SIGNING_SECRET": SECRET,
-            "SLACK_API_URL": f"{self.slack.url}/api/",
-            "SLUICE_CONFIG": str(config),
-            "SLUICE_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/sluice.db",
-            "SLUICE_LISTEN": "127.0.0.1:0",
-            "SLUICE_API_TOKEN": "a-root-token-for-tests",
-        }
-        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
+        await self.open_slack()
+        self.write(folder, CONFIG.format(**values))
 
     async def strike(self) -> None:
         await self.bot.stop()

@@ -185,11 +185,8 @@ class Stage:
         prometheus = await self.prometheus.start()
         self.sink = self.sink_type(SINK_KEY)
         sink = await self.sink.start()
-        self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
-        await self.slack.start()
-        await self.slack.populate()
+        await self.open_slack()
         self.configure(folder, values, prometheus, sink)
-        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
 
     def configure(self, folder: Path, values: dict[str, Any], prometheus: str, sink: str) -> None:
         """Write the configuration of this world, and the environment that leads to it."""
@@ -202,8 +199,19 @@ class Stage:
             "sink": sink,
             "sink_secret": f"whsec_{base64.b64encode(SINK_KEY).decode()}",
         }
+        self.write(folder, CONFIG.format(**(values | places)))
+
+    async def open_slack(self) -> None:
+        """Open the workspace, and the client that asks the bot over REST."""
+        self.slack = self.slack_type("http://127.0.0.1:9", SECRET, "xoxb-test-token")
+        await self.slack.start()
+        await self.slack.populate()
+        self.http = ClientSession(headers={"Authorization": "Bearer a-root-token-for-tests"})
+
+    def write(self, folder: Path, text: str) -> None:
+        """Write the configuration file, and the environment that leads to it."""
         config = folder / "sluice.yaml"
-        config.write_text(CONFIG.format(**(values | places)))
+        config.write_text(text)
         self.environ = {
             "SLACK_BOT_TOKEN": "xoxb-test-token",
             "SLACK_SIGNING_SECRET": SECRET,
