@@ -1,7 +1,5 @@
 """What is said when a Knative Service cannot be rolled out: by the cluster, and before the start."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bot.sandbox.knative import SERVICES
@@ -23,21 +21,6 @@ from tests.contract.knative_world import (
 
 SECOND = f"{SERVICE}-sluice-1-1"
 V2 = f"{REPOSITORY}:v2.0.0"
-
-
-@pytest.fixture
-async def fresh(tmp_path) -> AsyncIterator[KnativeWorld]:
-    """As somebody created it: everything follows the latest revision."""
-    async with knative_world(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def world(fresh) -> KnativeWorld:
-    """With a canary's revision made and ready."""
-    assert await fresh.prepare() == SECOND
-    fresh.dark = SECOND
-    return fresh
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -21,27 +20,11 @@ from tests.contract.knative_world import (
     SERVICE,
     SPACE,
     KnativeWorld,
-    knative_world,
 )
 from tests.fakes.kubernetes import frozen
 
 SECOND = f"{SERVICE}-sluice-1-1"
 V2 = f"{REPOSITORY}:v2.0.0"
-
-
-@pytest.fixture
-async def fresh(tmp_path) -> AsyncIterator[KnativeWorld]:
-    """As somebody created it: everything follows the latest revision."""
-    async with knative_world(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def world(fresh) -> KnativeWorld:
-    """With a canary's revision made and ready."""
-    assert await fresh.prepare() == SECOND
-    fresh.dark = SECOND
-    return fresh
 
 
 def patches(world: KnativeWorld) -> int:

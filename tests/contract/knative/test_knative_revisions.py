@@ -1,7 +1,5 @@
 """How a Knative Service gets a revision of a new version, and lets go of an old one."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from integrations.base import (
@@ -14,26 +12,10 @@ from tests.contract.knative_world import (
     REPOSITORY,
     SERVICE,
     KnativeWorld,
-    knative_world,
 )
 
 SECOND = f"{SERVICE}-sluice-1-1"
 V1, V2, V3 = (f"{REPOSITORY}:v{n}.0.0" for n in (1, 2, 3))
-
-
-@pytest.fixture
-async def fresh(tmp_path) -> AsyncIterator[KnativeWorld]:
-    """As somebody created it: everything follows the latest revision."""
-    async with knative_world(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def world(fresh) -> KnativeWorld:
-    """With a canary's revision made and ready."""
-    assert await fresh.prepare() == SECOND
-    fresh.dark = SECOND
-    return fresh
 
 
 def patches(world: KnativeWorld) -> int:
