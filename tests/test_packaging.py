@@ -25,6 +25,8 @@ SCOPES = {
     "conversations_replies": "optional",
     "usergroups_users_list": "usergroups:read",
     "users_info": "users:read",
+    "views_open": "",
+    "views_update": "",
 }
 """Method of the Web API -> the scope that Slack wants for it."""
 EVENTS = {

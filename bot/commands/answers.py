@@ -20,6 +20,8 @@ class Offer:
     line: str
     """The command as text, read by the same grammar (`rollback checkout production now`)."""
     danger: bool = False
+    form: str = ""
+    """The form that the button opens instead of saying the line; the line is then what the form is about."""
 
 
 @dataclass(frozen=True, slots=True)

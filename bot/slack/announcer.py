@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errands import Errands
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.slack import cards
+from bot.slack import asking, cards
 from bot.slack.pace import Pace
 from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted, refused_with, retry_after
 from bot.slack.wording import told
@@ -220,11 +220,11 @@ class Announcer:
         r = scene.r
         for closed in r.closed:
             if f"gate:{closed.id}" in scene.posts:
-                record = cards.closed_gate(r, closed)
+                record = asking.closed_gate(r, closed)
                 wanted = Wanted(f"gate:{closed.id}", r.channel, record)
                 await self._poster.put(r.id, wanted, scene.posts)
         if r.gate is not None:
-            wanted = Wanted(f"gate:{r.gate.id}", r.channel, cards.gate_card(r, r.gate))
+            wanted = Wanted(f"gate:{r.gate.id}", r.channel, asking.gate_card(r, r.gate))
             await self._poster.put(r.id, wanted, scene.posts)
 
     async def _thread(self, scene: _Scene) -> None:

@@ -10,7 +10,6 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -28,14 +27,9 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.gatekeeping import Turned, for_bolt, turned_away
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
-from bot.slack.payloads import (
-    Payload,
-    author_of,
-    command_fingerprint,
-    home_of,
-    team_of,
-    where,
-)
+from bot.slack.modals import Forms, opened_by
+from bot.slack.origin import Home, Origin
+from bot.slack.payloads import Payload, author_of, command_fingerprint, where
 from bot.slack.pressing import After, Presses, placed
 from bot.slack.replies import answer_message, refusal_message
 from bot.slack.replying import Replies
@@ -56,18 +50,9 @@ _BROKEN = Message(
     "Something went wrong here; nothing may have been done. Try again, or use `sluice`."
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Which workspace is ours; empty while Slack has not told."""
-
-    team: str = ""
-    enterprise: str = ""
-    bot_id: str = ""
-    bot_user: str = ""
-    met: bool = False
-    """Slack has answered."""
-
+_OLD_SHORTCUT = Message(
+    "This shortcut is from another version of the bot; nothing was changed. `/deploy help` says what works."
+)
 
 Outcome = tuple[Message | None, After | None]
 """What a person is told, and what happens after the acknowledgement."""
@@ -90,6 +75,16 @@ async def _afterwards(task: asyncio.Task[Outcome], reply: Reply) -> None:
     await reply(message or _DONE)
 
 
+async def _late_form(
+    sending: asyncio.Task[tuple[dict[str, Any], Message | None]], reply: Reply
+) -> None:
+    """Tell what came of a form that was slow; what it would have shown on the screen is said as a message."""
+    answer, message = await sending
+    wrong = " ".join(answer.get("errors", {}).values())
+    shown = Message("The form says more.", tuple((answer.get("view") or {}).get("blocks", ())))
+    await reply(message or (Message(f"Nothing was done. {wrong}") if wrong else shown))
+
+
 class SlackDoor:
     """Registers the listeners and serves `POST /slack/events`."""
 
@@ -103,7 +98,7 @@ class SlackDoor:
         signing_secret: str,
     ) -> None:
         """Speak through `client`; the token is the bot's."""
-        self.home = Home()
+        self.origin = Origin(client)
         self._commands = commands
         self._directory = directory
         self._client = client
@@ -111,7 +106,12 @@ class SlackDoor:
         self._secret = signing_secret
         self._known = Known(commands.known())
         self._replies = Replies(client)
-        self._presses = Presses(commands, self._replies, self._say, self._after)
+        self.forms = Forms(client)
+        self.shortcuts: dict[str, str] = {}
+        """The form that each shortcut of the manifest opens, by its callback id."""
+        self.at_home: Callable[[Actor], Awaitable[None]] | None = None
+        """Shows somebody their Home tab."""
+        self._presses = Presses(commands, self._replies, self.forms, self._say, self._after)
         self.inbox: Inbox | None = None
         self._socket: AsyncSocketModeHandler | None = None
         self._app = AsyncApp(
@@ -124,16 +124,14 @@ class SlackDoor:
         )
         self._register()
 
+    @property
+    def home(self) -> Home:
+        """Which workspace is ours."""
+        return self.origin.home
+
     async def greet(self) -> None:
         """Ask Slack which workspace this is. Raises what Slack raises."""
-        answer = await self._client.auth_test()
-        self.home = Home(
-            team=str(answer.get("team_id") or ""),
-            enterprise=str(answer.get("enterprise_id") or ""),
-            bot_id=str(answer.get("bot_id") or ""),
-            bot_user=str(answer.get("user_id") or ""),
-            met=True,
-        )
+        await self.origin.greet()
 
     def _authorization(self) -> Callable[..., Awaitable[AuthorizeResult]]:
         # A plain function, because Bolt fills the parameters by their names, `self` among them. It never calls Slack:
@@ -152,6 +150,9 @@ class SlackDoor:
     def _register(self) -> None:
         self._app.command(re.compile(r".*"))(self._on_command)
         self._app.action(re.compile(r".*"))(self._on_action)
+        self._app.view(re.compile(r".*"))(self._on_form)
+        self._app.shortcut(re.compile(r".*"))(self._on_shortcut)
+        self._app.event("app_home_opened")(self._on_home)
         self._app.event("app_mention")(self._on_mention)
         self._app.event("user_change")(self._on_user_change)
         self._app.event("subteam_members_changed")(self._on_group_change)
@@ -213,7 +214,7 @@ class SlackDoor:
         return _LATE, None
 
     async def _command(self, body: Payload) -> Outcome:
-        actor = self._actor(str(body.get("user_id", "")), str(body.get("team_id", "")), body)
+        actor = self.origin.of_command(body)
         text = html.unescape(str(body.get("text") or ""))
         receipt = Receipt(f"cmd:{command_fingerprint(body)}", where(body))
         name = str(body.get("command", ""))
@@ -250,12 +251,47 @@ class SlackDoor:
             return refusal_message(refusal), None
 
     async def _action(self, body: Payload, reply: Reply) -> After | None:
-        user = body.get("user") or {}
-        actor = self._actor(str(user.get("id", "")), home_of(user, body), body)
-        return await self._presses.act(body, actor, reply)
+        return await self._presses.act(body, self.origin.of_press(body), reply)
 
     async def _say(self, line: str, actor: Actor, receipt: Receipt) -> Answer:
         return await self._handle(parse_line(line, self._known), actor, receipt)
+
+    # ---- forms, shortcuts, the Home tab ----------------------------------------------------------------------------
+
+    async def _on_form(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
+        reply = self._replies.on({**body, "view": {}})
+        sending = asyncio.create_task(self._sent(body))
+        done, _ = await asyncio.wait({sending}, timeout=_BUDGET)
+        if not done:
+            self._replies.soon(_late_form(sending, reply))
+            await ack(response_action="clear")
+            self._replies.soon(reply(_LATE))
+            return
+        answer, message = sending.result()
+        await ack(**answer)
+        if message is not None:
+            self._replies.soon(reply(message))
+
+    async def _sent(self, body: Payload) -> tuple[dict[str, Any], Message | None]:
+        try:
+            return await self.forms.sent(body, self.origin.of_press(body))
+        except Exception:
+            log.exception("a form failed")
+            return {"response_action": "clear"}, _BROKEN
+
+    async def _on_shortcut(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
+        await ack()
+        reply = self._replies.on(body)
+        form = self.shortcuts.get(str(body.get("callback_id", "")))
+        if form is None:
+            self._replies.soon(reply(_OLD_SHORTCUT))
+            return
+        trigger, actor = str(body.get("trigger_id", "")), self.origin.of_press(body)
+        self._replies.soon(self.forms.open(form, trigger, actor, opened_by(body), reply))
+
+    async def _on_home(self, event: Payload) -> None:
+        if self.at_home is not None and event.get("tab", "home") == "home":
+            self._replies.soon(self.at_home(self.origin.of_event(event)))
 
     # ---- mentions and the rest ------------------------------------------------------------------------------------
 
@@ -264,7 +300,7 @@ class SlackDoor:
         if not author_of(event):
             return
         text = re.sub(r"<@[UW][A-Z0-9]+(\|[^>]*)?>", " ", str(event.get("text") or ""), count=1)
-        actor = self._actor(author_of(event), team_of(event), {})
+        actor = self.origin.of_event(event)
         channel = str(event.get("channel", ""))
         thread = str(event.get("thread_ts") or "") or None
         receipt = Receipt(f"evt:{body.get('event_id', '')}", {"channel": channel, "user": actor.id})
@@ -302,18 +338,6 @@ class SlackDoor:
         if isinstance(command, Promote):
             placed(actor)
         return await self._commands.handle(command, actor, receipt)
-
-    def _actor(self, user: str, team: str, body: Payload) -> Actor:
-        enterprise = str((body.get("enterprise") or {}).get("id", ""))
-        ours = {self.home.team, self.home.enterprise} - {""}
-        theirs = {team, enterprise} - {""}
-        comparable = bool(ours and theirs)
-        return Actor(
-            user,
-            "slack",
-            team_ok=not comparable or bool(ours & theirs),
-            team_known=self.home.met and (comparable or not ours),
-        )
 
     def later(self, inbound: Inbound) -> Reply:
         """Return how to reach somebody whose response_url is gone with the last process."""

@@ -14,9 +14,7 @@ from bot.commands import Refusal
 
 Payload = Mapping[str, Any]
 
-_UNUSED = {
-    "shortcut", "message_action", "view_submission", "view_closed", "block_suggestion", "app_rate_limited"
-}  # fmt: skip
+_UNUSED = {"view_closed", "block_suggestion", "app_rate_limited"}
 """What Slack may send and no listener answers."""
 
 
@@ -48,6 +46,10 @@ def _read_json(text: str) -> Payload | None:
     match body.get("type"):
         case "block_actions":
             _check_press(body)
+        case "view_submission":
+            _check_form(body)
+        case "shortcut" | "message_action":
+            _check_shortcut(body)
         case "event_callback":
             _words(body, "event_id")
             _check_event(_object(body.get("event")))
@@ -62,11 +64,10 @@ def _read_json(text: str) -> Payload | None:
 
 
 def _check_press(body: Payload) -> None:
-    user, pressed = _object(body.get("user")), body.get("actions")
-    _words(user, "id")
-    _texts(user, "team_id")
+    pressed = body.get("actions")
+    _check_person(body)
     _texts(body, "trigger_id", "response_url")
-    for key in ("channel", "container", "enterprise", "team", "message", "view"):
+    for key in ("container", "message", "view"):
         _object(body.get(key) or {})
     _demand(isinstance(pressed, list) and bool(pressed))
     for action in pressed or ():
@@ -74,11 +75,39 @@ def _check_press(body: Payload) -> None:
         _texts(action, "value", "action_ts")
 
 
+def _check_form(body: Payload) -> None:
+    _check_person(body)
+    view = _object(body.get("view"))
+    _words(view, "id", "callback_id")
+    _texts(view, "private_metadata", "hash")
+    for elements in _object(_object(view.get("state") or {}).get("values") or {}).values():
+        for element in _object(elements).values():
+            _object(element)
+
+
+def _check_shortcut(body: Payload) -> None:
+    _check_person(body)
+    _words(body, "callback_id", "trigger_id")
+    _texts(body, "response_url")
+    _texts(_object(body.get("message") or {}), "ts")
+
+
+def _check_person(body: Payload) -> None:
+    user = _object(body.get("user"))
+    _words(user, "id")
+    _texts(user, "team_id")
+    for key in ("channel", "enterprise", "team"):
+        _object(body.get(key) or {})
+
+
 def _check_event(event: Payload) -> None:
     _words(event, "type")
     if event["type"] == "app_mention":
         _words(event, "channel")
         _texts(event, "user", "text", "thread_ts", "user_team", "source_team", "team")
+    elif event["type"] == "app_home_opened":
+        _words(event, "user")
+        _texts(event, "tab")
     elif event["type"] == "user_change":
         _words(_object(event.get("user")), "id")
     elif event["type"] == "subteam_members_changed":
@@ -156,6 +185,13 @@ def command_fingerprint(body: Payload) -> str:
     trigger = str(body.get("trigger_id") or "")
     text = trigger or json.dumps({k: str(body[k]) for k in sorted(body)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def view_fingerprint(body: Payload) -> str:
+    """Return what is the same in every delivery of one form that was sent; its hash changes with what it shows."""
+    view = body.get("view") or {}
+    parts = [user_of(body), str(view.get("id", "")), str(view.get("hash", ""))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
 
 def press_fingerprint(body: Payload, action: Payload) -> str:

@@ -10,6 +10,7 @@ from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.policy import Actor, unplaced
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
+from bot.slack.modals import OPENS, Forms, opened_by
 from bot.slack.payloads import Payload, press_fingerprint, routing, where
 from bot.slack.replies import answer_message
 from bot.slack.replying import Replies
@@ -35,9 +36,12 @@ def placed(actor: Actor) -> None:
 class Presses:
     """Carries out what was pressed."""
 
-    def __init__(self, commands: Commands, replies: Replies, say: Say, settle: Settle) -> None:
+    def __init__(
+        self, commands: Commands, replies: Replies, forms: Forms, say: Say, settle: Settle
+    ) -> None:
         """Act through `commands`; buttons that stand for a line of text go through `say`."""
         self._commands = commands
+        self._forms = forms
         self._replies = replies
         self._say = say
         self._settle = settle
@@ -53,6 +57,10 @@ class Presses:
         if name.startswith("say:"):
             answer = await self._say(value, actor, receipt)
             return lambda: self._replies.soon(instead(answer_message(answer)))
+        if name.startswith(OPENS) and name.removeprefix(OPENS) in self._forms.by_name:
+            trigger, form = str(body.get("trigger_id") or ""), name.removeprefix(OPENS)
+            about = opened_by(body)
+            return lambda: self._replies.soon(self._forms.open(form, trigger, actor, about, reply))
         if name not in PRESSES:
             raise Refusal(
                 "This button is from another version of the bot; nothing was changed. "

@@ -118,11 +118,15 @@ def refusal_message(refusal: Refusal | WordsError) -> Message:
     offers: tuple[Offer, ...] = refusal.offers if isinstance(refusal, Refusal) else ()
     if offers:
         row = [
-            button(offer.label, f"say:{n}", offer.line, "danger" if offer.danger else None)
+            button(offer.label, _name(n, offer), offer.line, "danger" if offer.danger else None)
             for n, offer in enumerate(offers)
         ]
         blocks.append(actions(*row, button("No", "dismiss", "no")))
     return Message(f"{sentence} [{refusal.code}]", tuple(blocks))
+
+
+def _name(number: int, offer: Offer) -> str:
+    return f"form:{offer.form}" if offer.form else f"say:{number}"
 
 
 def _people_in(refusal: Refusal | WordsError) -> Collection[str]:

@@ -1,5 +1,6 @@
-"""How an answer reaches the one person it is for: by response_url while it lives, else as an ephemeral message.
+"""How an answer reaches the one person it is for.
 
+By response_url while it lives, else as an ephemeral message, else directly; to a button on a form in the form itself.
 Best effort, after the acknowledgement: what matters is committed already and on the card.
 """
 
@@ -14,6 +15,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
+from bot.slack.modals import About, as_view
 from bot.slack.payloads import Payload, channel_of, user_of
 from bot.slack.speaking import TROUBLE, reason
 
@@ -44,38 +46,67 @@ class Replies:
             await asyncio.wait(list(self._tasks))
 
     def to(self, channel: str, user: str, thread: str | None = None) -> Reply:
-        """Return how to tell one person something in a channel."""
+        """Return how to tell one person something in a channel; without one, or where that fails, directly."""
 
         async def reply(message: Message) -> None:
-            extra: dict[str, Any] = {"thread_ts": thread} if thread else {}
-            try:
-                await self._client.chat_postEphemeral(
-                    channel=channel, user=user, **message.payload(), **extra
-                )
-            except TROUBLE as error:
-                log.warning("an answer did not reach %s: %s", user, reason(error))
+            if not (channel and await self._whispered(channel, user, thread, message)):
+                await self.directly(user, message)
 
         return reply
+
+    async def directly(self, user: str, message: Message) -> bool:
+        """Tell one person in their own conversation with the bot; returns whether it arrived."""
+        try:
+            await self._client.chat_postMessage(channel=user, **message.payload())
+        except TROUBLE as error:
+            log.warning("an answer did not reach %s: %s", user, reason(error))
+            return False
+        return True
+
+    async def _whispered(
+        self, channel: str, user: str, thread: str | None, message: Message
+    ) -> bool:
+        extra: dict[str, Any] = {"thread_ts": thread} if thread else {}
+        try:
+            await self._client.chat_postEphemeral(
+                channel=channel, user=user, **message.payload(), **extra
+            )
+        except TROUBLE as error:
+            log.info("%s could not be told in the channel: %s", user, reason(error))
+            return False
+        return True
 
     def on(self, body: Payload) -> Reply:
-        """Return how to answer a command or a press."""
+        """Return how to answer a command, a press, a form or a shortcut."""
+        if _modal(body):
+            return self._in_the_form(body)
+        return self._by_url(body, replace=False)
+
+    def in_place_of(self, body: Payload) -> Reply:
+        """Return how to replace the ephemeral message, or what the form shows, whose button was pressed."""
+        if _modal(body):
+            return self._in_the_form(body)
+        return self._by_url(body, replace=True)
+
+    def _by_url(self, body: Payload, *, replace: bool) -> Reply:
         url = str(body.get("response_url") or "")
         fallback = self.to(channel_of(body), user_of(body))
 
         async def reply(message: Message) -> None:
-            if not (url and await self._respond(url, message, replace=False)):
+            if not (url and await self._respond(url, message, replace=replace)):
                 await fallback(message)
 
         return reply
 
-    def in_place_of(self, body: Payload) -> Reply:
-        """Return how to replace the ephemeral message whose button was pressed."""
-        url = str(body.get("response_url") or "")
-        fallback = self.to(channel_of(body), user_of(body))
+    def _in_the_form(self, body: Payload) -> Reply:
+        shown = body.get("view") or {}
 
         async def reply(message: Message) -> None:
-            if not (url and await self._respond(url, message, replace=True)):
-                await fallback(message)
+            view = as_view(message).payload(str(shown.get("callback_id", "")), About())
+            try:
+                await self._client.views_update(view_id=str(shown.get("id", "")), view=view)
+            except TROUBLE:
+                await self.directly(user_of(body), message)
 
         return reply
 
@@ -92,3 +123,8 @@ class Replies:
         except (ClientError, TimeoutError, OSError):
             return False
         return answer.status_code == 200
+
+
+def _modal(body: Payload) -> bool:
+    """Whether a button on an open form was pressed; on the Home tab there is nothing to put an answer into."""
+    return (body.get("view") or {}).get("type") == "modal"

@@ -107,6 +107,38 @@ DELIVERIES = Table(
     Index("deliveries_due", "due", sqlite_where=text("state = 'open'")),
 )
 
+# What keeps new versions out: a person's lock, a stopped line (all services of an environment), a version that was
+# rolled back by itself. A row stays when it is over: who held what, and why, is history.
+LOCKS = Table(
+    "locks",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(12), nullable=False),
+    Column("service", String(128), nullable=False),
+    Column("environment", String(128), nullable=False),
+    Column("version", String(300), nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("rollout", String(32), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("expires", Float),
+    Column("nagged", Float),
+    Column("released", Float),
+    Column("released_by", String(200), nullable=False),
+    Index("locks_open", "service", "environment", sqlite_where=text("released IS NULL")),
+)
+
+# The numbers of every look, for the picture of a stage and for judging again what was judged.
+LOOKS = Table(
+    "looks",
+    METADATA,
+    Column("rollout", String(32), primary_key=True),
+    Column("at", Float, primary_key=True),
+    Column("cursor", Integer, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 TOKENS = Table(
     "tokens",
     METADATA,

@@ -11,7 +11,7 @@ from bot.policy import Actor, allow
 from bot.rollout.values import Phase
 from bot.sandbox.chat import BOT_USER, TEAM
 from bot.sandbox.payloads import event_body, signed
-from bot.slack.listeners import Home
+from bot.slack.origin import Home
 from bot.slack.payloads import OddRequestError, received
 from bot.slack.replies import answer_message, refusal_message
 from tests.scenario.stage import DANA, DEPLOYS, SECRET
@@ -110,7 +110,7 @@ async def test_a_body_that_cannot_be_unpacked_is_a_bad_request(stage):
         assert (response.status, await response.json()) == (400, {"error": "bad_request"})
 
 
-@pytest.mark.parametrize("kind", ["shortcut", "message_action", "view_submission", "view_closed"])
+@pytest.mark.parametrize("kind", ["block_suggestion", "view_closed"])
 async def test_what_no_listener_answers_is_accepted_and_does_nothing(stage, kind):
     before = len(stage.slack.calls)
     assert await sent(stage, {"type": kind, "user": {"id": DANA}}) == (200, "")
@@ -162,7 +162,7 @@ async def test_a_mention_by_a_program_is_ignored(stage, event):
 
 async def test_until_our_team_is_known_only_the_way_back_is_open(stage):
     await stage.deploy_to_gate()
-    stage.bot.door.home = Home()
+    stage.bot.door.origin.home = Home()
     await stage.press("Promote to 100 %")
     assert "identity_unavailable" in stage.heard("U0ANA")
     assert "identity_unavailable" in await stage.say("/deploy promote auth-service", by="U0ANA")

@@ -8,7 +8,7 @@ import pytest
 from bot.commands.answers import Answer
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.values import Back, Gate, Phase
-from bot.slack import cards
+from bot.slack import asking, cards
 from bot.slack.replies import answer_message
 from bot.slack.standing import place, stages
 from strategies.plan import Batch, Rule, Soak
@@ -35,7 +35,7 @@ def gate(row, kind="approve", **changes):
 
 
 def question(row):
-    return cards.gate_card(row, row.gate)
+    return asking.gate_card(row, row.gate)
 
 
 @pytest.mark.parametrize("name", STEP_NAMES)

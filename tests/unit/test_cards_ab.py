@@ -8,7 +8,7 @@ import pytest
 
 from bot.commands.answers import Answer
 from bot.rollout.values import Back, ClosedGate, Gate, Phase, Vote
-from bot.slack import cards
+from bot.slack import asking, cards
 from bot.slack.pressing import PRESSES
 from bot.slack.replies import answer_message
 from strategies.compare import Comparison, Line
@@ -33,7 +33,7 @@ def asked(table=B_LEADS, **changes):
     row = replace(RUNNING, phase=Phase.WAITING, comparison=table, **changes)
     gate = Gate("g9", "winner", NOON, NOON + timedelta(hours=24), 1, ("S0SRE",))
     row = replace(row, gate=gate)
-    return row, cards.gate_card(row, gate)
+    return row, asking.gate_card(row, gate)
 
 
 def test_the_table_has_both_versions_and_a_tick_for_the_winner_of_each_line():
@@ -105,7 +105,7 @@ def test_votes_are_counted_on_the_question():
     row, _ = asked()
     gate = replace(row.gate, quorum=2, votes=(Vote("U0ANA", NOON),))
 
-    assert "B: 1 of 2 approvals · <@U0ANA> ✓" in texts(cards.gate_card(row, gate))
+    assert "B: 1 of 2 approvals · <@U0ANA> ✓" in texts(asking.gate_card(row, gate))
 
 
 def test_a_question_without_numbers_says_so():
@@ -124,7 +124,7 @@ def test_while_the_question_is_open_the_table_is_not_there_twice():
 def test_the_gate_behind_an_automatic_winner_says_who_won_and_why():
     row = rollout("ab-test", "Approve", weight=50.0, comparison=B_LEADS, winner="B")
     gate = Gate("g1", "approve", NOON, NOON + timedelta(hours=1), 1, ("S0SRE",))
-    message = cards.gate_card(row, gate)
+    message = asking.gate_card(row, gate)
 
     assert "Winner: *B (v2)*: B leads 67 : 33" in texts(message)
     assert "Promote to 100 %" in buttons(message)
@@ -188,14 +188,14 @@ def test_versions_as_long_as_they_may_be_still_fit():
     row, _ = asked()
     row = replace(row, version="v" * 128, from_version="w" * 128)
 
-    assert texts(cards.gate_card(row, row.gate))
+    assert texts(asking.gate_card(row, row.gate))
     assert texts(cards.card(replace(row, gate=None)))
 
 
 def test_a_version_can_do_nothing_on_a_card():
     row, _ = asked()
     row = replace(row, from_version="<!channel>", comparison=replace(B_LEADS, sentence="<!here>"))
-    every = texts(cards.gate_card(row, row.gate)) + texts(cards.card(replace(row, gate=None)))
+    every = texts(asking.gate_card(row, row.gate)) + texts(cards.card(replace(row, gate=None)))
 
     assert "<!channel>" not in every
     assert "<!here>" not in every
