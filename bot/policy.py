@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bot.rollout.values import Gate, Rollout
+from bot.rollout.question import Gate, Vote
+from bot.rollout.values import Rollout
 from bot.settings.scalars import WeekTime
 from bot.settings.values import FreezeWindow
 
 Verb = Literal[
-    "keep", "deploy", "promote", "pause", "resume", "adopt", "extend", "rollback", "resolve", "read"
+    "keep", "deploy", "promote", "pause", "resume", "adopt", "extend", "rollback", "resolve", "read", "lock", "unlock"
 ]
 
 
@@ -49,15 +50,26 @@ class Person:
     bot: bool = False
     guest: bool = False
     stranger: bool = False
+    """Of another workspace."""
+
+    @property
+    def member(self) -> bool:
+        """Whether this is a full member of ours, and a human being."""
+        return not (self.deleted or self.bot or self.guest or self.stranger)
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Who is in which group, as looked up now. `known` is False when it could not be looked up."""
+    """Who is in which group, as looked up now.
+
+    `known` is False when it could not be looked up; the rest then is what was last heard, within a day.
+    """
 
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     person: Person | None = None
     known: bool = True
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """Those who have voted already, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +89,20 @@ _CONTROLLER = "controller:"
 _ALARMS: frozenset[Verb] = frozenset({"rollback", "pause", "read"})
 """What an alert may do: it is nobody, so nothing goes forward because of it."""
 _ALWAYS: frozenset[Verb] = frozenset({"rollback", "keep", "pause", "read"})
+"""What never waits for a look-up."""
+_LOOKED_UP: frozenset[Verb] = frozenset({"unlock"})
+"""What is refused besides a promote where Slack does not say who somebody is."""
 
 
 def allow(
-    actor: Actor, verb: Verb, rollout: Rollout | None = None, membership: Membership | None = None
+    actor: Actor,
+    verb: Verb,
+    rollout: Rollout | None = None,
+    membership: Membership | None = None,
+    *,
+    glass: bool = False,
 ) -> Decision:
-    """Decide. `membership` matters for promote only; without it nobody may promote."""
+    """Decide. A promote without `membership` is refused; `glass`: somebody breaks the glass to do it all the same."""
     if actor.id.startswith(_CONTROLLER) and verb not in {"deploy", "read"}:
         return Decision(
             False,
@@ -96,11 +116,38 @@ def allow(
         return Decision(
             False, "not_for_alerts", "An alert may pause or roll back, and nothing else. Ask as a person."
         )  # fmt: skip
+    if verb in _LOOKED_UP and _not_looked_up(actor, membership):
+        return Decision(
+            False,
+            "identity_unavailable",
+            "Slack did not say who you are, so this is refused; rollback and pause still work. Try again.",
+        )
+    if verb == "deploy" and glass:
+        return _may_break(actor, rollout, membership)
     if verb != "promote":
         return YES
     if rollout is None or rollout.gate is None:
         return Decision(False, "no_open_gate", "There is no open gate to promote.")
-    return _may_promote(actor, rollout, rollout.gate, membership or Membership(known=False))
+    looked_up = membership or Membership(known=False)
+    return _may_promote(actor, rollout, rollout.gate, looked_up, glass=glass)
+
+
+def fallen(r: Rollout, gate: Gate, membership: Membership) -> tuple[str, ...]:
+    """Return whose earlier votes on a gate no longer count, because they may not approve any more."""
+    if not gate.groups:
+        return ()
+    return tuple(
+        vote.actor for vote in gate.votes if not _stands(r, gate, vote, membership)
+    )
+
+
+def _stands(r: Rollout, gate: Gate, vote: Vote, membership: Membership) -> bool:
+    person = membership.people.get(vote.actor)
+    if person is not None and not person.member:
+        return False
+    if vote.actor in r.editors and not r.rules.self_approval:
+        return False
+    return vote.broke_glass or _among(vote.actor, gate.groups, membership)
 
 
 def unplaced(actor: Actor, verb: Verb) -> Decision | None:
@@ -151,7 +198,13 @@ def _outsider(actor: Actor, membership: Membership | None) -> Decision | None:
     return None
 
 
-def _may_promote(actor: Actor, r: Rollout, gate: Gate, membership: Membership) -> Decision:
+def _not_looked_up(actor: Actor, membership: Membership | None) -> bool:
+    return actor.door == "slack" and (membership is None or not membership.known)
+
+
+def _may_promote(
+    actor: Actor, r: Rollout, gate: Gate, membership: Membership, *, glass: bool
+) -> Decision:
     voted = {vote.actor for vote in gate.votes}
     if voted & actor.ids:
         return Decision(
@@ -159,20 +212,19 @@ def _may_promote(actor: Actor, r: Rollout, gate: Gate, membership: Membership) -
         )
     if not gate.groups and r.rules.approvals == 0:
         return YES
-    # A token never votes for what it or its owner requested, whatever is configured.
-    machine = actor.door == "rest"
-    if (machine or not r.rules.self_approval) and r.requester in actor.ids:
-        return Decision(
-            False,
-            "self_approval",
-            f"You requested this rollout, so somebody else has to approve it: {_names(gate)}.",
-        )
+    # A token never votes for what it or its owner requested, whatever is configured; nor does a broken glass help.
+    strict = actor.door == "rest" or glass or not r.rules.self_approval
+    own = _own(actor, r, gate) if strict else None
+    if own is not None:
+        return own
     if not gate.groups:
         return Decision(
             False,
             "no_approvers",
             f"{r.environment} lists no approvers, so nobody may promote. Add approvers to it.",
         )
+    if glass:
+        return _may_break(actor, r, membership)
     if not membership.known:
         return Decision(
             False,
@@ -189,12 +241,52 @@ def _may_promote(actor: Actor, r: Rollout, gate: Gate, membership: Membership) -
     )
 
 
+def _own(actor: Actor, r: Rollout, gate: Gate) -> Decision | None:
+    """Return the refusal of somebody who would approve what they asked for, or what they changed since."""
+    if r.requester in actor.ids:
+        did = "You requested this rollout"
+    elif actor.ids & set(r.editors):
+        did = "You changed what runs after this rollout was requested"
+    else:
+        return None
+    return Decision(
+        False, "self_approval", f"{did}, so somebody else has to approve it: {_names(gate)}."
+    )
+
+
+def _may_break(actor: Actor, r: Rollout | None, membership: Membership | None) -> Decision:
+    """Decide who may break the glass: people by name or by group, as looked up now or as last heard."""
+    if actor.door != "slack":
+        return Decision(
+            False,
+            "glass_needs_a_person",
+            "Only a person breaks the glass, in Slack: neither a token nor an alert. Ask whoever is on call.",
+        )
+    who = r.rules.break_glass if r is not None else ()
+    if _among(actor.id, who, membership or Membership(known=False)):
+        return YES
+    if membership is None or not membership.known:
+        return Decision(
+            False,
+            "identity_unavailable",
+            "Slack does not say who you are, and you are not among those that it last named for breaking the glass: "
+            f"{', '.join(who) or 'nobody'}. Rollback and pause still work.",
+        )
+    return Decision(
+        False,
+        "may_not_break_glass",
+        f"Breaking the glass is for {', '.join(who) or 'nobody'}. Ask one of them; rollback and pause work for you.",
+    )
+
+
 def _listed(actor: Actor, gate: Gate, membership: Membership) -> bool:
-    if actor.door == "rest":
-        # A token stands for a machine: it counts only where it is named itself, never through its owner's groups.
-        return actor.id in gate.groups
-    groups = (membership.members.get(group, frozenset()) for group in gate.groups)
-    return actor.id in gate.groups or any(actor.id in members for members in groups)
+    # A token stands for a machine: it counts only where it is named itself, never through its owner's groups.
+    return _among(actor.id, gate.groups, membership)
+
+
+def _among(who: str, listed: Sequence[str], membership: Membership) -> bool:
+    groups = (membership.members.get(group, frozenset()) for group in listed)
+    return who in listed or any(who in members for members in groups)
 
 
 def _names(gate: Gate) -> str:

@@ -130,7 +130,15 @@ class Reconciler:
             log.warning("rollout %s is not there", rollout)
         else:
             self._failures.pop(rollout, None)
+            if r.phase.final:
+                await self._ring_queue(r)
             self._again(rollout, wake_at(r, self._now(), self._looked.get(rollout)))
+
+    async def _ring_queue(self, r: Rollout) -> None:
+        """Let what waits for this target look at once whether it is its turn."""
+        for waiting in await self._store.scheduled(r.service, r.environment):
+            if waiting.after:
+                self.ring(waiting.id)
 
     async def _call_people(self, rollout: str, error: Exception) -> None:
         """Say that a rollout does not move because its turns fail: nobody looks at a log file at night."""

@@ -22,6 +22,7 @@ from bot.settings.flags import Flag, UnleashTraffic
 from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.knative import KnativeRevision, KnativeTraffic
+from bot.settings.limits import LimitsBlock
 from bot.settings.metrics import KNOWN_METRICS, YardstickBlock
 from bot.settings.nodes import HealthBlock, Instance, UpdateBlock, VersionBlock
 from bot.settings.scalars import format_duration
@@ -215,6 +216,7 @@ BLOCKS: dict[str, type[Block]] = {
     "### `alerts[]` of kind `grafana`": GrafanaSinkBlock,
     "### `alertmanager`": AlertmanagerBlock,
     "### `flagger`": FlaggerBlock,
+    "### `limits`": LimitsBlock,
     "### `environments.NAME`": EnvironmentBlock,
     "### `environments.NAME.freeze[]`": FreezeWindow,
     "### `services.NAME.about`": About,

@@ -12,9 +12,11 @@ from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.cautions import cautioned
 from bot.commands.going_back import go_back
+from bot.commands.limiting import Turnstile
+from bot.commands.queueing import queue, start_or_offer
 from bot.commands.reading import history, stats, status
 from bot.commands.scheduling import afresh, call_off, later, planned, preview, schedule
-from bot.commands.starting import check, start
+from bot.commands.starting import check
 from bot.commands.steering import press, settle_promote, steer
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
@@ -34,6 +36,7 @@ class Commands:
     def __init__(self, world: World) -> None:
         """Work in this world."""
         self._world = world
+        self._turnstile = Turnstile(world.now, world.config.limits.commands)
 
     async def handle(
         self, command: verbs.Command, actor: Actor, receipt: Receipt | None = None
@@ -41,11 +44,15 @@ class Commands:
         """Do what was asked, or raise `Refusal`."""
         world = self._world
         check(allow(actor, "read"))
+        if isinstance(command, verbs.Deploy | verbs.Promote | verbs.Resume):
+            self._turnstile.enter(actor, command.service)
         match command:
             case verbs.Deploy() if later(command):
                 return await schedule(world, command, actor, receipt)
+            case verbs.Deploy(options=verbs.Options(after=str())):
+                return await queue(world, command, actor, receipt)
             case verbs.Deploy():
-                return await start(world, command, actor, receipt)
+                return await start_or_offer(world, command, actor, receipt)
             case verbs.Rollback():
                 return await go_back(world, command, actor, receipt)
             case verbs.Cancel():
@@ -91,6 +98,8 @@ class Commands:
     ) -> Answer:
         """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
         check(allow(actor, "read"))
+        if verb in {"promote", "resume", "adopt"}:
+            self._turnstile.enter(actor, rollout)
         return await press(
             self._world,
             verb,

@@ -19,6 +19,7 @@ from bot.grammar.moments import next_at, next_cron
 from bot.grammar.verbs import Cancel, Deploy, Schedule, ShowPlan
 from bot.policy import Actor
 from bot.rollout import acts
+from bot.rollout.queueing import ended_well
 from bot.rollout.scheduling import HORIZON
 from bot.rollout.seen import Afresh
 from bot.rollout.times import clock, lasting
@@ -73,7 +74,7 @@ async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt
         event="rollout.scheduled",
         data={"digest": plan.digest, "due": due.isoformat()},
     )
-    r = replace(r, phase=Phase.SCHEDULED, due=due, asked=_kept(command))
+    r = replace(r, phase=Phase.SCHEDULED, due=due, asked=kept(command))
     r = warned(r.tell(entry), await cautions(world, plan))
     answer = await create(world, r, actor, receipt)
     return replace(answer, sentence=sentence, due=due) if answer.created else answer
@@ -122,7 +123,27 @@ async def afresh(world: World, r: Rollout) -> Afresh:
     asker = Actor(r.requester, "sluice")
     fresh = new_rollout(world, r.service, r.environment, plan, asker, r.reason, now)
     fresh = warned(fresh, await cautions(world, plan))
-    return Afresh(fresh, frozen=_frozen(world, r.environment, now), busy=busy)
+    ahead, undone = await _before(world, r, busy)
+    frozen = _frozen(world, r.environment, now)
+    return Afresh(fresh, frozen=frozen, busy=busy, ahead=ahead, undone=undone)
+
+
+async def _before(world: World, r: Rollout, busy: str) -> tuple[str, str]:
+    """Return what a queued rollout still waits for, and how that ended which it waited for, where that was not well."""
+    if not r.after:
+        return "", ""
+    rows = await world.store.scheduled(r.service, r.environment)
+    line = [one for one in rows if one.after and one.gate is None]
+    earlier = [one for one in line if (one.created, one.id) < (r.created, r.id)]
+    if earlier or busy:
+        return (earlier[-1].id if earlier else busy), ""
+    try:
+        before = await find(world, r.after)
+    except Refusal as refusal:
+        return "", f"{r.after} cannot be looked up ({refusal.code})"
+    if ended_well(before):
+        return "", ""
+    return "", f"{before.version} ({before.id}) was {before.phase.value.lower().replace('_', ' ')}"
 
 
 async def start_now(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
@@ -187,7 +208,7 @@ def _when(command: Deploy) -> tuple[str | None, str | None]:
     return said.at or wish.at, said.cron or wish.cron
 
 
-def _kept(command: Deploy) -> str:
+def kept(command: Deploy) -> str:
     """Return a command as JSON without its moment: said again when it is due, it means to start."""
     kept = replace(command, options=replace(command.options, at=None, cron=None))
     if kept.wish is not None:

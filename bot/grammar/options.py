@@ -78,6 +78,7 @@ KEYS: tuple[Key, ...] = (
     Key("mesh", "istio", "must be the target's", q.lower_name),
     Key("at", "22:00", "start then", q.moment, _quoted),
     Key("cron", '"0 2 * * *"', "start at the next match", crontab, _quoted),
+    Key("after", "r-1a2b3c4d", "queue behind that rollout", q.name),
     Key("header", "x-canary=true", "these requests first", q.header, _quoted),
     Key("user-tier", "beta", "these users first", q.name),
     Key("region", "us-west-2", "this region first", q.name),
@@ -227,6 +228,9 @@ def options_from(given: Given) -> Options:
     if options.at is not None and options.cron is not None:
         sentence = "`at` and `cron` both say when to start. Choose one."
         raise WordsError(sentence, code="bad_value", key=given.keys["cron"])
+    if options.after is not None and (options.at or options.cron):
+        sentence = "`after` and a moment both say when to start. Choose one."
+        raise WordsError(sentence, code="bad_value", key=given.keys["after"])
     if options.steps is not None and options.soak is not None and len(options.soak) > 1:
         typed = given.texts["steps"]
         steps = len(options.steps if typed.casefold() in PRESETS else q.parts(typed))

@@ -35,6 +35,8 @@ class Options:
     """`22:00`, or a date and a time in ISO form, with or without a zone."""
     cron: str | None = None
     """Five crontab fields, checked."""
+    after: str | None = None
+    """The id of the rollout to wait for, in the queue of the target."""
     header: str | None = None
     """`x-canary` (present) or `x-canary=true` (equal); the name in lower case."""
     user_tier: str | None = None

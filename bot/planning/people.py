@@ -6,7 +6,7 @@ Pure. A request may only ask for more approvals than the environment does.
 from collections.abc import Iterator
 
 from bot.rollout.values import Rules
-from bot.settings.values import Config, EnvironmentBlock
+from bot.settings.values import About, Config, EnvironmentBlock
 from strategies.request import PlanError, Request
 
 _MANY = 5
@@ -25,7 +25,14 @@ def rules_for(service: str, environment: str, config: Config) -> Rules:
         self_approval=block.self_approval,
         oncall=about.oncall or "",
         owners=about.owners,
+        break_glass=_glass_breakers(block, about),
     )
+
+
+def _glass_breakers(block: EnvironmentBlock, about: About) -> tuple[str, ...]:
+    oncall = (about.oncall,) if about.oncall else ()
+    people = tuple(one for one in block.approvers if not one.startswith("token:"))
+    return block.break_glass or (*oncall, *about.owners) or people
 
 
 def approvals(asked: int | None, environment: EnvironmentBlock) -> int:

@@ -67,7 +67,7 @@ def _armed(r: Rollout, seen: Seen) -> Rollout:
     match r.phase:
         case Phase.RUNNING:
             return reapplied(r, seen) or walk(r, seen)
-        case Phase.WAITING if r.gate is not None and seen.now >= r.gate.expires:
+        case Phase.WAITING if r.gate is not None and r.gate.over(seen.now):
             return expired(r, seen)
         case Phase.PAUSED:
             return reminded(landed_while_paused(r, seen), seen)

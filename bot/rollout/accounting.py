@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from bot.rollout.recording import recorded
 from bot.rollout.values import Phase, Rollout
 
 End = Literal["succeeded", "rolled_back", "resolved", "cancelled", "undo"]
@@ -49,7 +50,8 @@ class Outcome:
 
 
 def accounted(r: Rollout, now: datetime) -> Rollout:
-    """Return the row with its clocks as they stand at `now`."""
+    """Return the row with its clocks and its trail as they stand at `now`."""
+    r = recorded(r, now)
     live = not r.phase.final and r.phase is not Phase.SCHEDULED
     if live and r.started is None:
         r = replace(r, started=now)

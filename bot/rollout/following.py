@@ -270,7 +270,7 @@ def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None)
         return r
     if gate.stop and gate.stop != led.stop and led.movement:
         return moved_on(r, led)
-    if seen.now >= gate.expires:
+    if gate.over(seen.now):
         after = expired(r, seen)
         # What would go on by itself is held by nothing else.
         holds = after.phase is Phase.PAUSED and led.passes

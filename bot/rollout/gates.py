@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot.rollout.question import ClosedGate, Gate, Vote
 from bot.rollout.times import lasting
-from bot.rollout.values import ClosedGate, Entry, Gate, Phase, Rollout, Vote
+from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
 from strategies.plan import Approve, Batch, Follow, Replace, SetWeight, Switch, Watch
 

@@ -7,11 +7,12 @@ when somebody asked for it becomes a question to people (a gate of kind `start`)
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.rollout import gates
+from bot.rollout import gates, queueing
 from bot.rollout.part import Trouble
+from bot.rollout.question import Gate
 from bot.rollout.seen import Afresh, Seen
 from bot.rollout.times import clock, lasting
-from bot.rollout.values import Entry, Gate, Phase, Rollout
+from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Approve, Plan
 
 LATE = timedelta(minutes=15)
@@ -26,15 +27,22 @@ _RETRY = timedelta(seconds=15)
 
 def start(r: Rollout, seen: Seen) -> Rollout:
     """Return the row of a scheduled rollout as it should be next."""
-    if r.gate is not None and seen.now >= r.gate.expires:
+    if r.gate is not None and r.gate.over(seen.now):
         return _expired(r, seen.now)
     if seen.afresh is None:
         return r
+    if r.after and seen.afresh.ahead and r.gate is None:
+        return queueing.behind(r, seen.afresh.ahead)
     against = _against(r, seen.afresh, seen.now)
     if against is not None:
         return r if r.gate is not None else _ask(r, seen.now, *against)
     assert seen.afresh.rollout is not None
-    text = f"Starting as scheduled for {clock(due(r))}{_lateness(r, seen.now)}."
+    when = f"as scheduled for {clock(due(r))}{_lateness(r, seen.now)}"
+    text = (
+        f"Starting: {r.after} has ended, and it is next in the queue."
+        if r.after
+        else f"Starting {when}."
+    )
     return begun(r, seen.afresh.rollout, "sluice", text)
 
 
@@ -49,7 +57,7 @@ def wake_at(r: Rollout, now: datetime) -> datetime:
     """Return when a scheduled rollout has something to do next."""
     if now < due(r):
         return due(r)
-    again = now + _RETRY
+    again = now + (queueing.PATIENT if r.after else _RETRY)
     if r.gate is None:
         return again
     return min(again, r.gate.expires) if look_due(r, now) else max(r.gate.expires, now)
@@ -120,6 +128,8 @@ def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | Non
             "frozen",
             f"{what} was not started because {r.environment} is frozen {afresh.frozen}.",
         )
+    if r.after:
+        return queueing.against(r, afresh.undone, now)
     if now - due(r) > LATE:
         late = lasting((now - due(r)).total_seconds())
         return (

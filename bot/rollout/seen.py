@@ -48,6 +48,10 @@ class Afresh:
     """The freeze window that covers this moment, in words."""
     busy: str = ""
     """The id of the rollout that holds the target."""
+    ahead: str = ""
+    """Of one that waits in a queue: the id of the rollout that comes before it."""
+    undone: str = ""
+    """Of one that waits in a queue: how the one that it waited for ended, where that was not well; a clause."""
 
 
 @dataclass(frozen=True, slots=True)

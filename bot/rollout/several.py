@@ -94,7 +94,7 @@ def _by_phase(r: Rollout, seen: Seen) -> Rollout:
     match r.phase:
         case Phase.RUNNING:
             return _reapplied(r, seen) or _step(r, seen)
-        case Phase.WAITING if r.gate is not None and seen.now >= r.gate.expires:
+        case Phase.WAITING if r.gate is not None and r.gate.over(seen.now):
             return expired(r, seen)
         case Phase.PAUSED:
             for part in r.parts:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any, Literal, Self
 
 from bot.rollout.part import Armed, Followed, Part, Progress, SmokeResult, Told, Trouble
+from bot.rollout.question import ClosedGate, Decided, Gate
+from bot.rollout.trail import Looker, Trail
 from bot.rollout.wanted import Intent
 from strategies.compare import Comparison
 from strategies.plan import Plan, Replace, Rule, Step, Watch
@@ -34,45 +36,6 @@ class Phase(StrEnum):
     def final(self) -> bool:
         """Whether nothing more will happen to the target."""
         return self in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.CANCELLED}
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One person's yes."""
-
-    actor: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A question to people, open until it has its quorum, expires, or something ends it."""
-
-    id: str
-    kind: Literal["approve", "ask", "winner", "start"]
-    """`winner`: an A/B test is over and a person says which variant stays. `start`: scheduled, and not started."""
-    opened: datetime
-    expires: datetime
-    quorum: int
-    groups: tuple[str, ...]
-    votes: tuple[Vote, ...] = ()
-    look: Look | None = None
-    """The numbers that were shown."""
-    judgement: Judgement | None = None
-    stop: str = ""
-    """Where another controller leads: the identity of the pause that this asks about."""
-    weakened: tuple[str, ...] = ()
-    reminders: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedGate:
-    """What became of a gate, for the one-line record that its message turns into."""
-
-    id: str
-    sentence: str
-    people: tuple[str, ...] = ()
-    """Who is named in the sentence; only they become mentions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +94,10 @@ class Rules:
     self_approval: bool = False
     oncall: str = ""
     owners: tuple[str, ...] = ()
+    reminders: tuple[int, ...] = (300, 900, 1800)
+    """Seconds after which an open gate is brought to mind: in the thread, in the channel, by a call."""
+    break_glass: tuple[str, ...] = ()
+    """Who may pass a rule all the same, with a reason and aloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +133,8 @@ class Rollout:
     progress: Progress = field(default_factory=Progress)
     gate: Gate | None = None
     closed: tuple[ClosedGate, ...] = ()
+    decided: tuple[Decided, ...] = ()
+    """Who stopped it, oldest first."""
     look: Look | None = None
     judgement: Judgement | None = None
     back: Back | None = None
@@ -211,6 +180,8 @@ class Rollout:
     """A scale-down by an earlier rollout may still be on its way to our lane: write it even if it looks right."""
     due: datetime | None = None
     """When a scheduled rollout starts."""
+    after: str = ""
+    """The rollout that it waits for in the queue of its target, while it is scheduled without a moment."""
     asked: str = ""
     """The command that asked for it, as JSON, while it is scheduled: its plan is compiled again at the start."""
     recheck_at: datetime | None = None
@@ -223,8 +194,15 @@ class Rollout:
     ended: datetime | None = None
     channel: str = ""
     """Where its card lives."""
+    editors: tuple[str, ...] = ()
+    """Who changed what runs since it was requested: like the requester they do not approve it."""
+    passed: tuple[str, ...] = ()
+    """What it was let through at its start although it keeps others out, by id (`bot.rollout.locks`)."""
     parts: tuple[Part, ...] = ()
     """Its targets, in the order in which it goes forward, where there are several; the row's own fields then sum up."""
+    trail: Trail = field(default_factory=Trail)
+    looker: Looker | None = None
+    """Who has said that they look at what went wrong; people are not reminded of it any more."""
     place: str = ""
     """Only in a view of one of several targets (`bot.rollout.parts`): which one. Never stored."""
     news: tuple[Entry, ...] = ()

@@ -15,6 +15,7 @@ from bot.settings.claims import claimed_twice
 from bot.settings.controllers import FlaggerCanary
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
+from bot.settings.limits import LimitsBlock
 from bot.settings.names import (
     Approver,
     ChannelId,
@@ -73,6 +74,8 @@ class EnvironmentBlock(Block):
     self_approval: Flag = False
     gate_expires: Seconds = 86_400
     on_expiry: Annotated[Literal["hold", "rollback"], choice("hold", "rollback")] = "hold"
+    break_glass: tuple[PersonOrGroup, ...] = ()
+    """Who may pass a rule in an emergency; empty: the service's on-call and owners, else the approvers."""
     freeze: tuple[FreezeWindow, ...] = ()
 
 
@@ -114,6 +117,7 @@ class Config(Block):
     alerts: tuple[SinkField, ...] = ()
     alertmanager: AlertmanagerBlock | None = None
     flagger: FlaggerBlock | None = None
+    limits: LimitsBlock = LimitsBlock()
     environments: dict[Name, EnvironmentBlock] = Field(default_factory=dict)
     services: dict[Name, Service]
 

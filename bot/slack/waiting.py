@@ -3,13 +3,16 @@
 The buttons are the verbs of any other card: to start one is to resume it, to cancel it is to take it back.
 """
 
-from bot.rollout.values import Gate, Rollout
+from bot.rollout.question import Gate
+from bot.rollout.values import Rollout
 from bot.slack.blocks import Block, actions, button, context, date, escape, mention, section
 from bot.slack.message import Message
 
 
 def starts(r: Rollout) -> str:
     """Return when a scheduled rollout starts, or should have started."""
+    if r.after:
+        return f"waits until {r.after} has ended" if not r.code else f"waited for {r.after}"
     if r.due is None:
         return "starts later"
     return f"was to start {date(r.due)}" if r.code else f"starts {date(r.due)}"

@@ -4,7 +4,7 @@ Everything that must be true together is one transaction of `Store.writing()`. A
 from; whoever comes second gets `StaleError` and reads again.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Self
@@ -20,6 +20,8 @@ from bot.store.alarms import ALARM, alarms
 from bot.store.deliveries import closed, deliveries
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
 from bot.store.keeping import KEEPING, KEPT
+from bot.store.locks import BarredError, LockReading
+from bot.store.looks import KeptLook, drop_looks, looks, outlived
 from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
 from bot.store.rows import (
     Inbound,
@@ -41,10 +43,12 @@ from bot.store.writing import BusyError, NoRowError, StaleError, Writing, get, h
 __all__ = [
     "ALARM",
     "BUCKETS",
+    "BarredError",
     "BusyError",
     "Durations",
     "Inbound",
     "JournalRow",
+    "KeptLook",
     "NoRowError",
     "OpenError",
     "PoisonedRowError",
@@ -59,7 +63,7 @@ __all__ = [
 ]
 
 
-class Store:
+class Store(LockReading):
     """The database of one bot."""
 
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
@@ -165,6 +169,14 @@ class Store:
             )
             return _readable(row.body for row in rows)
 
+    async def in_flight_count(self) -> int:
+        """Return how many rollouts hold a target."""
+        async with self._reader.connect() as connection:
+            found = await connection.execute(
+                select(func.count()).select_from(ROLLOUTS).where(IN_FLIGHT)
+            )
+            return int(found.scalar_one())
+
     async def holder(self, service: str, environment: str) -> str:
         """Return the id of the rollout that holds a target, readable or not; `""` where none does."""
         async with self._reader.connect() as connection:
@@ -263,6 +275,21 @@ class Store:
                 row.key: Post(row.rollout, row.key, row.channel, row.ts, row.digest, moment(row.at))
                 for row in rows
             }
+
+    async def looks(self, rollout: str, until: datetime | None = None) -> Sequence[KeptLook]:
+        """Return the numbers that one rollout was judged by, oldest first."""
+        async with self._reader.connect() as connection:
+            return await looks(connection, rollout, until)
+
+    async def forget_looks(self, now: datetime) -> None:
+        """Drop the looks of rollouts that ended long ago, one rollout a transaction."""
+        while True:
+            async with self._reader.connect() as connection:
+                rollout = await outlived(connection, now)
+            if rollout is None:
+                return
+            async with self._writer.begin() as connection:
+                await drop_looks(connection, rollout)
 
     async def inbound(self, key: str) -> Inbound | None:
         """Return something received, by its key."""

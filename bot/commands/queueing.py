@@ -1,0 +1,120 @@
+"""Waiting for a busy target: a rollout that starts when the one before it has ended well.
+
+A row that waits is scheduled without a moment (`after`: the id of whatever is before it). It holds nothing, and starts
+by the same rules as everything that was asked for earlier: today's configuration, the same plan, or a question.
+"""
+
+from dataclasses import replace
+
+from bot.commands.acting import find
+from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.cautions import cautioned, cautions, warned
+from bot.commands.limiting import has_room
+from bot.commands.scheduling import kept, preview
+from bot.commands.starting import compile_or_refuse, create, new_rollout, start, vouch
+from bot.commands.world import Receipt, World
+from bot.grammar import render
+from bot.grammar.verbs import Deploy, ShowPlan
+from bot.policy import Actor
+from bot.rollout.queueing import ended_well
+from bot.rollout.values import Entry, Phase, Rollout
+
+_LINE = 1900
+"""Characters of a button's value: a longer reason has to be typed again."""
+
+
+async def queue(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
+    """Commit a rollout that starts after the one that it names; where that has ended well, start it now."""
+    if command.options.dry_run:
+        return await cautioned(world, preview(world, ShowPlan(command)))
+    before = await find(world, command.options.after or "")
+    now_then = replace(command, options=replace(command.options, after=None))
+    _one_target(command, before)
+    if before.phase.final and not ended_well(before):
+        raise Refusal(
+            f"{before.version} ({before.id}) has ended meanwhile, and not well. Nothing was queued. Say "
+            f"`/deploy {command.service} {command.version}` to start now.",
+            code="ahead_ended",
+            rollout=before,
+        )
+    line = await waiting(world, command.service, command.environment)
+    if before.phase.final and not line:
+        return await start(world, now_then, actor, receipt)
+    plan = compile_or_refuse(world, now_then)
+    _has_room(world, command, line)
+    await vouch(world, actor, "deploy")
+    last = line[-1] if line else before
+    r = new_rollout(
+        world, command.service, command.environment, plan, actor, command.reason, world.now()
+    )
+    place = f", {len(line)} before it in the queue" if line else ""
+    sentence = (
+        f"{r.service} {r.version} → {r.environment} is queued by {r.requester}: it starts when {last.version} "
+        f"({last.id}) has ended well{place}. `cancel {r.id}` takes it back."
+    )
+    entry = Entry("queued", actor.id, sentence, event="rollout.scheduled", data={"after": last.id})
+    r = replace(r, phase=Phase.SCHEDULED, after=last.id, asked=kept(now_then)).tell(entry)
+    answer = await create(world, warned(r, await cautions(world, plan)), actor, receipt)
+    return replace(answer, sentence=sentence) if answer.created else answer
+
+
+async def start_or_offer(
+    world: World, command: Deploy, actor: Actor, receipt: Receipt | None
+) -> Answer:
+    """Start; where the target is busy, offer to wait for it. Raises `Refusal`."""
+    if not command.options.dry_run:
+        await has_room(world)
+    try:
+        return await start(world, command, actor, receipt)
+    except Refusal as refusal:
+        raise offered(command, refusal) from refusal
+
+
+async def waiting(world: World, service: str, environment: str) -> list[Rollout]:
+    """Return what waits for a target, in its order; what asks people has left the line."""
+    rows = await world.store.scheduled(service, environment)
+    return sorted((r for r in rows if r.after and r.gate is None), key=lambda r: (r.created, r.id))
+
+
+def offered(command: Deploy, refusal: Refusal) -> Refusal:
+    """Return the refusal of a busy target with a button that queues behind it."""
+    busy = refusal.rollout
+    if refusal.code != "rollout_in_flight" or busy is None or command.wish is not None:
+        return refusal
+    if busy.version == command.version:
+        return refusal
+    behind = replace(command, options=replace(command.options, after=busy.id))
+    line = render(behind)
+    if len(line) <= _LINE:
+        refusal.offers = (Offer(f"Queue behind {busy.version}", line), *refusal.offers)
+    return refusal
+
+
+def _one_target(command: Deploy, before: Rollout) -> None:
+    if (before.service, before.environment) != (command.service, command.environment):
+        raise Refusal(
+            f"{before.id} is a rollout of {before.service} in {before.environment}; one only waits for one's own "
+            f"target. `/deploy status {command.service}` shows what holds it.",
+            code="another_target",
+            status=422,
+            key="after",
+        )
+
+
+def _has_room(world: World, command: Deploy, line: list[Rollout]) -> None:
+    twin = next((r for r in line if r.version == command.version), None)
+    if twin is not None:
+        raise Refusal(
+            f"{command.version} is already queued for {command.service} in {command.environment} ({twin.id}, by "
+            f"{twin.requester}). Nothing was changed.",
+            code="already_queued",
+            rollout=twin,
+        )
+    most = world.config.limits.queue
+    if len(line) >= most:
+        raise Refusal(
+            f"{len(line)} rollouts wait for {command.service} in {command.environment} already, and there is room for "
+            f"{most}. Cancel one (`/deploy schedule {command.service}`), or wait.",
+            code="queue_full",
+            status=429,
+        )

@@ -1,0 +1,78 @@
+"""A question to people as a value: who voted, what they were shown, and what became of it.
+
+Values only; `bot.rollout.gates` says how a gate opens, counts and closes.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from strategies.verdict import Judgement, Look
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's yes."""
+
+    actor: str
+    at: datetime
+    broke_glass: bool = False
+    """They are no approver, and broke the glass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A question to people, open until it has its quorum, expires, or something ends it."""
+
+    id: str
+    kind: Literal["approve", "ask", "winner", "start"]
+    """`winner`: an A/B test is over and a person says which variant stays. `start`: scheduled, and not started."""
+    opened: datetime
+    expires: datetime
+    quorum: int
+    groups: tuple[str, ...]
+    votes: tuple[Vote, ...] = ()
+    look: Look | None = None
+    """The numbers that were shown."""
+    judgement: Judgement | None = None
+    stop: str = ""
+    """Where another controller leads: the identity of the pause that this asks about."""
+    weakened: tuple[str, ...] = ()
+    reminders: int = 0
+    """How many rungs of the reminders are behind it."""
+    shown: int = 1
+    """The number of the snapshot that is shown: a click counts only for the one that it was made on."""
+    refreshed: datetime | None = None
+    """When the snapshot was last replaced because the numbers had moved."""
+    moved: str = ""
+    """What had moved then, as a clause."""
+    unseen: datetime | None = None
+    """Since when nobody could be asked: from then on its clock stands still. `None`: somebody could see it."""
+
+    def over(self, now: datetime) -> bool:
+        """Whether its time is up; a question that nobody could see does not expire."""
+        return self.unseen is None and now >= self.expires
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedGate:
+    """What became of a gate, for the one-line record that its message turns into."""
+
+    id: str
+    sentence: str
+    people: tuple[str, ...] = ()
+    """Who is named in the sentence; only they become mentions."""
+    at: datetime | None = None
+    took: int | None = None
+    """Seconds that it was open."""
+    promoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """That a person stopped a rollout, which needs no words; they may give their reason afterwards."""
+
+    deed: Literal["pause", "rollback"]
+    actor: str
+    at: datetime
+    reason: str = ""

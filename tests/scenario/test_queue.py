@@ -1,0 +1,167 @@
+"""A busy target: the second one waits in line, and starts when the first has ended well."""
+
+import pytest
+
+from bot.rollout.values import Phase
+from tests.scenario.stage import ANA, DANA, Stage
+
+BEGUN = {Phase.RUNNING, Phase.WAITING}
+SECOND = "/deploy auth-service v3.0.0 to production"
+
+
+@pytest.fixture
+async def stage(tmp_path):
+    async with Stage.opened(tmp_path, steps="[50, 100]") as opened:
+        yield opened
+
+
+async def queue_behind(stage: Stage) -> str:
+    """Deploy, ask for another version, and press the button; return what was heard."""
+    await stage.deploy()
+    await stage.say(SECOND)
+    await stage.press("Queue behind v2.0.0", by=DANA)
+    await stage.settled()
+    return stage.heard()
+
+
+async def rows(stage: Stage) -> dict[str, Phase]:
+    return {r.version: r.phase for r in await stage.bot.store.history()}
+
+
+async def finish(stage: Stage, version: str) -> None:
+    """Approve whatever is asked until this version is live."""
+    for _ in range(40):
+        if (await rows(stage))[version] is Phase.SUCCEEDED:
+            return
+        row = next(r for r in await stage.bot.store.in_flight() if r.version == version)
+        if row.gate is not None:
+            await stage.wait(6)
+            await stage.say("/deploy promote auth-service production", by=ANA)
+        await stage.wait(60)
+        stage.mend(version)
+    raise AssertionError(await rows(stage))
+
+
+async def test_a_second_deploy_is_refused_with_a_link_and_a_button_that_queues(stage):
+    await stage.deploy()
+    refused = await stage.say(SECOND)
+    assert "already has v2.0.0 in flight" in refused
+    assert "[Queue behind v2.0.0]" in refused
+    await stage.press("Queue behind v2.0.0", by=DANA)
+    await stage.settled()
+    assert "is queued by @Dana: it starts when v2.0.0" in stage.heard()
+    assert await rows(stage) == {"v2.0.0": Phase.RUNNING, "v3.0.0": Phase.SCHEDULED}
+
+
+async def test_it_starts_when_the_one_before_it_succeeded(stage):
+    await queue_behind(stage)
+    await finish(stage, "v2.0.0")
+    await stage.wait(20)
+    assert (await rows(stage))["v3.0.0"] in BEGUN
+    (third,) = await stage.bot.store.in_flight()
+    told = [row.entry.text for row in await stage.bot.store.journal(third.id)]
+    assert any("it is next in the queue" in text for text in told)
+
+
+async def test_it_asks_when_the_one_before_it_was_rolled_back(stage):
+    await queue_behind(stage)
+    await stage.say("/rollback auth-service", by=ANA)
+    await stage.wait(120)
+    row = next(r for r in await stage.bot.store.scheduled())
+    assert row.code == "ahead_undone"
+    assert "v2.0.0" in row.trouble.sentence
+    assert "was rolled back" in row.trouble.sentence
+    await stage.press("Start now", by=DANA)
+    await stage.wait(5)
+    assert (await rows(stage))["v3.0.0"] is Phase.RUNNING
+
+
+async def test_the_line_is_first_come_first_served_and_survives_a_restart(stage):
+    await queue_behind(stage)
+    await stage.wait(1)
+    await stage.say("/deploy auth-service v4.0.0 to production")
+    await stage.press("Queue behind v2.0.0", by=DANA)
+    await stage.settled()
+    assert "1 before it in the queue" in stage.heard()
+    third, second = await stage.bot.store.history(limit=2)
+    assert (third.after, third.version) == (second.id, "v4.0.0")
+    await stage.restart()
+    await finish(stage, "v2.0.0")
+    await stage.wait(20)
+    found = await rows(stage)
+    assert (found["v2.0.0"], found["v4.0.0"]) == (Phase.SUCCEEDED, Phase.SCHEDULED)
+    assert found["v3.0.0"] in BEGUN
+
+
+async def test_who_leaves_the_line_lets_the_next_one_move_up(stage):
+    await queue_behind(stage)
+    second = (await stage.bot.store.scheduled())[0]
+    await stage.say(f"/deploy auth-service v4.0.0 to production after={second.id}")
+    await stage.say(f"/deploy cancel {second.id}")
+    await finish(stage, "v2.0.0")
+    await stage.wait(70)
+    assert (await rows(stage))["v4.0.0"] in BEGUN
+
+
+async def test_a_line_that_took_half_a_day_asks(stage):
+    await queue_behind(stage)
+    await stage.say("/deploy pause auth-service production")
+    await stage.wait(9 * 3600)
+    await stage.say("/deploy resume auth-service production")
+    await finish(stage, "v2.0.0")
+    await stage.wait(70)
+    row = next(r for r in await stage.bot.store.scheduled())
+    assert row.code == "queued_long"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("/deploy auth-service v3.0.0 after=r-none", "unknown_rollout"),
+        ("/deploy auth-service v3.0.0 after=ID at=22:00", "bad_value"),
+        ("/deploy auth-service v3.0.0 after=", "empty_value"),
+    ],
+)
+async def test_odd_words_about_the_queue_are_refused(stage, words, code):
+    await stage.deploy()
+    row = await stage.row()
+    assert code in await stage.say(words.replace("ID", row.id))
+
+
+async def test_the_same_version_is_not_queued_behind_itself_or_twice(stage):
+    await stage.deploy()
+    refused = await stage.say("/deploy auth-service v2.0.0 to production")
+    assert "Queue" not in refused
+    first = (await stage.row()).id
+    await stage.say(f"{SECOND} after={first}")
+    assert "already_queued" in await stage.say(f"{SECOND} after={first}")
+
+
+async def test_a_queue_has_an_end(stage):
+    await stage.deploy()
+    first = (await stage.row()).id
+    for n in range(3, 8):
+        await stage.say(f"/deploy auth-service v{n}.0.0 to production after={first}")
+    refused = await stage.say(f"/deploy auth-service v8.0.0 to production after={first}")
+    assert "queue_full" in refused
+    assert len(await stage.bot.store.scheduled()) == 5
+
+
+async def test_a_stuck_finger_is_stopped_and_may_still_roll_back(stage):
+    """A23: the limit is for what moves forward."""
+    await stage.deploy()
+    for _ in range(19):
+        await stage.say("/deploy resume auth-service production")
+    refused = await stage.say("/deploy resume auth-service production")
+    assert "too_many_commands" in refused
+    assert "Rolling auth-service" in await stage.say("/rollback auth-service")
+    await stage.wait(61)
+    assert "too_many_commands" not in await stage.say("/deploy resume auth-service production")
+
+
+async def test_more_rollouts_than_configured_do_not_start(tmp_path):
+    async with Stage.opened(tmp_path, steps="[50, 100]") as stage:
+        object.__setattr__(stage.bot.commands._world.config.limits, "rollouts", 1)
+        await stage.deploy()
+        refused = await stage.say("/deploy auth-service v3.0.0 to production")
+        assert "too_many_rollouts" in refused
