@@ -25,7 +25,7 @@ from bot.rollout.seen import Afresh, Need, Seen
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutLed, PutWeight
 from bot.schedule import Timers
-from bot.store import BusyError, NoRowError, PoisonedRowError, StaleError, Store
+from bot.store import BarredError, BusyError, NoRowError, PoisonedRowError, StaleError, Store
 from integrations.base import ConflictError, IntegrationError
 
 log = logging.getLogger("sluice.reconciler")
@@ -216,8 +216,8 @@ class Reconciler:
             seen = await self._observe(r, troubles)
             try:
                 r, changed = await self._advance(r, seen)
-            except (StaleError, BusyError):
-                # At a start another rollout may have been first; the next look says so.
+            except (StaleError, BusyError, BarredError):
+                # At a start another rollout, or a lock, may have been first; the next look says so.
                 r, troubles = await self._store.get(rollout), {}
                 continue
             if seen.look is not None or any(one.look is not None for one in seen.parts.values()):

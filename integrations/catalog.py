@@ -11,6 +11,7 @@ from typing import Any
 from integrations.alert import AlertSink
 from integrations.base import Fleet, RefusedError, Router, Workload
 from integrations.controller import Controller
+from integrations.history import History
 from integrations.metric import MetricSource
 from integrations.probe import Prober
 from integrations.revisions import Revisions
@@ -234,6 +235,18 @@ def _grafana(options: Mapping[str, Any]) -> AlertSink:
     return GrafanaSink(**options)
 
 
+def _github(clock: Callable[[], datetime], options: Mapping[str, Any]) -> History:
+    from integrations.source.github import GithubHistory  # noqa: PLC0415
+
+    return GithubHistory(clock=clock, **options)
+
+
+def _gitlab(clock: Callable[[], datetime], options: Mapping[str, Any]) -> History:
+    from integrations.source.gitlab import GitlabHistory  # noqa: PLC0415
+
+    return GitlabHistory(clock=clock, **options)
+
+
 ROUTERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Router]] = {
     "istio": _istio,
     "service_selector": _service_selector,
@@ -278,6 +291,12 @@ SINKS: Mapping[str, Callable[[Mapping[str, Any]], AlertSink]] = {
     "opsgenie": _opsgenie,
     "grafana": _grafana,
 }
+
+HISTORIES: Mapping[str, Callable[[Callable[[], datetime], Mapping[str, Any]], History]] = {
+    "github": _github,
+    "gitlab": _gitlab,
+}
+"""Where the source code is."""
 
 
 def connect(table: Mapping[str, Callable[..., Any]], kind: str, *arguments: Any) -> Any:

@@ -10,13 +10,14 @@ from aiohttp import web
 from bot.api import OPEN, Doors, api
 from bot.cli.helping import HERE
 from bot.grammar import usage
-from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.phrases import VERBS
 from bot.settings import EVENTS, read_config
 from bot.settings.accounts import AwsAccount, GcpAccount
 from bot.settings.balancers import AlbTraffic, Route53Traffic
 from bot.settings.block import Block
 from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.cloud_run import CloudRunService, CloudRunTraffic
+from bot.settings.code import GithubBlock, GitlabBlock
 from bot.settings.controllers import ArgoRollout, FlaggerCanary
 from bot.settings.flags import Flag, UnleashTraffic
 from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
@@ -159,15 +160,6 @@ def test_the_commands_page_repeats_the_help_text():
     assert marked("docs/commands.md", "usage").strip() == f"```text\n{usage()}\n```"
 
 
-def test_what_is_not_there_yet_is_said_so():
-    later = next(
-        line
-        for line in page("docs/commands.md").split("\n\n")
-        if line.startswith("Understood but not")
-    )
-    assert set(re.findall(r"`([^`]+)`", later)) == set(NOT_YET)
-
-
 def test_the_strategies_page_describes_every_strategy_with_its_options():
     six = [code(row[0]) for row in cells(section("docs/strategies.md", "## The six"))]
     options = [code(row[0]) for row in cells(section("docs/strategies.md", "### Options"))]
@@ -214,6 +206,8 @@ BLOCKS: dict[str, type[Block]] = {
     "### `alerts[]` of kind `pagerduty`": PagerDutySinkBlock,
     "### `alerts[]` of kind `opsgenie`": OpsgenieSinkBlock,
     "### `alerts[]` of kind `grafana`": GrafanaSinkBlock,
+    "### `source` of kind `github`": GithubBlock,
+    "### `source` of kind `gitlab`": GitlabBlock,
     "### `alertmanager`": AlertmanagerBlock,
     "### `flagger`": FlaggerBlock,
     "### `limits`": LimitsBlock,
@@ -316,6 +310,7 @@ def test_events_metrics_and_kinds_are_listed():
         *catalog.WORKLOADS,
         *catalog.METRICS,
         *catalog.SINKS,
+        *catalog.HISTORIES,
         *catalog.CONTROLLERS,
     ]
     assert [name for name in (*EVENTS, *KNOWN_METRICS, *kinds) if f"`{name}`" not in text] == []

@@ -1,11 +1,13 @@
 """Answers and refusals as JSON. Errors are `application/problem+json` with the code that Slack shows too (RFC 9457)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
-from bot.commands import Answer, Refusal
+from bot.commands import Answer, Offer, Refusal
 from bot.grammar import usage
+from bot.rollout.locks import Lock
 from bot.stats import as_json as stats_json
 from bot.store import as_json
 from strategies.plan import plan_to_json
@@ -40,8 +42,8 @@ def problem(
 def refused(refusal: Refusal) -> web.Response:
     """Return a refusal of a command."""
     more: dict[str, Any] = {}
-    if refusal.offers:
-        more["offers"] = [{"label": offer.label, "text": offer.line} for offer in refusal.offers]
+    if _offers(refusal.offers):
+        more["offers"] = _offers(refusal.offers)
     if refusal.rollout is not None:
         more["rollout"] = refusal.rollout.id
     return problem(
@@ -65,11 +67,35 @@ def answered(answer: Answer) -> dict[str, Any]:
         body["due"] = answer.due.isoformat()
     if answer.advice:
         body["advice"] = answer.advice
+    if _offers(answer.offers):
+        body["offers"] = _offers(answer.offers)
+    if answer.kind == "status":
+        body["locks"] = [_lock(one) for one in answer.locks]
     if answer.stats is not None:
         body["stats"] = stats_json(answer.stats)
     if answer.rows or answer.kind in {"status", "history", "schedule"}:
         body["rows"] = [as_json(row) for row in answer.rows]
     return body
+
+
+def _offers(offers: Sequence[Offer]) -> list[dict[str, str]]:
+    """Return what could come next in words; a form needs a screen."""
+    return [{"label": offer.label, "text": offer.line} for offer in offers if not offer.form]
+
+
+def _lock(lock: Lock) -> dict[str, Any]:
+    return {
+        "id": lock.id,
+        "kind": lock.kind,
+        "service": lock.service or None,
+        "environment": lock.environment or None,
+        "version": lock.version or None,
+        "owner": lock.owner,
+        "reason": lock.reason,
+        "since": lock.at.isoformat(),
+        "until": lock.expires.isoformat() if lock.expires else None,
+        "rollout": lock.rollout or None,
+    }
 
 
 def _sentence(answer: Answer) -> str:

@@ -14,7 +14,8 @@ from bot.grammar.verbs import Deploy
 from bot.observing import NOTHING, Demand, demand
 from bot.planning import plan_for
 from bot.settings import Config, ConfigError, Settings, SettingsError, load_config, read_settings
-from bot.slack.speaking import TROUBLE, reason, web_client
+from bot.slack.inspecting import inspect
+from bot.slack.speaking import web_client
 from bot.store import OpenError, Store
 from integrations.base import IntegrationError
 from strategies.plan import Plan
@@ -51,7 +52,7 @@ async def examine(path: Path, now: Callable[[], datetime]) -> Sequence[Health]:
         return [*rows, *await _targets(config, now, None)]
     rows.append(Health("environment", "ok", "all secrets are set"))
     rows.append(await _database(settings))
-    rows.append(await _slack(settings))
+    rows += await _slack(settings, now)
     rows += await _sinks(settings.config)
     return [*rows, *await _targets(settings.config, now, settings.kubeconfig)]
 
@@ -67,18 +68,12 @@ async def _database(settings: Settings) -> Health:
     return Health("database", "ok", "opens and is migrated")
 
 
-async def _slack(settings: Settings) -> Health:
+async def _slack(settings: Settings, now: Callable[[], datetime]) -> list[Health]:
     timeout = aiohttp.ClientTimeout(total=_PATIENCE)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         client = web_client(settings.slack_bot_token.reveal(), settings.slack_api_url, session)
-        try:
-            answer = await client.auth_test()
-        except TROUBLE as error:
-            fix = "Check SLACK_BOT_TOKEN and the network to Slack."
-            return Health("slack", "fail", reason(error), fix)
-    return Health(
-        "slack", "ok", f"{answer.get('team', 'workspace')} as {answer.get('user', 'bot')}"
-    )
+        rows = await inspect(client, settings.config, now)
+    return [Health(row.name, row.status, row.message, row.fix) for row in rows]
 
 
 async def _sinks(config: Config) -> list[Health]:

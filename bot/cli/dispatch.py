@@ -16,7 +16,7 @@ from bot.cli.steering import steer
 from bot.cli.terminal import Outcome, Terminal, clean
 from bot.cli.typed import Typed, read, split_flags, wants_json
 from bot.grammar.mistakes import closest, did_you_mean, shown
-from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.phrases import VERBS
 from bot.settings import client_settings, local_settings
 
 _ROOMS: Mapping[str, Callable[[Words, Place], Outcome]] = {
@@ -31,7 +31,7 @@ _ROOMS: Mapping[str, Callable[[Words, Place], Outcome]] = {
 """Words that need no running bot."""
 
 _WORDS = (*VERBS, *HERE)
-_LATER = frozenset({*NOT_YET, "replay"})
+_LATER = frozenset({"replay"})
 
 
 def run(

@@ -10,17 +10,20 @@ from typing import assert_never
 from bot.commands import alarming, hooking
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
-from bot.commands.cautions import cautioned
+from bot.commands.authority import ACTS, COMMANDS, enter
+from bot.commands.binding import Picture
+from bot.commands.explaining import explainable, give_reason
 from bot.commands.going_back import go_back
 from bot.commands.limiting import Turnstile
+from bot.commands.locking import let_in_or_out
+from bot.commands.previewing import as_shown, shown
 from bot.commands.queueing import queue, start_or_offer
-from bot.commands.reading import history, stats, status
-from bot.commands.scheduling import afresh, call_off, later, planned, preview, schedule
-from bot.commands.starting import check
+from bot.commands.reading import details, history, stats, status
+from bot.commands.scheduling import afresh, call_off, later, planned, schedule
 from bot.commands.steering import press, settle_promote, steer
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
-from bot.policy import Actor, allow
+from bot.policy import Actor
 from bot.rollout.seen import Afresh
 from bot.rollout.values import Rollout
 from bot.store import Inbound
@@ -43,18 +46,16 @@ class Commands:
     ) -> Answer:
         """Do what was asked, or raise `Refusal`."""
         world = self._world
-        check(allow(actor, "read"))
+        enter(world, actor, COMMANDS.get(type(command)))
         if isinstance(command, verbs.Deploy | verbs.Promote | verbs.Resume):
             self._turnstile.enter(actor, command.service)
         match command:
-            case verbs.Deploy() if later(command):
-                return await schedule(world, command, actor, receipt)
-            case verbs.Deploy(options=verbs.Options(after=str())):
-                return await queue(world, command, actor, receipt)
             case verbs.Deploy():
-                return await start_or_offer(world, command, actor, receipt)
+                return await self._deploy(command, actor, receipt)
             case verbs.Rollback():
                 return await go_back(world, command, actor, receipt)
+            case verbs.Lock() | verbs.Unlock() | verbs.Freeze() | verbs.Thaw():
+                return await let_in_or_out(world, command, actor, receipt)
             case verbs.Cancel():
                 return await call_off(world, command, actor, receipt)
             case (
@@ -62,14 +63,28 @@ class Commands:
             ):
                 return await steer(world, command, actor, receipt)
             case _:
-                return await self._show(command)
+                return await self._show(command, actor)
 
-    async def _show(self, command: Shows) -> Answer:
+    async def _deploy(
+        self, command: verbs.Deploy, actor: Actor, receipt: Receipt | None
+    ) -> Answer:
+        world = self._world
+        if command.shown is not None:
+            before = await as_shown(world, command, actor, receipt)
+            if before is not None:
+                return before
+        if later(command):
+            return await schedule(world, command, actor, receipt)
+        if command.options.after:
+            return await queue(world, command, actor, receipt)
+        return await start_or_offer(world, command, actor, receipt)
+
+    async def _show(self, command: Shows, actor: Actor) -> Answer:
         """Answer what changes nothing."""
         world = self._world
         match command:
             case verbs.ShowPlan():
-                return await cautioned(world, preview(world, command))
+                return await shown(world, command, actor)
             case verbs.Status():
                 return await status(world, command)
             case verbs.History():
@@ -95,9 +110,11 @@ class Commands:
         seconds: int = 1800,
         force: bool = False,
         winner: str = "",
+        picture: Picture | None = None,
     ) -> Answer:
         """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
-        check(allow(actor, "read"))
+        # A word that is no act at all is told so where acts are known.
+        enter(self._world, actor, ACTS.get(verb, "read"))
         if verb in {"promote", "resume", "adopt"}:
             self._turnstile.enter(actor, rollout)
         return await press(
@@ -111,7 +128,25 @@ class Commands:
             seconds=seconds,
             force=force,
             winner=winner,
+            picture=picture,
         )
+
+    async def explain(
+        self,
+        rollout: str,
+        decision: int,
+        reason: str,
+        actor: Actor,
+        receipt: Receipt | None = None,
+    ) -> Answer:
+        """Note why somebody stopped a rollout, said by themselves afterwards. Raises `Refusal`."""
+        enter(self._world, actor, "read")
+        return await give_reason(self._world, rollout, decision, reason, actor, receipt)
+
+    async def explainable(self, rollout: str, decision: int, actor: Actor) -> Rollout:
+        """Return the rollout, where this person may still say why they stopped it. Raises `Refusal`."""
+        enter(self._world, actor, "read")
+        return await explainable(self._world, rollout, decision, actor)
 
     async def alarm(self, notices: Sequence[alarming.Notice]) -> None:
         """Do what alerts ask for: they pause or roll back what their labels match. Raises `Refusal`."""
@@ -125,12 +160,22 @@ class Commands:
 
     async def stats(self, service: str | None, days: int, actor: Actor) -> Answer:
         """Return how the strategies did in the last `days`; the words of chat know no other window than the usual."""
-        check(allow(actor, "read"))
+        enter(self._world, actor, "read")
         return await stats(self._world, service, days)
 
     async def find(self, rollout: str) -> Rollout:
         """Return a rollout by id. Raises `Refusal`."""
         return await find(self._world, rollout)
+
+    async def past(self, service: str, environment: str, actor: Actor) -> Sequence[Rollout]:
+        """Return what was rolled out to a target, newest first; as far back as `rollback … to` looks."""
+        enter(self._world, actor, "read")
+        return await self._world.store.history(service, environment, limit=200)
+
+    async def details(self, rollout: str, actor: Actor) -> Answer:
+        """Return one rollout with the end of its journal. Raises `Refusal`."""
+        enter(self._world, actor, "read")
+        return await details(self._world, rollout)
 
     async def afresh(self, r: Rollout) -> Afresh:
         """Return what a scheduled rollout would be if it were asked for now; never refuses."""

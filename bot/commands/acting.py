@@ -7,13 +7,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot import policy
-from bot.commands.answers import Answer, Refusal
-from bot.commands.starting import busy, check, repeated
+from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.authority import check
+from bot.commands.barring import bar_of, refusal, start_of_row
+from bot.commands.starting import busy, repeated
 from bot.commands.world import Receipt, World
 from bot.policy import Actor, Verb
 from bot.rollout import acts
+from bot.rollout.explaining import unexplained
 from bot.rollout.values import Rollout
-from bot.store import BusyError, NoRowError, PoisonedRowError, StaleError
+from bot.store import BarredError, BusyError, NoRowError, PoisonedRowError, StaleError
 
 TRIES = 20
 """How often a row may move under an act before the person is asked to say it again."""
@@ -64,6 +67,9 @@ async def act(
             continue
         except BusyError as error:
             raise await busy(world.store, error.rollout) from error
+        except BarredError as error:
+            asked = start_of_row(r, actor.id)
+            raise refusal(bar_of(error.lock, asked), asked, r) from error
         except NoRowError as error:
             raise unknown(rollout) from error
         except PoisonedRowError as error:
@@ -73,11 +79,26 @@ async def act(
                 str(error), code=error.code, rollout=await find(world, rollout)
             ) from error
         world.wake(r)
-        return Answer(did(verb, r), rollout=r)
+        look_behind(world, actor, verb, r)
+        return Answer(did(verb, r), rollout=r, offers=_afterwards(verb, r, actor))
     raise Refusal(
         "The rollout kept changing while this was tried; nothing was done. Try again.",
         code="conflict",
     )
+
+
+def look_behind(world: World, actor: Actor, verb: Verb, r: Rollout) -> None:
+    """Have whoever did what never waits for a look-up looked up now that it is done."""
+    if actor.door == "slack" and verb in policy.ALWAYS and world.look_behind is not None:
+        world.look_behind(actor, r)
+
+
+def _afterwards(verb: Verb, r: Rollout, actor: Actor) -> tuple[Offer, ...]:
+    """Return how whoever stopped it without a word says why; nobody is held up by that."""
+    newest = unexplained(r) if verb in {"pause", "rollback"} and actor.door == "slack" else None
+    if newest is None or r.decided[newest].actor != actor.id:
+        return ()
+    return (Offer("Add a reason", f"{r.id} {newest}", form="reason"),)
 
 
 def did(verb: Verb, r: Rollout) -> str:
@@ -92,6 +113,7 @@ def did(verb: Verb, r: Rollout) -> str:
         "keep": f"A stays: {r.from_version} of {r.service} gets all traffic back now.",
         "rollback": f"Rolling {r.service} in {r.environment} back to {r.from_version or 'the version before'} now.",
         "resolve": f"Resolved {r.service} {r.version} by hand.",
+        "acknowledge": f"You look at {r.service} {r.version}; nobody is reminded of it any more.",
         "promote": f"Approved {r.service} {r.version} at {r.weight:g} %.",
     }
     return done.get(verb, "Done.")

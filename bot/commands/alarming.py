@@ -11,7 +11,7 @@ from datetime import datetime
 from bot import policy
 from bot.commands.acting import TRIES
 from bot.commands.answers import Refusal
-from bot.commands.starting import check
+from bot.commands.authority import check
 from bot.commands.world import World
 from bot.policy import Actor, Verb
 from bot.rollout.alarms import ALERTMANAGER, Alarm, Deed, alarmed, older, possible, told

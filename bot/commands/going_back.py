@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import policy
-from bot.commands.acting import act
+from bot.commands.acting import act, look_behind
 from bot.commands.answers import Answer, Offer, Refusal
-from bot.commands.starting import busy, check, create, new_rollout, repeated
+from bot.commands.authority import check
+from bot.commands.starting import busy, create, new_rollout, repeated
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Rollback
 from bot.planning import lanes_for, rollback_plan
@@ -178,6 +179,7 @@ async def _create(
     world: World, r: Rollout, actor: Actor, receipt: Receipt | None, *, ready: bool
 ) -> Answer:
     answer = await create(world, r, actor, receipt)
+    look_behind(world, actor, "rollback", answer.rollout or r)
     how = "in one write: it is still ready" if ready else "as fast as it starts"
     sentence = f"Rolling {r.service} in {r.environment} back to {r.version} now, {how}."
     return replace(answer, sentence=sentence)

@@ -8,10 +8,13 @@ from dataclasses import replace
 
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.authority import vouch
 from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.limiting import has_room
 from bot.commands.scheduling import kept, preview
-from bot.commands.starting import compile_or_refuse, create, new_rollout, start, vouch
+from bot.commands.glass import only_now
+from bot.commands.premises import among_ourselves
+from bot.commands.starting import compile_or_refuse, create, new_rollout, start
 from bot.commands.world import Receipt, World
 from bot.grammar import render
 from bot.grammar.verbs import Deploy, ShowPlan
@@ -43,6 +46,8 @@ async def queue(world: World, command: Deploy, actor: Actor, receipt: Receipt | 
     plan = compile_or_refuse(world, now_then)
     _has_room(world, command, line)
     await vouch(world, actor, "deploy")
+    only_now(command)
+    await among_ourselves(world, command.service)
     last = line[-1] if line else before
     r = new_rollout(
         world, command.service, command.environment, plan, actor, command.reason, world.now()

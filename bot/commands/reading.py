@@ -1,12 +1,22 @@
 """What is in flight, what is live, what went out before, and how the strategies did. Nothing is changed."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.commands.answers import Answer
+from bot.commands.acting import find
+from bot.commands.answers import Answer, Live
 from bot.commands.world import World
 from bot.grammar.verbs import History, Status
+from bot.rollout.locks import Lock
+from bot.rollout.past import stable_versions
 from bot.rollout.values import Phase, Rollout
 from bot.stats import DAYS, MOST, stats_of, summary
+
+PAGE = 20
+"""Rollouts in one answer to `history`."""
+TAIL = 12
+"""Lines of the journal among the details of a rollout."""
 
 
 async def status(world: World, command: Status) -> Answer:
@@ -14,7 +24,8 @@ async def status(world: World, command: Status) -> Answer:
     flying = await world.store.in_flight(command.service, command.environment)
     rows: list[Rollout] = list(flying)
     seen = {r.target for r in flying}
-    for r in await world.store.history(command.service, command.environment, limit=200):
+    past = await world.store.history(command.service, command.environment, limit=200)
+    for r in past:
         if r.target not in seen and r.phase is not Phase.SCHEDULED:
             seen.add(r.target)
             rows.append(r)
@@ -22,20 +33,61 @@ async def status(world: World, command: Status) -> Answer:
     rows += scheduled
     if not rows:
         what = f"of {command.service} " if command.service else ""
-        return Answer(f"No rollouts {what}yet.", kind="status")
+        locks = await _locks(world, command)
+        return Answer(f"No rollouts {what}yet.", kind="status", locks=locks)
     later = f", {len(scheduled)} scheduled" if scheduled else ""
-    return Answer(f"{len(flying)} in flight{later}.", rows=rows, kind="status")
+    sentence = f"{len(flying)} in flight{later}."
+    return Answer(
+        sentence, rows=rows, kind="status", live=_live(past), locks=await _locks(world, command)
+    )
+
+
+async def _locks(world: World, command: Status) -> list[Lock]:
+    now = world.now()
+    found = await world.store.locks()
+    return [
+        one for one in found if one.holds(now) and one.reaches(command.service, command.environment)
+    ]
+
+
+def _live(newest_first: Sequence[Rollout]) -> dict[str, Live]:
+    """Return what is live on each target, and since when and by whom where a rollout brought it."""
+    by_target: dict[str, list[Rollout]] = {}
+    for r in newest_first:
+        by_target.setdefault(r.target, []).append(r)
+    found = {}
+    for target, rows in by_target.items():
+        version = (stable_versions(rows) or [""])[-1]
+        brought = next((r for r in rows if r.live_changed and r.version == version), None)
+        known = (brought.ended, brought.requester) if brought is not None else (None, "")
+        found[target] = Live(version, *known)
+    return {target: live for target, live in found.items() if live.version}
 
 
 async def history(world: World, command: History) -> Answer:
-    """Return the newest rollouts of a service."""
-    rows = await world.store.history(command.service, command.environment, limit=20)
+    """Return the newest rollouts of a service, a page at a time."""
+    wanted = command.skip + PAGE + 1
+    rows = await world.store.history(command.service, command.environment, limit=wanted)
+    page = rows[command.skip : command.skip + PAGE]
     sentence = (
-        f"The last {len(rows)} rollouts of {command.service}, newest first."
-        if rows
-        else f"{command.service} has no rollouts yet."
+        f"The last {len(page)} rollouts of {command.service}, newest first."
+        if page and not command.skip
+        else f"Rollouts {command.skip + 1} to {command.skip + len(page)} of {command.service}, newest first."
+        if page
+        else f"{command.service} has no {'more ' if command.skip else ''}rollouts{'' if command.skip else ' yet'}."
     )
-    return Answer(sentence, rows=rows, kind="history")
+    older = replace(command, skip=command.skip + PAGE) if len(rows) == wanted else None
+    return Answer(sentence, rows=page, kind="history", older=older)
+
+
+async def details(world: World, rollout: str) -> Answer:
+    """Return one rollout with the end of its journal. Raises `Refusal`."""
+    r = await find(world, rollout)
+    lines = (await world.store.journal(rollout))[-TAIL:]
+    story = tuple((line.at, line.entry) for line in lines)
+    return Answer(
+        f"{r.service} {r.version} in {r.environment}", rollout=r, story=story, kind="details"
+    )
 
 
 async def stats(world: World, service: str | None, days: int = DAYS) -> Answer:

@@ -4,16 +4,21 @@ What was asked for is kept as the command itself. When it is due it is handled a
 today's configuration.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from bot import policy
 from bot.commands.acting import act, find
 from bot.commands.answers import Answer, Refusal
+from bot.commands.authority import vouch
+from bot.commands.barring import Bar, bar_to, passed, refusal, start_of, start_of_row
 from bot.commands.cautions import cautioned, cautions, warned
-from bot.commands.starting import compile_or_refuse, create, new_rollout, show_plan, vouch
+from bot.commands.glass import only_now
+from bot.commands.premises import among_ourselves
+from bot.commands.since import since_live
+from bot.commands.starting import compile_or_refuse, create, new_rollout, show_plan
 from bot.commands.world import Receipt, World
 from bot.grammar.moments import next_at, next_cron
 from bot.grammar.verbs import Cancel, Deploy, Schedule, ShowPlan
@@ -21,10 +26,10 @@ from bot.policy import Actor
 from bot.rollout import acts
 from bot.rollout.queueing import ended_well
 from bot.rollout.scheduling import HORIZON
-from bot.rollout.seen import Afresh
+from bot.rollout.seen import Afresh, Barred
 from bot.rollout.times import clock, lasting
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.settings.values import UnknownNameError
+from bot.rollout.voting import edited
 from strategies.plan import Plan
 from strategies.wish import Wish
 
@@ -48,7 +53,9 @@ def preview(world: World, command: ShowPlan) -> Answer:
     return replace(
         answer,
         sentence=sentence,
-        plan=_with_freeze(world, command.deploy, answer.plan, due),
+        plan=_with_bar(
+            command.deploy, answer.plan, bar_to(world, (), start_of(command.deploy, ""), due)
+        ),
         due=due,
     )
 
@@ -61,7 +68,10 @@ async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt
     now = world.now()
     due = due_of(command, now)
     await vouch(world, actor, "deploy")
-    plan = _with_freeze(world, command, plan, due)
+    only_now(command)
+    await among_ourselves(world, command.service)
+    bar = bar_to(world, await world.store.locks(), start_of(command, actor.id), due)
+    plan = _with_bar(command, plan, bar)
     r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
     sentence = (
         f"{r.service} {r.version} → {r.environment} is scheduled for {clock(due)} by {r.requester}, "
@@ -77,7 +87,10 @@ async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt
     r = replace(r, phase=Phase.SCHEDULED, due=due, asked=kept(command))
     r = warned(r.tell(entry), await cautions(world, plan))
     answer = await create(world, r, actor, receipt)
-    return replace(answer, sentence=sentence, due=due) if answer.created else answer
+    if not answer.created:
+        return answer
+    said = f"{sentence} {_ahead(command, bar)}".rstrip()
+    return replace(answer, sentence=said, due=due, people=bar.people if bar is not None else ())
 
 
 def due_of(command: Deploy, now: datetime) -> datetime:
@@ -110,8 +123,8 @@ def due_of(command: Deploy, now: datetime) -> datetime:
     return due
 
 
-async def afresh(world: World, r: Rollout) -> Afresh:
-    """Return what a scheduled rollout would be if it were asked for now."""
+async def afresh(world: World, r: Rollout, who: str = "") -> Afresh:
+    """Return what a scheduled rollout would be if it were asked for now, by `who`, else by whom it was asked for."""
     busy = await world.store.holder(r.service, r.environment)
     try:
         command = _COMMAND.validate_json(r.asked)
@@ -122,10 +135,14 @@ async def afresh(world: World, r: Rollout) -> Afresh:
     now = world.now()
     asker = Actor(r.requester, "sluice")
     fresh = new_rollout(world, r.service, r.environment, plan, asker, r.reason, now)
-    fresh = warned(fresh, await cautions(world, plan))
+    said, (_, changes) = await asyncio.gather(cautions(world, plan), since_live(world, plan))
+    fresh = replace(warned(fresh, said), changes=changes)
     ahead, undone = await _before(world, r, busy)
-    frozen = _frozen(world, r.environment, now)
-    return Afresh(fresh, frozen=frozen, busy=busy, ahead=ahead, undone=undone)
+    locks, asked = await world.store.locks(), start_of_row(r, who or r.requester)
+    bar = bar_to(world, locks, asked, now)
+    fresh = replace(fresh, passed=passed(locks, asked, now, broken=False))
+    why = Barred(bar.code, bar.why, bar.people) if bar is not None else None
+    return Afresh(fresh, barred=why, busy=busy, ahead=ahead, undone=undone)
 
 
 async def _before(world: World, r: Rollout, busy: str) -> tuple[str, str]:
@@ -148,7 +165,7 @@ async def _before(world: World, r: Rollout, busy: str) -> tuple[str, str]:
 
 async def start_now(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
     """Start a scheduled rollout that asks, with the plan that today's configuration makes of it."""
-    found = await afresh(world, r)
+    found = await afresh(world, r, actor.id)
     fresh = found.rollout
     if fresh is None:
         raise Refusal(
@@ -156,16 +173,13 @@ async def start_now(world: World, r: Rollout, actor: Actor, receipt: Receipt | N
             code="not_plannable",
             rollout=r,
         )
-    if found.frozen:
-        raise Refusal(
-            f"{r.environment} is frozen {found.frozen}. Start it afterwards, or cancel it.",
-            code="frozen",
-            status=423,
-            rollout=r,
-        )
+    asked = start_of_row(r, actor.id)
+    bar = bar_to(world, await world.store.locks(), asked, world.now())
+    if bar is not None:
+        raise refusal(bar, asked, r)
     answer = await act(
         world, r.id, actor, "deploy", receipt,
-        lambda row, _now: acts.start_now(row, actor.id, fresh),
+        lambda row, _now: edited(acts.start_now(row, actor.id, fresh), actor.owner or actor.id),
     )  # fmt: skip
     return _saying(answer, f"Starting {r.service} {r.version} in {r.environment} now.")
 
@@ -210,27 +224,25 @@ def _when(command: Deploy) -> tuple[str | None, str | None]:
 
 def kept(command: Deploy) -> str:
     """Return a command as JSON without its moment: said again when it is due, it means to start."""
-    kept = replace(command, options=replace(command.options, at=None, cron=None))
+    kept = replace(command, options=replace(command.options, at=None, cron=None), shown=None)
     if kept.wish is not None:
         kept = replace(kept, wish=replace(kept.wish, at=None, cron=None))
     return _COMMAND.dump_json(kept).decode()
 
 
-def _frozen(world: World, environment: str, at: datetime) -> str:
-    try:
-        return policy.frozen(world.config.environment(environment).freeze, at)
-    except UnknownNameError:
+def _with_bar(command: Deploy, plan: Plan, bar: Bar | None) -> Plan:
+    """Return the plan with a warning where something known now will keep the start out at its time."""
+    warning = _ahead(command, bar)
+    return replace(plan, warnings=(*plan.warnings, warning)) if warning else plan
+
+
+def _ahead(command: Deploy, bar: Bar | None) -> str:
+    ask = "it will ask instead of starting"
+    if bar is None:
         return ""
-
-
-def _with_freeze(world: World, command: Deploy, plan: Plan, due: datetime) -> Plan:
-    frozen = _frozen(world, command.environment, due)
-    if not frozen:
-        return plan
-    warning = (
-        f"{command.environment} will be frozen then ({frozen}): it will ask instead of starting."
-    )
-    return replace(plan, warnings=(*plan.warnings, warning))
+    if bar.code == "frozen":
+        return f"{command.environment} will be frozen then ({bar.why}): {ask}."
+    return f"Where that lasts until then, {ask}: {bar.why}."
 
 
 def _saying(answer: Answer, sentence: str) -> Answer:

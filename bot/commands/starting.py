@@ -1,17 +1,33 @@
 """Starting a rollout: compile, refuse or commit. Nothing outside the database is touched."""
 
+import asyncio
+from dataclasses import replace
 from datetime import datetime
 
-from bot import policy
 from bot.commands.answers import Answer, Refusal
+from bot.commands.authority import vouch
+from bot.commands.barring import (
+    bar_of,
+    barred,
+    let_through,
+    own_warnings,
+    passed,
+    refusal,
+    start_of,
+    start_of_row,
+)
 from bot.commands.cautions import cautioned, cautions, warned
+from bot.commands.glass import shatter
+from bot.commands.premises import among_ourselves
+from bot.commands.since import since_live
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Deploy, ShowPlan
 from bot.planning import advice_for, lanes_for, parts_for, plan_for, rules_for
 from bot.policy import Actor
+from bot.rollout.locks import EVERYTHING
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
-from bot.store import BusyError, Inbound, PoisonedRowError, Store
+from bot.store import BarredError, BusyError, Inbound, PoisonedRowError, Store
 from strategies.plan import Plan
 from strategies.request import PlanError
 
@@ -45,13 +61,33 @@ async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | 
         return await cautioned(world, show_plan(world, ShowPlan(command)))
     plan = compile_or_refuse(world, command)
     await vouch(world, actor, "deploy")
-    now = world.now()
-    if not actor.id.startswith("controller:"):
-        # What moves already is followed, freeze or not: nothing would be won by not looking.
-        _not_frozen(world, command, now)
-    r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
+    await among_ourselves(world, command.service)
+    r = new_rollout(
+        world, command.service, command.environment, plan, actor, command.reason, world.now()
+    )
     r = r.tell(Entry("created", actor.id, _sentence(r), data={"digest": plan.digest}))
-    return await create(world, warned(r, await cautions(world, plan)), actor, receipt)
+    r, own = await _let_in(world, command, r, actor)
+    said, (_, changes) = await asyncio.gather(cautions(world, plan), since_live(world, plan))
+    return await create(world, replace(warned(r, (*own, *said)), changes=changes), actor, receipt)
+
+
+async def _let_in(
+    world: World, command: Deploy, r: Rollout, actor: Actor
+) -> tuple[Rollout, tuple[str, ...]]:
+    """Return the row with what it was let through, and what its plan says about that. Raises `Refusal`."""
+    if actor.id.startswith("controller:"):
+        # What moves already is followed, barred or not: nothing would be won by not looking.
+        return replace(r, passed=(EVERYTHING,)), ()
+    asked, locks = start_of(command, actor.id), await world.store.locks()
+    bar = barred(world, locks, asked, r.created)
+    glass = command.options.break_glass
+    if bar is not None:
+        if not glass:
+            raise bar
+        r = await shatter(world, r, actor, bar, command.reason)
+    own = own_warnings(let_through(locks, asked, r.created))
+    let = passed(locks, asked, r.created, broken=glass and bar is not None)
+    return replace(r, passed=let), own
 
 
 def new_rollout(
@@ -83,7 +119,7 @@ def new_rollout(
 
 
 async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
-    """Insert a rollout with its receipt in one transaction. Raises `Refusal` when the target is busy."""
+    """Insert a rollout with its receipt in one transaction. Raises `Refusal` when the target is busy or barred."""
     try:
         async with world.store.writing() as writing:
             if receipt is not None:
@@ -97,6 +133,9 @@ async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None
             r = await writing.create(r)
     except BusyError as error:
         raise await busy(world.store, error.rollout) from error
+    except BarredError as error:
+        asked = start_of_row(r, actor.id)
+        raise refusal(bar_of(error.lock, asked), asked) from error
     world.wake(r)
     return Answer(_sentence(r), rollout=r, plan=r.plan, created=True)
 
@@ -135,29 +174,3 @@ async def busy(store: Store, rollout: str) -> Refusal:
         code="rollout_in_flight",
         rollout=r,
     )
-
-
-async def vouch(world: World, actor: Actor, verb: policy.Verb) -> None:
-    """Refuse guests, bots and the deactivated what moves a rollout forward; who cannot be looked up may go on.
-
-    The gates still ask for an approver, and that look-up fails closed. Going back and pausing never wait for this.
-    """
-    person = await world.directory.membership(actor, ()) if actor.door == "slack" else None
-    check(policy.allow(actor, verb, membership=person))
-
-
-def check(decision: policy.Decision) -> None:
-    """Raise the refusal of a decision that says no."""
-    if not decision.allowed:
-        status = 409 if decision.code in {"no_open_gate", "already_counted"} else 403
-        raise Refusal(decision.sentence, code=decision.code, status=status)
-
-
-def _not_frozen(world: World, command: Deploy, now: datetime) -> None:
-    window = policy.frozen(world.config.environment(command.environment).freeze, now)
-    if window:
-        raise Refusal(
-            f"{command.environment} is frozen {window}. Start afterwards; `/rollback` still works.",
-            code="frozen",
-            status=423,
-        )

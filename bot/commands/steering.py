@@ -6,25 +6,25 @@ look-up of who may; whoever lost a race is told so.
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 
-from bot import policy
 from bot.commands.acting import act, did, find
 from bot.commands.answers import Answer, Refusal
+from bot.commands.authority import vouch
+from bot.commands.binding import Picture, gate_meant, still_open
 from bot.commands.choosing import keep, winner_named
+from bot.commands.glass import admitted, looked_up
 from bot.commands.going_back import abort, undo
 from bot.commands.scheduling import asking, start_now
-from bot.commands.starting import check, repeated, vouch
+from bot.commands.starting import repeated
 from bot.commands.world import Receipt, World
 from bot.grammar import verbs
 from bot.policy import Actor, Verb
 from bot.rollout import acts, gates
 from bot.rollout.values import Phase, Rollout
+from bot.rollout.voting import edited, through_glass
 from bot.store import Inbound, StaleError
-
-FRESH = timedelta(seconds=5)
-"""A gate younger than this may not be the one that the person had in mind."""
 
 _TRIES = 8
 _GLANCE = 3.0
@@ -38,7 +38,10 @@ async def steer(world: World, command: Steering, actor: Actor, receipt: Receipt 
     r = await _meant(world, command)
     match command:
         case verbs.Promote(gate=gate, reason=reason):
-            return await press(world, "promote", r.id, actor, receipt, gate=gate, reason=reason)
+            return await press(
+                world, "promote", r.id, actor, receipt,
+                gate=gate, reason=reason, glass=command.break_glass,
+            )  # fmt: skip
         case verbs.Pause(reason=reason):
             return await press(world, "pause", r.id, actor, receipt, reason=reason)
         case verbs.Resume():
@@ -92,38 +95,50 @@ async def press(
     seconds: int = 1800,
     force: bool = False,
     winner: str = "",
+    picture: Picture | None = None,
+    glass: bool = False,
 ) -> Answer:
-    """Do one act on one rollout. `winner` names a variant or a version of an A/B test that asks for one."""
-    if verb in {"resume", "adopt", "extend", "resolve"}:
+    """Do one act on one rollout. `winner` names a variant or a version of an A/B test that asks for one.
+
+    `picture` is what a button stood under: a promote counts only while that is what is shown. `glass`: somebody who is
+    no approver breaks it to promote.
+    """
+    if verb in {"resume", "adopt", "extend", "resolve", "acknowledge"}:
         await vouch(world, actor, cast("Verb", verb))
     match verb:
         case "promote" | "approve":
             r = await find(world, rollout)
             if winner and winner_named(r, winner) == "A":
                 return await keep(world, rollout, actor, receipt, reason, gate)
-            return await _promote(world, r, actor, receipt, gate, reason)
+            if glass:
+                bound = gate_meant(r, gate, world.now(), picture)
+                return await _cast(world, r.id, actor, bound, reason, glass=True, receipt=receipt)
+            return await _promote(world, r, actor, receipt, gate, reason, picture)
         case "keep":
             return await keep(world, rollout, actor, receipt, reason, gate)
         case "rollback":
             return await _roll_back(world, rollout, actor, receipt, reason, force=force)
         case "resume":
-            return await _resume(world, rollout, actor, receipt)
+            return await _resume(world, rollout, actor, receipt, gate)
         case _:
-            change = _change(verb, actor.id, reason, seconds)
+            change = _change(verb, actor, reason, seconds, gate)
             return await act(world, rollout, actor, cast("Verb", verb), receipt, change)
 
 
 def _change(
-    verb: str, who: str, reason: str, seconds: int
+    verb: str, actor: Actor, reason: str, seconds: int, gate: str | None
 ) -> Callable[[Rollout, datetime], Rollout]:
     """Return what an act does to the row, for those that need nothing else. Raises `Refusal` `unknown_verb`."""
+    who, owner = actor.id, actor.owner or actor.id
     match verb:
         case "pause":
             return lambda r, now: acts.pause(r, who, reason, now)
         case "adopt":
-            return lambda r, now: acts.adopt(r, who, now)
+            return lambda r, now: edited(acts.adopt(r, who, now), owner)
         case "extend":
-            return lambda r, now: acts.extend(r, who, seconds, now)
+            return lambda r, now: _extended(r, who, seconds, now, gate)
+        case "acknowledge":
+            return lambda r, now: acts.acknowledge(r, who, now)
         case "resolve":
             return lambda r, now: acts.resolve(r, who, reason or "no reason given", now)
         case _:
@@ -132,9 +147,18 @@ def _change(
             )
 
 
-async def _resume(world: World, rollout: str, actor: Actor, receipt: Receipt | None) -> Answer:
+def _extended(r: Rollout, who: str, seconds: int, now: datetime, gate: str | None) -> Rollout:
+    """Give more time to what the words mean; a button of a gate to that gate alone. Raises `Refusal`."""
+    still_open(r, gate)
+    return acts.extend(r, who, seconds, now)
+
+
+async def _resume(
+    world: World, rollout: str, actor: Actor, receipt: Receipt | None, gate: str | None
+) -> Answer:
     """Go on after a pause; what is scheduled and asks starts now."""
     r = await find(world, rollout)
+    still_open(r, gate)
     if r.phase is Phase.SCHEDULED:
         return await start_now(world, r, actor, receipt)
     return await act(
@@ -172,9 +196,10 @@ async def _promote(
     receipt: Receipt | None,
     gate: str | None,
     reason: str,
+    picture: Picture | None,
 ) -> Answer:
     now = world.now()
-    bound = _gate_meant(r, gate, now)
+    bound = gate_meant(r, gate, now, picture)
     if receipt is None:
         return await _cast(world, r.id, actor, bound, reason)
     body = {
@@ -183,6 +208,7 @@ async def _promote(
         "gate": bound,
         "owner": actor.owner,
         "reason": reason,
+        **({"plan": picture.plan, "shown": picture.shown} if picture is not None else {}),
     }
     async with world.store.writing() as writing:
         first = await writing.receive(Inbound(receipt.key, actor.door, actor.id, body, now, r.id))
@@ -190,37 +216,6 @@ async def _promote(
         return await repeated(world, receipt.key)
     return Answer(
         f"Recorded: your approval of {r.service} {r.version}.", kind="recorded", rollout=r
-    )
-
-
-def _gate_meant(r: Rollout, gate: str | None, now: datetime) -> str:
-    """Return the id of the gate that is meant. Raises `Refusal` when that is not the open one."""
-    if r.gate is None or r.gate.kind == "start":
-        raise Refusal(_closed(r, gate), code="gate_closed" if gate else "no_open_gate", rollout=r)
-    if gate is None and now - r.gate.opened < FRESH:
-        raise Refusal(
-            f"A new gate of {r.service} opened just now, at {r.weight:g} %. Look at its numbers, then say it again.",
-            code="gate_changed",
-            rollout=r,
-        )
-    if gate is not None and gate != r.gate.id:
-        raise Refusal(_closed(r, gate), code="gate_closed", rollout=r)
-    return r.gate.id
-
-
-def _closed(r: Rollout, gate: str | None) -> str:
-    for closed in r.closed:
-        if closed.id == gate:
-            return f"Nothing was changed: that gate is closed. {closed.sentence}"
-    if r.gate is not None and r.gate.kind != "start":
-        return (
-            f"Nothing was changed: {gate} is not the open gate of {r.service} in {r.environment}; that is {r.gate.id}, "
-            f"at {r.weight:g} %. Look at its numbers, then name it."
-        )
-    state = r.phase.value.lower().replace("_", " ")
-    return (
-        f"Nothing was changed: {r.service} in {r.environment} has no open gate; it is {state} at {r.weight:g} %. "
-        "Promote works when the card asks for a decision."
     )
 
 
@@ -233,11 +228,17 @@ async def settle_promote(world: World, inbound: Inbound) -> Answer:
     )
     try:
         gate, reason = str(inbound.body.get("gate", "")), str(inbound.body.get("reason", ""))
-        return await _cast(world, inbound.rollout, actor, gate, reason, inbound.key)
+        return await _cast(world, inbound.rollout, actor, gate, reason, inbound)
     except Refusal as refusal:
         async with world.store.writing() as writing:
             await writing.settle(inbound.key, {"code": refusal.code, "sentence": str(refusal)})
         raise
+
+
+def _seen(recorded: Inbound | None) -> Picture | None:
+    if recorded is None or "shown" not in recorded.body:
+        return None
+    return Picture(str(recorded.body.get("plan", "")), int(recorded.body["shown"]))
 
 
 async def _still_there(world: World, r: Rollout) -> None:
@@ -263,22 +264,36 @@ async def _still_there(world: World, r: Rollout) -> None:
 
 
 async def _cast(
-    world: World, rollout: str, actor: Actor, gate: str, reason: str, key: str | None = None
+    world: World,
+    rollout: str,
+    actor: Actor,
+    gate: str,
+    reason: str,
+    recorded: Inbound | None = None,
+    *,
+    glass: bool = False,
+    receipt: Receipt | None = None,
 ) -> Answer:
     r = await find(world, rollout)
-    groups = r.gate.groups if r.gate is not None else ()
-    membership = await world.directory.membership(actor, groups)
+    membership = await looked_up(world, r, actor, glass=glass)
     await _still_there(world, r)
     for _ in range(_TRIES):
         try:
             async with world.store.writing() as writing:
                 now = world.now()
+                if receipt is not None and not await writing.receive(
+                    receipt.inbound(actor, actor.door, now, rollout, done=True)
+                ):
+                    return await repeated(world, receipt.key)
                 r = await writing.load(rollout)
-                _gate_meant(r, gate, now)
-                check(policy.allow(actor, "promote", r, membership))
-                r = await writing.save(gates.vote(r, actor.id, now, reason), now)
-                if key is not None:
-                    await writing.settle(key, {"code": "ok"})
+                # What was recorded in time is not late because the look-up took its time.
+                said = recorded.at if recorded is not None else now
+                gate_meant(r, gate, said, _seen(recorded))
+                r, through = admitted(r, actor, membership, now, reason, glass=glass)
+                r = gates.vote(r, actor.id, now, reason)
+                r = await writing.save(through_glass(r, actor.id) if through else r, now)
+                if recorded is not None:
+                    await writing.settle(recorded.key, {"code": "ok"})
         except StaleError:
             continue
         world.wake(r)

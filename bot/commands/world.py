@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from bot.commands.answers import Notice
 from bot.policy import Actor, Membership
+from bot.rollout.changes import Changes
 from bot.rollout.values import Rollout
 from bot.settings.values import Config
 from bot.store import Inbound, Store
@@ -17,8 +19,14 @@ from strategies.plan import Plan
 class Directory(Protocol):
     """Who people are and which groups they are in, asked at the moment of the decision."""
 
-    async def membership(self, actor: Actor, groups: Sequence[str]) -> Membership:
-        """Look up; never raises, `known=False` says that it could not be looked up."""
+    async def membership(
+        self, actor: Actor, groups: Sequence[str], others: Sequence[str] = ()
+    ) -> Membership:
+        """Look up; never raises, `known=False` says that it could not be looked up. `others` have voted before."""
+        ...
+
+    def recalled(self, actor: Actor, groups: Sequence[str] = ()) -> Membership:
+        """Return what was last heard, without asking."""
         ...
 
 
@@ -49,6 +57,10 @@ class World:
     """Called after the commit with the row that was committed: it has something to do."""
     traffic: Callable[[str, str], Awaitable[float | None]] | None = None
     """Requests per second that a service gets in an environment now; None: nobody knows. Only ever a hint."""
+    live: Callable[[str, str], Awaitable[str]] | None = None
+    """The version that is live by service and environment, as the target says; `""`: it cannot be told. May raise."""
+    changes: Callable[[str, str, str, float], Awaitable[Changes | None]] | None = None
+    """What changed in a service from one version to another, within so many seconds."""
     preflight: Callable[[Plan], Awaitable[Sequence[str]]] | None = None
     """What a start of a plan would meet on its target; None: nobody can say."""
     moved_on: Callable[[Rollout], Awaitable[bool]] | None = None
@@ -57,4 +69,10 @@ class World:
     """How what another controller leads stands now, by service and environment. May raise."""
     take_up: Callable[[str, str], Awaitable[None]] | None = None
     """Begin a rollout for what moves there by itself, where that is wanted; see `bot.watching`."""
+    outside: Callable[[str], Awaitable[bool | None]] | None = None
+    """Whether people of other companies read a channel, by its id; None: nobody can say. Never raises."""
+    look_behind: Callable[[Actor, Rollout], None] | None = None
+    """Look up, after what cannot wait was done, whether whoever did it is a member; see `bot.slack.aftercare`."""
+    spread: Callable[[Sequence[Notice]], None] | None = None
+    """Called after each commit that changed a lock, with what others should hear of it; see `bot.nagging`."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

@@ -19,7 +19,6 @@ Code = Literal[
     "missing_reason",
     "missing_service",
     "missing_version",
-    "not_yet_available",
     "open_quote",
     "too_long",
     "unknown_environment",

@@ -90,6 +90,15 @@ KEYS: tuple[Key, ...] = (
     Key("approvals", "2", "people per gate, only more", q.people),
     Key("keep-baseline", "5", "percent kept back, last soak", q.baseline, q.plain_number),
     Key("confidence", "high", "how sure you are: high, normal, low or percent", q.confidence),
+    Key(
+        "break-glass",
+        "true",
+        "pass a rule in an emergency",
+        q.yes_or_no,
+        _flag,
+        flag=True,
+        verbs=("deploy", *VOTES),
+    ),
     Key("gate", "2", "with promote: this gate only", q.name, verbs=VOTES),
 )
 

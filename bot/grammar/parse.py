@@ -8,8 +8,9 @@ from typing import Literal
 
 from bot.grammar.line import Line
 from bot.grammar.mistakes import WordsError, closest, did_you_mean, inert, shown
-from bot.grammar.phrases import NOT_YET, VERBS
-from bot.grammar.places import Known
+from bot.grammar.locking import read_freeze, read_lock, read_thaw, read_unlock
+from bot.grammar.phrases import VERBS
+from bot.grammar.places import SENTENCE_ENDS, Known
 from bot.grammar.quantities import duration
 from bot.grammar.starting import read_deploy
 from bot.grammar.undoing import read_resolve, read_rollback
@@ -51,12 +52,12 @@ def parse_line(text: str, known: Known) -> Command:
     word = line.take()
     if word is None or word.key in _HELP:
         return _help(line)
-    match word.key.removeprefix("/"):
+    match word.key.removeprefix("/").rstrip(SENTENCE_ENDS):
         case "deploy":
             return _behind_deploy(line, known)
         case "rollback":
             return _behind_rollback(line, known)
-        case verb if verb in VERBS or verb in NOT_YET:
+        case verb if verb in VERBS:
             return _verb(verb, line, known)
         case _:
             raise no_such_verb(word, known, VERBS)
@@ -66,7 +67,7 @@ def _behind_deploy(line: Line, known: Known) -> Command:
     word = line.peek()
     if word is None:
         return Help()
-    if word.key in _HELP or word.key in VERBS or word.key in NOT_YET:
+    if word.key in _HELP or word.key in VERBS:
         line.take()
         return _verb("help" if word.key in _HELP else word.key, line, known)
     return read_deploy(line, known)
@@ -93,9 +94,14 @@ def _verb(verb: str, line: Line, known: Known) -> Command:
             return _cancel(line)
         case "help":
             return _help(line)
-        case _ if verb in NOT_YET:
-            sentence = f"`{verb}` is not available yet in this version. Nothing was done."
-            raise WordsError(sentence, code="not_yet_available", suggestion="help")
+        case "lock":
+            return read_lock(line, known)
+        case "unlock":
+            return read_unlock(line, known)
+        case "freeze":
+            return read_freeze(line, known)
+        case "thaw":
+            return read_thaw(line, known)
         case _:
             return _about_a_place(verb, line, known)
 
@@ -119,7 +125,8 @@ def _about_a_place(verb: str, line: Line, known: Known) -> Command:
             return Stats(_whole_service(place))
         case "promote" | "approve":
             gate = said.options.values.get("gate")
-            return Promote(place.required(verb), environment, gate, reason)
+            glass = bool(said.options.values.get("break_glass"))
+            return Promote(place.required(verb), environment, gate, reason, glass)
         case "pause":
             return Pause(place.required(verb), environment, reason)
         case "resume":

@@ -31,11 +31,12 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase("resume", "SERVICE [ENV]", "go on after a pause"),
     Phrase("extend", "SERVICE [ENV] [30m]", "give the gate or the soak more time"),
     Phrase("resolve", "SERVICE [ENV] REASON", "end what needs attention, by hand"),
+    Phrase("lock", "SERVICE [ENV] [for 2h] [takeover] REASON", "keep others out"),
+    Phrase("unlock", "SERVICE [ENV] [REASON]", "let them in again"),
+    Phrase("freeze", "ENV [for 2h] REASON", "stop the line: nothing starts there"),
+    Phrase("thaw", "ENV [REASON]", "let things start again"),
     Phrase("schedule", "[SERVICE] [ENV]", "what starts later, and when"),
     Phrase("cancel", "ID", "take a scheduled rollout back"),
     Phrase("help", "[WORD]", "this text, or about one word"),
 )
 VERBS = tuple(phrase.verb for phrase in PHRASES)
-
-# Words of the contract whose work is not in this version: said plainly, and never taken for the name of a service.
-NOT_YET = ("lock", "unlock", "freeze", "thaw")

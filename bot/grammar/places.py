@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bot.grammar.mistakes import TWO_EDITS, WordsError, closest, did_you_mean, listed, shown, within
 
 USUAL = "production"
+SENTENCE_ENDS = ".,;:!?…"
 SHORT = {"prod": USUAL, "stage": "staging", "test": "testing", "dev": "development"}
 
 
@@ -107,4 +108,6 @@ def _same(word: str, names: Iterable[str]) -> list[str]:
     every = list(names)
     if word in every:
         return [word]
-    return [name for name in every if name.casefold() == word.casefold()]
+    # No name ends like a sentence, but phones do: two blanks there are a full stop.
+    bare = word.rstrip(SENTENCE_ENDS).casefold()
+    return [name for name in every if name.casefold() in {word.casefold(), bare}]

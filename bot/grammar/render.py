@@ -6,14 +6,16 @@ Pure. `parse_line(render(command), known) == command`; the environment is always
 from typing import assert_never
 
 from bot.grammar.options import options_to_words
-from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.phrases import VERBS
 from bot.grammar.verbs import (
     Cancel,
     Command,
     Deploy,
     Extend,
+    Freeze,
     Help,
     History,
+    Lock,
     Pause,
     Promote,
     Resolve,
@@ -23,6 +25,8 @@ from bot.grammar.verbs import (
     ShowPlan,
     Stats,
     Status,
+    Thaw,
+    Unlock,
 )
 from bot.settings.scalars import format_duration
 
@@ -41,6 +45,18 @@ def render(command: Command) -> str:
             now = "now" if command.now else None
             place = (command.service, command.environment)
             return _line("rollback", *place, to, now, reason=command.reason)
+        case Lock():
+            long = _for(command.seconds)
+            over = "takeover" if command.take_over else None
+            place = (command.service, command.environment)
+            return _line("lock", *place, long, over, reason=command.reason)
+        case Unlock():
+            return _line("unlock", command.service, command.environment, reason=command.reason)
+        case Freeze():
+            long = _for(command.seconds)
+            return _line("freeze", command.environment, long, reason=command.reason)
+        case Thaw():
+            return _line("thaw", command.environment, reason=command.reason)
         case Help():
             return _line("help", command.topic)
         case Stats():
@@ -51,7 +67,11 @@ def render(command: Command) -> str:
             return _about_a_place(command)
 
 
-_TAKEN = frozenset({*VERBS, *NOT_YET})
+def _for(seconds: int | None) -> str | None:
+    return f"for {format_duration(seconds)}" if seconds else None
+
+
+_TAKEN = frozenset(VERBS)
 
 
 def _about_a_place(
@@ -61,7 +81,8 @@ def _about_a_place(
     match command:
         case Promote():
             gate = f"gate={command.gate}" if command.gate else None
-            return _line("promote", *place, gate, reason=command.reason)
+            glass = "break-glass=true" if command.break_glass else None
+            return _line("promote", *place, gate, glass, reason=command.reason)
         case Pause():
             return _line("pause", *place, reason=command.reason)
         case Resume():

@@ -6,12 +6,12 @@ Pure. `to` may be left out, and so may the environment; nothing else is guessed.
 from bot.grammar.line import Line, Word
 from bot.grammar.mistakes import WordsError, did_you_mean, shown
 from bot.grammar.options import options_from
-from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.phrases import VERBS
 from bot.grammar.places import Known
 from bot.grammar.verbs import Deploy
 from bot.grammar.words import missing_service, take_apart, unknown_word, version_of
 
-_OUR_WORDS = frozenset({*VERBS, *NOT_YET})
+_OUR_WORDS = frozenset(VERBS)
 
 
 def read_deploy(line: Line, known: Known, verb: str = "deploy") -> Deploy:

@@ -8,7 +8,7 @@ import re
 from bot.grammar.line import Line, Word
 from bot.grammar.mistakes import WordsError, shown
 from bot.grammar.options import is_option, unknown_option
-from bot.grammar.places import Known
+from bot.grammar.places import SENTENCE_ENDS, Known
 from bot.grammar.verbs import Resolve, Rollback
 from bot.grammar.words import (
     Place,
@@ -27,7 +27,7 @@ def read_rollback(line: Line, known: Known) -> Rollback:
     place, to, now = Place(), None, False
     while (word := line.peek()) is not None and not word.because:
         named = place.service is None and known.has_service(word.bare)
-        name = "" if named else word.key.lstrip("-").partition("=")[0]
+        name = "" if named else word.key.lstrip("-").partition("=")[0].rstrip(SENTENCE_ENDS)
         if name == "to" and to is None:
             to = _take_version(line, place, known)
         elif name == "now" and not now and "=" not in word.text:

@@ -29,6 +29,8 @@ class Options:
     """Milliseconds."""
     auto_promote: bool | None = None
     dry_run: bool = False
+    break_glass: bool = False
+    """Pass what bars a start, aloud and with a reason."""
     namespace: str | None = None
     mesh: str | None = None
     at: str | None = None
@@ -60,6 +62,18 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What somebody saw who now says: start that."""
+
+    digest: str
+    """Of the plan."""
+    live: str
+    """The version that was live; `""`: it was not known."""
+    by: str
+    """Whom it was shown to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deploy:
     """Start a rollout. `environment` is resolved: the one named, else production, else the service's only one."""
 
@@ -70,6 +84,8 @@ class Deploy:
     reason: str = ""
     wish: Wish | None = None
     """What was asked for in native words (a seed's, or those that chat has none for); the options count over it."""
+    shown: Shown | None = None
+    """The preview that this starts; None: it starts whatever it is."""
 
     def wishing(self, wish: Wish) -> "Deploy":
         """Return the request with this wish; the moment and the confidence, which doors look at, go along into it."""
@@ -98,6 +114,8 @@ class Promote:
     environment: str | None = None
     gate: str | None = None
     reason: str = ""
+    break_glass: bool = False
+    """Vote although one is no approver, aloud and with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +167,45 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """Keep everybody else's deploys out of a service, in one environment or (None) in all."""
+
+    service: str
+    environment: str | None = None
+    seconds: int | None = None
+    """How long; None: as long as usual."""
+    take_over: bool = False
+    """Take a lock that somebody else has."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """End a lock, and where the environment is named the quarantine of versions there."""
+
+    service: str
+    environment: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Stop the line: nothing starts in an environment. `seconds=None`: until somebody thaws it."""
+
+    environment: str
+    seconds: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thaw:
+    """Let things start again in an environment."""
+
+    environment: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What is in flight, and what is live."""
 
@@ -162,6 +219,8 @@ class History:
 
     service: str
     environment: str | None = None
+    skip: int = 0
+    """How many of the newest were shown before; only a button says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +262,10 @@ Command = (
     | Extend
     | Resolve
     | Rollback
+    | Lock
+    | Unlock
+    | Freeze
+    | Thaw
     | Status
     | History
     | Stats

@@ -25,6 +25,7 @@ def rules_for(service: str, environment: str, config: Config) -> Rules:
         self_approval=block.self_approval,
         oncall=about.oncall or "",
         owners=about.owners,
+        reminders=block.reminders,
         break_glass=_glass_breakers(block, about),
     )
 

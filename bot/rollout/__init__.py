@@ -10,9 +10,10 @@ from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offlin
 from bot.rollout.forward import walk
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
-from bot.rollout.resting import expired, recheck, reminded
+from bot.rollout.resting import recheck, reminded, waiting
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
+from bot.rollout.shown import renewed
 from bot.rollout.sickness import SICKNESS, sick
 from bot.rollout.starting import arm
 from bot.rollout.values import Phase, Rollout
@@ -47,13 +48,14 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
     mark = offline_mark(r, seen.fleet if r.lanes == "one" else seen.split)
     if mark:
         return offline(r, seen, mark)
-    judged, _ = look_at(r, seen)
+    judged, judgement = look_at(r, seen)
     if judged.phase is Phase.ROLLING_BACK:
         return judged
     if seen.trouble is not None:
         return troubled(r, seen, seen.trouble)
     if r.armed is None:
         return arm(r, seen) if r.phase is Phase.RUNNING else answers_again(r, seen)
+    judged = renewed(judged, seen.look, judgement, seen.now)
     # A running soak judges the look itself: how often a check failed must not be counted twice.
     watching = r.phase is Phase.RUNNING and isinstance(r.step, Watch)
     return _armed(answers_again(r if watching else judged, seen), seen)
@@ -67,8 +69,8 @@ def _armed(r: Rollout, seen: Seen) -> Rollout:
     match r.phase:
         case Phase.RUNNING:
             return reapplied(r, seen) or walk(r, seen)
-        case Phase.WAITING if r.gate is not None and r.gate.over(seen.now):
-            return expired(r, seen)
+        case Phase.WAITING:
+            return waiting(r, seen)
         case Phase.PAUSED:
             return reminded(landed_while_paused(r, seen), seen)
         case _:

@@ -12,6 +12,8 @@ from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
 from bot.rollout.part import Armed, Part
 from bot.rollout.parts import summed, view
+from bot.rollout.question import Decided
+from bot.rollout.trail import Looker
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import Intent, PutFleet, PutLane, PutLed, PutWeight
@@ -39,13 +41,25 @@ def pause(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
         )
     why = f" ({reason})" if reason else ""
     text = f"Paused at {r.weight:g} % by {actor}{why}."
-    r = gates.close_gate(r, text, (actor,))
+    r = gates.close_gate(r, text, now, (actor,))
     progress = stopped(r.progress, now)
+    r = _decided(r, Decided("pause", actor, now, reason))
     if r.lanes == "led" and r.armed is not None:
         r = replace(r, intent=PutLed("hold", now, r.revision + 1))
     return replace(r, phase=Phase.PAUSED, code="paused", progress=progress, reminded=None).tell(
-        Entry("paused", actor, text, event="rollout.paused")
+        Entry("paused", actor, text, event="rollout.paused", data=_asks_why(r))
     )
+
+
+def _decided(r: Rollout, decided: Decided) -> Rollout:
+    return replace(r, decided=(*r.decided, decided))
+
+
+def _asks_why(r: Rollout) -> dict[str, Any]:
+    """Return what leads from a line of the thread to the reason that it lacks; nothing where nobody can be asked."""
+    newest = r.decided[-1]
+    person = newest.actor.startswith(("U", "W"))
+    return {"explain": f"{r.id} {len(r.decided) - 1}"} if person and not newest.reason else {}
 
 
 def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
@@ -228,7 +242,8 @@ def go_back(
         weight=carried(r),
         judgement=r.judgement,
     )
-    return start_back(r, back)
+    r = _decided(r, Decided("rollback", actor, now, reason))
+    return start_back(r, back, _asks_why(r))
 
 
 def keep(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
@@ -248,6 +263,25 @@ def carried(r: Rollout) -> float:
     wanted = [own.intent for own in r.parts or (r,)]
     coming = [intent.percent for intent in wanted if isinstance(intent, PutWeight) and weighs]
     return max([r.weight, *coming])
+
+
+def acknowledge(r: Rollout, actor: str, now: datetime) -> Rollout:
+    """Note who looks at what went wrong; people are not reminded of it any more. Nothing else changes."""
+    if r.looker is not None and (r.reminded is None or r.looker.at >= r.reminded):
+        raise WrongStateError(
+            f"Somebody looks at {r.target} already: {r.looker.actor}. Ask them in the thread.",
+            code="already_acknowledged",
+        )
+    alone = r.phase is Phase.ROLLED_BACK and r.back is not None and r.back.automatic
+    stuck = r.phase is Phase.ROLLING_BACK and r.back is not None and bool(r.back.paged)
+    if not (alone or stuck or r.phase is Phase.NEEDS_ATTENTION or r.reminded is not None):
+        raise WrongStateError(
+            f"{r.target} does not wait for anybody to look at it; `/deploy status {r.service}` says how it stands.",
+            code="nothing_to_acknowledge",
+        )
+    return replace(r, looker=Looker(actor, now)).tell(
+        Entry("acknowledged", actor, f"{actor} looks at it.")
+    )
 
 
 def resolve(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:

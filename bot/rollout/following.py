@@ -23,8 +23,11 @@ from bot.rollout.intents import (
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.part import Followed, Trouble
+from bot.rollout.question import Gate
+from bot.rollout.reminding import nudged
 from bot.rollout.resting import expired, reminded
 from bot.rollout.seen import Seen
+from bot.rollout.shown import renewed
 from bot.rollout.turning import hold, start_back
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
@@ -129,7 +132,7 @@ def _ended(r: Rollout, seen: Seen, led: LedState) -> Rollout | None:
     if led.aborted or led.phase == "degraded":
         return _failed(r, seen, led)
     if led.phase == "healthy" and led.movement:
-        return succeed(gates.close_gate(replace(r, intent=None), _ALL_DONE), seen.now)
+        return succeed(gates.close_gate(replace(r, intent=None), _ALL_DONE, seen.now), seen.now)
     return None
 
 
@@ -142,7 +145,7 @@ def superseded(r: Rollout, seen: Seen, led: LedState) -> Rollout:
     what = "another template" if same_image(led.image, r.image) else led.version
     text = f"Superseded: {what} is asked for now{who}; {r.version} is moved no further."
     return replace(
-        gates.close_gate(r, f"Closed: superseded by {what}."),
+        gates.close_gate(r, f"Closed: superseded by {what}.", seen.now),
         phase=Phase.CANCELLED,
         code="superseded",
         ended=seen.now,
@@ -269,7 +272,7 @@ def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None)
     if gate is None:
         return r
     if gate.stop and gate.stop != led.stop and led.movement:
-        return moved_on(r, led)
+        return moved_on(r, led, seen.now)
     if gate.over(seen.now):
         after = expired(r, seen)
         # What would go on by itself is held by nothing else.
@@ -281,18 +284,26 @@ def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None)
         assert judgement is not None
         if led.passes and not led.held:
             text = f"Closed: {judgement.sentence}; it is held, and a fresh question follows."
-            going = replace(gates.close_gate(r, text), phase=Phase.RUNNING, code="")
+            going = replace(gates.close_gate(r, text, seen.now), phase=Phase.RUNNING, code="")
             return _hold_to_ask(going, seen, judgement)
         text = f"{judgement.sentence}. The question that is open shows it."
         r = _asked(r).tell(Entry("unclear", "sluice", text))
         gate = r.gate or gate
-    if gate.stop and r.look is not gate.look:
-        # A pause begins with the write of a weight: the numbers of that weight come only while people are asked.
-        return replace(r, gate=replace(gate, look=r.look, judgement=r.judgement))
-    return r
+    return nudged(_up_to_date(r, gate, seen, judgement), seen)
 
 
-def moved_on(r: Rollout, led: LedState) -> Rollout:
+def _up_to_date(r: Rollout, gate: Gate, seen: Seen, judgement: Judgement | None) -> Rollout:
+    """Return the row with the newest numbers on its question, which is edited with every one of them."""
+    fresh = renewed(r, seen.look, judgement, seen.now)
+    if fresh is not r or not gate.stop or r.look is gate.look:
+        return fresh
+    # A pause begins with the write of a weight: the numbers of that weight come only while people are asked.
+    earlier = gate.look is None or (r.weight_at is not None and gate.look.at < r.weight_at)
+    shown = gate.shown + earlier
+    return replace(r, gate=replace(gate, look=r.look, judgement=r.judgement, shown=shown))
+
+
+def moved_on(r: Rollout, led: LedState, now: datetime) -> Rollout:
     """Close a question about a pause that is over; the votes on it count for no other."""
     text = f"Closed: it was moved on by itself or by somebody else{_where(led)}."
     entry = Entry(
@@ -300,7 +311,7 @@ def moved_on(r: Rollout, led: LedState) -> Rollout:
         "sluice",
         f"The pause is over without a decision here: moved on by itself or by somebody else{_where(led)}.",
     )
-    return replace(gates.close_gate(r, text), phase=Phase.RUNNING, code="").tell(entry)
+    return replace(gates.close_gate(r, text, now), phase=Phase.RUNNING, code="").tell(entry)
 
 
 def _paused(r: Rollout, seen: Seen, led: LedState, before: Followed | None) -> Rollout:

@@ -13,6 +13,9 @@ from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
 from strategies.plan import Approve, Batch, Follow, Replace, SetWeight, Switch, Watch
 
+CALL = 3
+"""The rung of the reminders with which somebody is called; those before it are said in Slack."""
+
 
 def next_weight(r: Rollout) -> float | None:
     """Return the weight that the next promotion leads to; `None` when it leads to the end."""
@@ -115,11 +118,20 @@ def _question(r: Rollout, kind: str) -> str:
     return f"Waiting for a decision at {r.weight:g} %{':' * bool(asks)}{asks}."
 
 
-def close_gate(r: Rollout, sentence: str, people: tuple[str, ...] = ()) -> Rollout:
+def close_gate(
+    r: Rollout,
+    sentence: str,
+    now: datetime,
+    people: tuple[str, ...] = (),
+    *,
+    promoted: bool = False,
+) -> Rollout:
     """Close the open gate, if there is one, with the line that its message turns into."""
     if r.gate is None:
         return r
-    return replace(r, gate=None, closed=(*r.closed, ClosedGate(r.gate.id, sentence, people)))
+    took = max(0, int((now - r.gate.opened).total_seconds()))
+    closed = ClosedGate(r.gate.id, sentence, people, at=now, took=took, promoted=promoted)
+    return replace(r, gate=None, closed=(*r.closed, closed))
 
 
 def vote(r: Rollout, actor: str, now: datetime, reason: str = "") -> Rollout:
@@ -139,13 +151,16 @@ def vote(r: Rollout, actor: str, now: datetime, reason: str = "") -> Rollout:
     waited = lasting((now - gate.opened).total_seconds())
     people = tuple(v.actor for v in gate.votes)
     why = f" ({reason})" if reason else ""
-    text = f"Promoted {'B ' if won else ''}{goal_of(r)} by {', '.join(people)} after {waited}{why}."
+    done = f"Promoted {'B ' if won else ''}{goal_of(r)} by {', '.join(people)}"
+    text = f"{done} after {waited}{why}."
     r = replace(r, winner="B") if won else r
-    r = _past_twin(close_gate(replace(r, gate=gate), text, people))
+    r = _past_twin(close_gate(replace(r, gate=gate), f"{done}{why}", now, people, promoted=True))
     entry = Entry(
         "promoted",
         actor,
         text,
+        # Whoever was called because nobody answered need not come any more.
+        event="rollout.resumed" if gate.reminders >= CALL else "",
         data={**data, "people": people, "waited_s": int((now - gate.opened).total_seconds())},
     )
     going = replace(r, phase=Phase.RUNNING, code="")
@@ -167,7 +182,7 @@ def _past_twin(r: Rollout) -> Rollout:
 def expire(r: Rollout, now: datetime) -> Rollout:
     """Close a gate that nobody answered in time: the safe default, and a page."""
     text = f"Nobody decided in time; holding at {r.weight:g} %. `resume` opens a fresh gate."
-    r = close_gate(r, text)
+    r = close_gate(r, text, now)
     return replace(r, phase=Phase.PAUSED, code="gate_expired", reminded=now).tell(
         Entry(
             "gate_expired",
@@ -183,6 +198,13 @@ def expire(r: Rollout, now: datetime) -> Rollout:
 def on_expiry(r: Rollout) -> Literal["hold", "rollback"]:
     """Return what the open gate does when nobody answers."""
     return r.step.on_expiry if isinstance(r.step, Approve | Follow) else r.rules.on_expiry
+
+
+def expires_words(r: Rollout) -> str:
+    """Return what happens when nobody answers the open gate, as people are told it beforehand."""
+    if on_expiry(r) == "hold":
+        return "holds (nothing moves, rollback still works)"
+    return f"rolls back to {r.from_version or 'the version before'}"
 
 
 def extends_soak(r: Rollout) -> bool:

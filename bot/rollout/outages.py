@@ -59,7 +59,7 @@ def _held(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
 
 def _needs_attention(r: Rollout, seen: Seen, trouble: Trouble) -> Rollout:
     text = f"{trouble.sentence} Nothing more is written until somebody decides."
-    r = gates.close_gate(r, f"Closed: {trouble.sentence}")
+    r = gates.close_gate(r, f"Closed: {trouble.sentence}", seen.now)
     entry = Entry(
         "needs_attention",
         "sluice",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bot.rollout import scheduling
 from bot.rollout.part import Part
 from bot.rollout.parts import turn_of, view
+from bot.rollout.reminding import next_rung
 from bot.rollout.seen import Need
 from bot.rollout.smoking import next_try, tests_due
 from bot.rollout.values import Phase, Rollout
@@ -205,7 +206,8 @@ def _resting_need(r: Rollout) -> Need:
 def reminder_at(r: Rollout) -> datetime | None:
     """Return when people are to be told again that this rollout holds and needs them."""
     holding = r.phase in {Phase.PAUSED, Phase.NEEDS_ATTENTION}
-    return r.reminded + REMIND if holding and r.reminded is not None else None
+    looked_at = r.looker is not None and r.reminded is not None and r.looker.at >= r.reminded
+    return r.reminded + REMIND if holding and r.reminded is not None and not looked_at else None
 
 
 def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | None:
@@ -263,7 +265,7 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
     if r.lanes == "led" and r.armed is not None:
         times.append(now + (POLL if isinstance(r.intent, PutLed) else FOLLOW))
     if r.phase is Phase.WAITING:
-        times.append(r.gate.expires if r.gate else now)
+        times += [r.gate.due(now) if r.gate else now, next_rung(r)]
     elif r.phase is Phase.PAUSED:
         times.append(now + PAUSED_LOOK)
     else:

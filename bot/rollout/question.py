@@ -4,10 +4,13 @@ Values only; `bot.rollout.gates` says how a gate opens, counts and closes.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from strategies.verdict import Judgement, Look
+
+_UNSEEN = timedelta(minutes=5)
+"""Between two looks at a question whose clock stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class Gate:
     def over(self, now: datetime) -> bool:
         """Whether its time is up; a question that nobody could see does not expire."""
         return self.unseen is None and now >= self.expires
+
+    def due(self, now: datetime) -> datetime:
+        """Return when its time is up; while that stands still, when to look again."""
+        return self.expires if self.unseen is None else max(self.expires, now + _UNSEEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ How many rungs are behind a gate is in its row, so a restart repeats none; what 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.rollout.gates import expires_words, goal_of
+from bot.rollout.gates import CALL, expires_words, goal_of
 from bot.rollout.question import Gate
 from bot.rollout.seen import Seen
 from bot.rollout.times import clock, lasting
 from bot.rollout.values import Entry, Phase, Rollout
 
-THREAD, CHANNEL, CALL = 1, 2, 3
-"""What the rungs are: so many are behind the gate once the thread, the channel, the pagers have been told."""
+CHANNEL = 2
+"""So many rungs are behind a gate once the channel was told; the first is the thread, the third (`CALL`) the pagers."""
 _DAY = 86_400
 
 
@@ -65,6 +65,10 @@ def _entry(r: Rollout, gate: Gate, now: datetime, *, called: bool) -> Entry:
         code="unanswered",
         event="rollout.unanswered" if calls else "",
         # The channel has a message of its own, which is edited when the gate closes.
-        tell="" if gate.reminders == CHANNEL else "broadcast" if gate.reminders > CALL else "thread",
+        tell=""
+        if gate.reminders == CHANNEL
+        else "broadcast"
+        if gate.reminders > CALL
+        else "thread",
         data={"gate": gate.id, "rung": gate.reminders},
     )

@@ -5,9 +5,17 @@ from dataclasses import replace
 from bot.rollout import gates
 from bot.rollout.judging import recovered
 from bot.rollout.pace import reminder_at
+from bot.rollout.reminding import nudged
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
+
+
+def waiting(r: Rollout, seen: Seen) -> Rollout:
+    """Do what time does to a question: it is brought to mind, and expires in the end."""
+    if r.gate is not None and r.gate.over(seen.now):
+        return expired(r, seen)
+    return nudged(r, seen)
 
 
 def expired(r: Rollout, seen: Seen) -> Rollout:

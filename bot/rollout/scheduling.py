@@ -35,7 +35,8 @@ def start(r: Rollout, seen: Seen) -> Rollout:
         return queueing.behind(r, seen.afresh.ahead)
     against = _against(r, seen.afresh, seen.now)
     if against is not None:
-        return r if r.gate is not None else _ask(r, seen.now, *against)
+        named = seen.afresh.barred.people if seen.afresh.barred is not None else ()
+        return r if r.gate is not None else _ask(r, seen.now, *against, named)
     assert seen.afresh.rollout is not None
     when = f"as scheduled for {clock(due(r))}{_lateness(r, seen.now)}"
     text = (
@@ -60,7 +61,8 @@ def wake_at(r: Rollout, now: datetime) -> datetime:
     again = now + (queueing.PATIENT if r.after else _RETRY)
     if r.gate is None:
         return again
-    return min(again, r.gate.expires) if look_due(r, now) else max(r.gate.expires, now)
+    over = r.gate.due(now)
+    return min(again, over) if look_due(r, now) else max(over, now)
 
 
 def due(r: Rollout) -> datetime:
@@ -73,7 +75,7 @@ def begun(r: Rollout, fresh: Rollout, actor: str, text: str) -> Rollout:
 
     It counts as created now, too: what was live before it is what ran while it was waiting.
     """
-    r = gates.close_gate(r, text, (actor,))
+    r = gates.close_gate(r, text, fresh.created, (actor,))
     entry = Entry("begun", actor, text, data={"digest": fresh.plan.digest})
     return replace(
         fresh,
@@ -99,7 +101,7 @@ def _expired(r: Rollout, now: datetime) -> Rollout:
 
 
 def _ended(r: Rollout, now: datetime, code: str, text: str, actor: str) -> Rollout:
-    r = gates.close_gate(r, text, (actor,))
+    r = gates.close_gate(r, text, now, (actor,))
     entry = Entry(
         "cancelled",
         actor,
@@ -123,11 +125,8 @@ def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | Non
             "plan_changed",
             f"The plan of {what} is no longer the one that was asked for: {changed}.",
         )
-    if afresh.frozen:
-        return (
-            "frozen",
-            f"{what} was not started because {r.environment} is frozen {afresh.frozen}.",
-        )
+    if afresh.barred is not None:
+        return afresh.barred.code, f"{what} was not started because {afresh.barred.why}."
     if r.after:
         return queueing.against(r, afresh.undone, now)
     if now - due(r) > LATE:
@@ -145,7 +144,9 @@ def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | Non
     return None
 
 
-def _ask(r: Rollout, now: datetime, code: str, sentence: str) -> Rollout:
+def _ask(
+    r: Rollout, now: datetime, code: str, sentence: str, people: tuple[str, ...] = ()
+) -> Rollout:
     gate = Gate(
         id=f"{r.id}.start",
         kind="start",
@@ -162,7 +163,7 @@ def _ask(r: Rollout, now: datetime, code: str, sentence: str) -> Rollout:
         text,
         code=code,
         event="rollout.waiting",
-        data={"gate": gate.id},
+        data={"gate": gate.id, **({"people": list(people)} if people else {})},
         tell="requester",
     )
     why = Trouble(code, sentence, now, tries=0)

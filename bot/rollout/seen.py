@@ -37,6 +37,17 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Barred:
+    """What keeps a rollout out of its target at this moment."""
+
+    code: str
+    why: str
+    """A clause without its full stop."""
+    people: tuple[str, ...] = ()
+    """Who is named in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Afresh:
     """What a scheduled rollout would be if it were asked for now."""
 
@@ -44,8 +55,7 @@ class Afresh:
     """As it would be created; None where today's configuration makes no plan of it."""
     problem: str = ""
     """Why there is no plan, as a sentence."""
-    frozen: str = ""
-    """The freeze window that covers this moment, in words."""
+    barred: Barred | None = None
     busy: str = ""
     """The id of the rollout that holds the target."""
     ahead: str = ""

@@ -15,9 +15,10 @@ from bot.rollout.judging import judged, look_at
 from bot.rollout.outages import answers_again, troubled
 from bot.rollout.part import Part
 from bot.rollout.parts import absorb, own, put, standing, summed, told, turn_of, view
-from bot.rollout.resting import expired, recheck, reminded
+from bot.rollout.resting import recheck, reminded, waiting
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
+from bot.rollout.shown import renewed
 from bot.rollout.sickness import sick
 from bot.rollout.starting import arm, cancel
 from bot.rollout.stuck import LASTING
@@ -58,9 +59,10 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
             return offline(r, seen, f"{mark} on {part.name}")
     r, looks = _judged(r, seen)
     seen = _worst(r, seen, looks)
-    looked, _ = look_at(r, seen)
+    looked, judgement = look_at(r, seen)
     if looked.phase is Phase.ROLLING_BACK:
         return _shown(looked, seen, looks)
+    looked = renewed(looked, seen.look, judgement, seen.now)
     # A running soak judges the look itself.
     watching = r.phase is Phase.RUNNING and isinstance(r.step, Watch)
     return _shown(_onward(r if watching else looked, seen), seen, looks)
@@ -94,8 +96,8 @@ def _by_phase(r: Rollout, seen: Seen) -> Rollout:
     match r.phase:
         case Phase.RUNNING:
             return _reapplied(r, seen) or _step(r, seen)
-        case Phase.WAITING if r.gate is not None and r.gate.over(seen.now):
-            return expired(r, seen)
+        case Phase.WAITING:
+            return waiting(r, seen)
         case Phase.PAUSED:
             for part in r.parts:
                 after = landed_while_paused(view(r, part), _sight(part, seen))

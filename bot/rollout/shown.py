@@ -1,4 +1,4 @@
-"""What people were shown at a gate, and whether the numbers have moved since: then the question shows the new ones. Pure.
+"""What people were shown at a gate, and whether the numbers have moved since: then it shows the new ones. Pure.
 
 A yes is given to a picture. While people think, judging goes on; a picture that has become wrong is replaced, and a
 click on the old one does not count.
@@ -16,6 +16,7 @@ CALM = timedelta(minutes=1)
 POINTS, SHARE, SLOWER = 0.5, 1.25, 1.2
 """From when on an error rate has moved (percentage points, and times as much), and a p95 (times as long)."""
 
+_HAIR = 1e-9
 _BADNESS = {Verdict.PASS: 0, Verdict.INCONCLUSIVE: 1, Verdict.FAIL: 2}
 
 
@@ -25,6 +26,9 @@ def renewed(r: Rollout, look: Look | None, judgement: Judgement | None, now: dat
     if gate is None or gate.kind == "winner" or r.phase is not Phase.WAITING or step is None:
         return r
     if look is None or judgement is None or gate.look is None or gate.judgement is None:
+        return r
+    if r.weight_at is not None and gate.look.at < r.weight_at:
+        # Where another controller leads, a question may open before the numbers of its weight are there.
         return r
     if gate.refreshed is not None and now - gate.refreshed < CALM:
         return r
@@ -40,17 +44,15 @@ def renewed(r: Rollout, look: Look | None, judgement: Judgement | None, now: dat
     return replace(r, gate=fresh, look=look, judgement=judgement).tell(entry)
 
 
-def moved(
-    shown: tuple[Look, Judgement], newest: tuple[Look, Judgement], min_requests: int
-) -> str:
+def moved(shown: tuple[Look, Judgement], newest: tuple[Look, Judgement], min_requests: int) -> str:
     """Return what has moved so far that a decision would rest on a wrong picture, as a clause; `""`: nothing has.
 
-    Too few requests say nothing, in either direction; that the numbers are gone, or back, does.
+    Too few requests say nothing; that the numbers are gone, or back, or enough at last, does.
     """
     (before, _), (after, _) = shown, newest
     if bool(before.problem) != bool(after.problem):
         return "there are no metrics now" if after.problem else "the metrics are back"
-    if after.problem or min(before.requests, after.requests) < min_requests:
+    if after.problem or after.requests < min_requests:
         return ""
     return "; ".join(dict.fromkeys([*_verdicts(shown[1], newest[1]), *_values(before, after)]))
 
@@ -87,7 +89,7 @@ def _values(before: Look, after: Look) -> Iterator[str]:
 
 
 def _errors_moved(low: float, high: float) -> bool:
-    return high - low >= POINTS and high >= low * SHARE
+    return high - low >= POINTS - _HAIR and high >= low * SHARE
 
 
 def _slower(low: float, high: float) -> bool:

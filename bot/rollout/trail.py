@@ -1,4 +1,4 @@
-"""What a rollout has been through, as far as its card tells it: stages with their times, who approved, the worst number.
+"""What a rollout has been through, as its card tells it: stages with their times, who approved, the worst number.
 
 Pure values, kept in the row: a card is drawn from the row alone, also years later and by another process.
 """

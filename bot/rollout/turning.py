@@ -4,12 +4,14 @@ What a failure undoes is said in the plan: everything, only the batch that faile
 because a target with two versions on it is nobody's final state.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from bot.rollout.gates import close_gate
 from bot.rollout.intents import ANYTHING
+from bot.rollout.locks import quarantine_words
 from bot.rollout.part import Part, Progress
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed, PutWeight
@@ -19,10 +21,10 @@ from strategies.verdict import Judgement
 Undo = Literal["all", "failed-batch", "none"]
 
 
-def start_back(r: Rollout, back: Back) -> Rollout:
-    """Record that a rollback begins. Legal in every non-final phase; nothing is asked."""
-    r = close_gate(r, f"Closed: {_why_closed(back)}.", (back.actor,))
-    return replace(
+def start_back(r: Rollout, back: Back, more: Mapping[str, Any] | None = None) -> Rollout:
+    """Record that a rollback begins, `more` beside it. Legal in every non-final phase; nothing is asked."""
+    r = close_gate(r, _why_closed(back), back.at, (back.actor,))
+    turned = replace(
         r,
         phase=Phase.ROLLING_BACK,
         back=back,
@@ -32,14 +34,16 @@ def start_back(r: Rollout, back: Back) -> Rollout:
         gate=None,
         trouble=None,
         reminded=None,
-    ).tell(
+    )
+    said = f"{_who(back)}: {back.reason}." if back.reason else f"{_who(back)}."
+    return turned.tell(
         Entry(
             "rollback_started",
             back.actor,
-            f"{_who(back)}: {back.reason}." if back.reason else f"{_who(back)}.",
+            f"{said} {quarantine_words(turned)}".rstrip(),
             code=back.code,
             event="" if back.lost else "rollout.rolling_back",
-            data={"weight": back.weight},
+            data={"weight": back.weight, **(more or {})},
         )
     )
 
@@ -66,8 +70,11 @@ def _turned(r: Rollout, part: Part, back: Back) -> Part:
 
 
 def _why_closed(back: Back) -> str:
-    why = back.reason or back.actor
-    return f"A stays ({why})" if back.lost else f"rolling back ({why})"
+    if back.lost:
+        return f"Closed: A stays ({back.reason or back.actor})."
+    if back.automatic:
+        return f"Closed: rolling back ({back.reason})."
+    return f"Rolled back by {back.actor}{f' ({back.reason})' if back.reason else ''}."
 
 
 def _who(back: Back) -> str:
@@ -139,7 +146,7 @@ def _batch_index(r: Rollout) -> int:
 
 def hold(r: Rollout, now: datetime, code: str, text: str, *, actor: str = "sluice") -> Rollout:
     """Pause by itself, with a page."""
-    r = close_gate(r, f"Closed: {text}")
+    r = close_gate(r, f"Closed: {text}", now)
     entry = Entry("held", actor, text, code=code, event="rollout.paused", tell="broadcast")
     progress = stopped(r.progress, now)
     return replace(r, phase=Phase.PAUSED, code=code, progress=progress, reminded=now).tell(entry)

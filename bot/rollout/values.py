@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Self
 
+from bot.rollout.changes import Changes
 from bot.rollout.part import Armed, Followed, Part, Progress, SmokeResult, Told, Trouble
 from bot.rollout.question import ClosedGate, Decided, Gate
 from bot.rollout.trail import Looker, Trail
@@ -192,6 +193,8 @@ class Rollout:
     waiting_since: datetime | None = None
     """Since when it stands still for people; `None` while it does not."""
     ended: datetime | None = None
+    changes: Changes | None = None
+    """What it changes, as far as could be told when it was made; None: nobody says where the code is."""
     channel: str = ""
     """Where its card lives."""
     editors: tuple[str, ...] = ()

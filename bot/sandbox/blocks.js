@@ -128,7 +128,8 @@ function actions(block, press) {
 }
 
 const divider = () => el("hr", { className: "block" });
-const image = (block) => el("div", { className: "block" }, el("img", { src: block.image_url || "", alt: block.alt_text }));
+const filed = (file) => (file?.id ? `/sandbox/files/${encodeURIComponent(file.id)}` : "");
+const image = (block) => el("div", { className: "block" }, el("img", { src: block.image_url || filed(block.slack_file), alt: block.alt_text }));
 
 function element(item, blockId, press) {
   if (item.type === "image") return image(item);
@@ -142,6 +143,7 @@ function element(item, blockId, press) {
 
 function buttonNode(item, blockId, press) {
   const made = el("button", { type: "button", className: `button ${item.style || ""}` }, ...leaf(item.text.text));
+  if (item.accessibility_label) made.ariaLabel = item.accessibility_label;
   made.dataset.focus = item.action_id;
   made.addEventListener("click", () => {
     if (item.url && /^https?:/.test(item.url)) window.open(item.url, "_blank", "noreferrer");

@@ -28,6 +28,7 @@ class Person:
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
+    is_admin: bool = False
     team_id: str = TEAM
 
     @property
@@ -43,6 +44,8 @@ class Group:
     id: str
     handle: str
     users: tuple[str, ...]
+    updated_by: str = ""
+    """Who changed it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Channel:
     is_private: bool = False
     is_archived: bool = False
     is_ext_shared: bool = False
+    is_pending_ext_shared: bool = False
     is_member: bool = True
 
 

@@ -1,6 +1,7 @@
 // A form that the bot opened, drawn as a dialog; the bot's complaints are shown at the fields.
 
 import { blockNode, el } from "/blocks.js";
+import { pressing } from "/home.js";
 
 const dialog = document.getElementById("form");
 let shown = "";
@@ -12,14 +13,14 @@ export function drawForm(view, people, send, viewer) {
   dialog.close();
   if (!view) return;
   const dismiss = () => send("dismiss", { view_id: view.id });
-  dialog.replaceChildren(formNode(view, people, dismiss, (values) => send("submit", { user: viewer, view_id: view.id, values })));
+  dialog.replaceChildren(formNode(view, people, dismiss, (values) => send("submit", { user: viewer, view_id: view.id, values }), pressing(send, viewer, view)));
   dialog.oncancel = dismiss;
   dialog.showModal();
 }
 
-function formNode(view, people, dismiss, submit) {
+function formNode(view, people, dismiss, submit, press) {
   const inputs = [];
-  const blocks = view.blocks.map((block) => (block.type === "input" ? inputNode(block, people, inputs) : blockNode(block, () => {})));
+  const blocks = view.blocks.map((block) => (block.type === "input" ? inputNode(block, people, inputs) : blockNode(block, press)));
   const close = el("button", { type: "button" }, view.close?.text || "Cancel");
   close.addEventListener("click", dismiss);
   const go = view.submit ? [el("button", { type: "submit", className: "primary" }, view.submit.text)] : [];

@@ -5,6 +5,8 @@ import { blockNode, el, mrkdwn, setNames } from "/blocks.js";
 import { drawMesh, wireMesh } from "/mesh.js";
 import { drawForm } from "/form.js";
 import { wireIdeas } from "/ideas.js";
+import { drawHome } from "/home.js";
+import { moreButton, wirePlus } from "/shortcuts.js";
 
 const POLL_MS = 500;
 const SHOWN_REPLIES = 4;
@@ -16,6 +18,7 @@ const here = {
   channel: link ? link[1] : "",
   found: link ? `${link[2]}.${link[3]}` : "",
   thread: "",
+  home: false,
   state: null,
   said: [],
   back: 0,
@@ -59,7 +62,8 @@ function draw() {
   here.channel ||= state.channels[0]?.id || "";
   banner(state.slack_down ? "Slack is down: nothing gets through to the bot, or back." : "");
   drawPeople();
-  drawMessages();
+  if (here.home) drawHome($("home"), state.home, send, here.viewer);
+  else drawMessages();
   drawChannels();
   drawMesh(state);
   drawForm(state.form, state.people, send, here.viewer);
@@ -90,24 +94,38 @@ function become(id) {
   here.viewer = id;
   dismissed.clear();
   history.replaceState(null, "", `?as=${id}`);
-  refresh();
+  if (here.home) send("home", { user: id });
+  else refresh();
 }
+
+// The Home tab takes the place of the messages; like Slack, opening it is what makes the bot draw it.
+function goHome(open) {
+  here.home = open;
+  for (const id of ["messages", "composer"]) $(id).hidden = open;
+  $("home").hidden = !open;
+  if (open) $("home-tab").setAttribute("aria-current", "page");
+  else $("home-tab").removeAttribute("aria-current");
+  if (open) send("home", { user: here.viewer });
+}
+
+const use = (callback_id, ts) => send("shortcut", { user: here.viewer, callback_id, ts });
+const offered = () => here.state?.shortcuts ?? [];
 
 function drawChannels() {
   const { channels, messages } = here.state;
   const counts = channels.map(({ id }) => messages.filter((m) => m.channel === id && m.bot && m.ts > (seen.get(id) || "")).length);
-  once($("channels"), JSON.stringify([channels, counts, here.channel]), () =>
+  once($("channels"), JSON.stringify([channels, counts, here.channel, here.home]), () =>
     channels.map(({ id, name }, at) => {
       const news = counts[at] ? [el("span", { className: "new", title: "new messages" }, String(counts[at]))] : [];
       const pick = el("button", { type: "button" }, el("span", {}, `# ${name}`), ...news);
       pick.dataset.focus = id;
-      if (id === here.channel) pick.setAttribute("aria-current", "true");
-      pick.addEventListener("click", () => { here.channel = id; reply(""); draw(); toEnd(); });
+      if (id === here.channel && !here.home) pick.setAttribute("aria-current", "true");
+      pick.addEventListener("click", () => { goHome(false); here.channel = id; reply(""); draw(); toEnd(); });
       return el("li", {}, pick);
     }),
   );
   const name = channels.find(({ id }) => id === here.channel)?.name || "";
-  $("channel-name").textContent = name ? `# ${name}` : "";
+  $("channel-name").textContent = here.home ? "Sluice" : name ? `# ${name}` : "";
   $("messages").setAttribute("aria-label", `Messages in ${name}`);
   $("text").setAttribute("aria-label", here.thread ? "Reply in the thread" : `Message ${name}`);
 }
@@ -233,7 +251,8 @@ function foot(m) {
   const first = m.ephemeral ? ["Dismiss", () => { dismissed.add(m.ts); draw(); }] : ["Reply in thread", () => reply(m.thread_ts || m.ts)];
   const button = el("button", { type: "button", className: "reply" }, first[0]);
   button.addEventListener("click", first[1]);
-  return el("div", { className: "foot" }, button);
+  const more = m.bot && !m.ephemeral ? [moreButton(m.ts, offered, use)] : [];
+  return el("div", { className: "foot" }, button, ...more);
 }
 
 function emptyNode() {
@@ -294,6 +313,8 @@ $("text").addEventListener("input", grow);
 $("stop-replying").addEventListener("click", () => reply(""));
 reply("");
 wireMesh(send);
+wirePlus(offered, use);
+$("home-tab").addEventListener("click", () => goHome(true));
 wireIdeas(() => here.state?.panel?.services ?? [], fill);
 if (matchMedia("(max-width: 800px)").matches) document.querySelector("#mesh details").open = false;
 

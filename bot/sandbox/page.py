@@ -5,6 +5,7 @@ machine it runs on: requests that come by another host name or from another site
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.sandbox.chat import BOT_USER, Chat, Message
+from bot.sandbox.shortcuts import OFFERED
+from bot.sandbox.uploads import Uploads
 from bot.sandbox.views import Views
 
 _CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' https: data:"
@@ -23,6 +26,8 @@ _RESOURCES = {
     "mesh.js": "text/javascript",
     "form.js": "text/javascript",
     "ideas.js": "text/javascript",
+    "home.js": "text/javascript",
+    "shortcuts.js": "text/javascript",
 }
 Value = float | bool | str | None
 
@@ -59,6 +64,7 @@ class Screen(Protocol):
     chat: Chat
     views: Views
     panel: Panel | None
+    uploads: Uploads
     down: bool
 
     async def say(self, user: str, channel: str, text: str, thread_ts: str = "") -> None:
@@ -67,6 +73,18 @@ class Screen(Protocol):
 
     async def click(self, user: str, message_ts: str, action: str, *, block_id: str = "") -> int:
         """Press a button."""
+        ...
+
+    async def press_view(self, user: str, view_id: str, action: str, *, block_id: str = "") -> int:
+        """Press a button on a form or on the Home tab."""
+        ...
+
+    async def open_home(self, user: str) -> Mapping[str, Any] | None:
+        """Open the Home tab."""
+        ...
+
+    async def shortcut(self, user: str, callback_id: str, message_ts: str = "") -> int:
+        """Use a shortcut, on a message or without one."""
         ...
 
     async def submit(self, user: str, view_id: str, given: Mapping[str, Any]) -> dict[str, str]:
@@ -82,8 +100,12 @@ def page_routes(screen: Screen) -> list[web.RouteDef]:
         web.get("/archives/{channel}/{message}", _local(doors.html)),
         web.get("/{name:[a-z]+\\.(?:css|js)}", _local(doors.resource)),
         web.get("/sandbox/state", _local(doors.state)),
+        web.get("/sandbox/files/{id:F[A-Z0-9]+}", _local(doors.file)),
         web.post("/sandbox/say", _local(doors.say)),
         web.post("/sandbox/click", _local(doors.click)),
+        web.post("/sandbox/home", _local(doors.home)),
+        web.post("/sandbox/press", _local(doors.press)),
+        web.post("/sandbox/shortcut", _local(doors.shortcut)),
         web.post("/sandbox/submit", _local(doors.submit)),
         web.post("/sandbox/dismiss", _local(doors.dismiss)),
         web.post("/sandbox/panel", _local(doors.act)),
@@ -139,6 +161,14 @@ class _Doors:
     async def state(self, request: web.Request) -> web.Response:
         return web.json_response(seen_by(self._screen, request.query.get("as", "")))
 
+    async def file(self, request: web.Request) -> web.Response:
+        """Show an image that was uploaded; nothing else is ever served from this site's own address."""
+        found = self._screen.uploads.files.get(request.match_info["id"])
+        if found is None or not found.kind:
+            raise web.HTTPNotFound
+        guard = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+        return web.Response(body=found.body, content_type=found.kind, headers=guard)
+
     async def say(self, request: web.Request) -> web.Response:
         body = await request.json()
         await self._screen.say(
@@ -150,6 +180,24 @@ class _Doors:
         body = await request.json()
         status = await self._screen.click(
             body["user"], body["ts"], body["action"], block_id=body["block_id"]
+        )
+        return web.json_response({"status": status})
+
+    async def home(self, request: web.Request) -> web.Response:
+        await self._screen.open_home((await request.json())["user"])
+        return web.json_response({})
+
+    async def press(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        status = await self._screen.press_view(
+            body["user"], body["view_id"], body["action"], block_id=body["block_id"]
+        )
+        return web.json_response({"status": status})
+
+    async def shortcut(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        status = await self._screen.shortcut(
+            body["user"], body["callback_id"], body.get("ts") or ""
         )
         return web.json_response({"status": status})
 
@@ -190,6 +238,8 @@ def seen_by(screen: Screen, viewer: str) -> dict[str, Any]:
             if message.only_for in {"", viewer}
         ],
         "form": forms[-1] if forms else None,
+        "home": screen.views.homes.get(viewer),
+        "shortcuts": [asdict(one) for one in OFFERED],
         "panel": screen.panel.state() if screen.panel else None,
         "slack_down": screen.down,
     }

@@ -102,12 +102,52 @@ def _container(message: Message) -> dict[str, Any]:
     return container | ({"thread_ts": message.thread_ts} if message.thread_ts else {})
 
 
-def submission_body(
-    person: Person, view: Mapping[str, Any], values: Mapping[str, Any], trigger: str
+def view_click_body(
+    person: Person, view: Mapping[str, Any], action: Mapping[str, Any], trigger: str
 ) -> str:
-    """Return the form of a submitted modal. `values` are by block id and action id, as Slack nests them."""
-    payload: dict[str, Any] = {
-        "type": "view_submission",
+    """Return the form of a button pressed on a form or on the Home tab: no channel, and nothing to answer to."""
+    payload = {
+        **_from(person, trigger),
+        "type": "block_actions",
+        "container": {"type": "view", "view_id": view["id"]},
+        "view": {**view, "state": {"values": {}}},
+        "actions": [dict(action)],
+    }
+    return urlencode({"payload": json.dumps(payload)})
+
+
+def shortcut_body(person: Person, callback_id: str, ts: str, trigger: str) -> str:
+    """Return the form of a shortcut used from the composer's menu."""
+    payload = {
+        **_from(person, trigger),
+        "type": "shortcut",
+        "callback_id": callback_id,
+        "action_ts": ts,
+    }
+    return urlencode({"payload": json.dumps(payload)})
+
+
+def message_shortcut_body(
+    chat: Chat, person: Person, message: Message, callback_id: str, links: Mapping[str, str]
+) -> str:
+    """Return the form of a shortcut used on a message. `links` are its `trigger_id` and its `response_url`."""
+    channel = chat.channels[message.channel]
+    payload = {
+        **_from(person, links["trigger_id"]),
+        "type": "message_action",
+        "callback_id": callback_id,
+        "action_ts": chat.now(),
+        "message_ts": message.ts,
+        "channel": {"id": channel.id, "name": _channel_name(channel)},
+        "message": message_json(chat, message, metadata=True),
+        "response_url": links["response_url"],
+    }
+    return urlencode({"payload": json.dumps(payload)})
+
+
+def _from(person: Person, trigger: str) -> dict[str, Any]:
+    """Return what every payload says about who acted, and where."""
+    return {
         "user": _user(person),
         "api_app_id": APP_ID,
         "token": "deprecated",
@@ -115,6 +155,16 @@ def submission_body(
         "team": {"id": TEAM, "domain": "sandbox"},
         "enterprise": None,
         "is_enterprise_install": False,
+    }
+
+
+def submission_body(
+    person: Person, view: Mapping[str, Any], values: Mapping[str, Any], trigger: str
+) -> str:
+    """Return the form of a submitted modal. `values` are by block id and action id, as Slack nests them."""
+    payload: dict[str, Any] = {
+        **_from(person, trigger),
+        "type": "view_submission",
         "view": {**view, "state": {"values": values}},
         "response_urls": [],
     }

@@ -6,9 +6,19 @@ anything is stored. A method takes its arguments as a mapping and returns what g
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from bot.sandbox.chat import BOT_ID, BOT_USER, TEAM, Channel, Chat, Message, Person, message_json
+from bot.sandbox.chat import (
+    APP_ID,
+    BOT_ID,
+    BOT_USER,
+    TEAM,
+    Channel,
+    Chat,
+    Message,
+    Person,
+    message_json,
+)
 from bot.sandbox.views import Views
 from bot.slack.limits import problems
 
@@ -33,15 +43,27 @@ class Refused(Exception):  # noqa: N818 - it is an answer of Slack, not an accid
         )
 
 
+class Files(Protocol):
+    """The methods about files, and whether a block may show one."""
+
+    methods: Mapping[str, Callable[[Args], dict[str, Any]]]
+
+    def permit(self, blocks: Any) -> None:
+        """Raise `Refused` for a file that cannot be shown."""
+        ...
+
+
 class WebApi:
     """Answers the calls of the one bot in the workspace."""
 
-    def __init__(self, chat: Chat, views: Views, url: Callable[[], str]) -> None:
+    def __init__(self, chat: Chat, views: Views, url: Callable[[], str], files: Files) -> None:
         self._chat = chat
         self._views = views
         self._url = url
+        self._files = files
         self._methods: dict[str, Callable[[Args], dict[str, Any]]] = {
             "auth.test": self._auth_test,
+            "bots.info": self._bot,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "chat.postEphemeral": self._post_ephemeral,
@@ -58,6 +80,7 @@ class WebApi:
             "views.update": self._update_view,
             "views.publish": self._publish_view,
             "reactions.add": self._react,
+            **files.methods,
         }
 
     def call(self, method: str, args: Args) -> dict[str, Any]:
@@ -74,9 +97,15 @@ class WebApi:
         me = {"user": "sluice", "user_id": BOT_USER, "bot_id": BOT_ID}
         return {"url": f"{self._url()}/", "team": "Sandbox", "team_id": TEAM, **me}
 
+    def _bot(self, args: Args) -> dict[str, Any]:
+        if args.get("bot") != BOT_ID:
+            raise Refused("bot_not_found")
+        return {"bot": {"id": BOT_ID, "app_id": APP_ID, "user_id": BOT_USER, "name": "sluice"}}
+
     def _post_message(self, args: Args) -> dict[str, Any]:
         channel = self._channel(args, writing=True)
         accept(args)
+        self._files.permit(args.get("blocks"))
         root = self._thread(channel, args)
         message = self._chat.post(
             Message(
@@ -98,6 +127,7 @@ class WebApi:
         if message.user != BOT_USER:
             raise Refused("cant_update_message")
         accept(args)
+        self._files.permit(args.get("blocks"))
         changes: dict[str, Any] = {"text": args["text"], "blocks": tuple(args.get("blocks") or ())}
         if args.get("metadata") is not None:
             changes["metadata"] = args["metadata"]
@@ -171,6 +201,7 @@ class WebApi:
         groups = []
         for group in self._chat.groups.values():
             shown = {"id": group.id, "handle": group.handle, "name": group.handle, "team_id": TEAM}
+            shown["updated_by"] = group.updated_by
             users = {"users": list(group.users)} if truth(args.get("include_users")) else {}
             groups.append({**shown, "user_count": len(group.users), "date_delete": 0, **users})
         return {"usergroups": groups}
@@ -318,7 +349,7 @@ def _channel_json(channel: Channel) -> dict[str, Any]:
         "is_member": channel.is_member,
         "is_shared": channel.is_ext_shared,
         "is_ext_shared": channel.is_ext_shared,
-        "is_pending_ext_shared": False,
+        "is_pending_ext_shared": channel.is_pending_ext_shared,
     }
 
 
@@ -334,6 +365,8 @@ def _person_json(person: Person) -> dict[str, Any]:
         "is_restricted": person.is_restricted,
         "is_ultra_restricted": person.is_ultra_restricted,
         "is_stranger": person.is_stranger,
+        "is_admin": person.is_admin,
+        "is_owner": False,
         "is_invited_user": False,
         "tz": "Etc/UTC",
         "profile": {

@@ -12,16 +12,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
+from aiohttp.web_request import FileField
 
 from bot.sandbox import payloads
 from bot.sandbox.chat import BOT_USER, Channel, Chat, Group, Message, Person
 from bot.sandbox.delivery import Answer, Delivery
 from bot.sandbox.forms import find_element, state_values
 from bot.sandbox.page import Panel, page_routes
+from bot.sandbox.uploads import Uploads
 from bot.sandbox.views import Response, Views
 from bot.sandbox.web_api import Refused, WebApi, accept, truth
 
 SLACKBOT = "USLACKBOT"
+SCOPES = (
+    "app_mentions:read", "channels:read", "chat:write", "commands", "files:write", "groups:read", "im:write",
+    "usergroups:read", "users:read",
+)  # fmt: skip
 _PEOPLE = (
     Person("U0DANA", "Dana", "requester"),
     Person("U0ANA", "Ana", "approver"),
@@ -55,9 +61,12 @@ class Workspace:
         self.down = False
         """While True nothing gets through: the Web API answers 503 and people cannot act."""
         self.url = ""
+        self.scopes: tuple[str, ...] = SCOPES
+        """What the token of the bot may do, as Slack says with every answer."""
         self._bot_token = bot_token
         self._delivery = Delivery(bot_url, signing_secret)
-        self._api = WebApi(self.chat, self.views, lambda: self.url)
+        self.uploads = Uploads(self.chat, lambda: self.url)
+        self._api = WebApi(self.chat, self.views, lambda: self.url, self.uploads)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -74,6 +83,7 @@ class Workspace:
         app = web.Application(client_max_size=4 * 1024 * 1024)
         app.router.add_route("*", "/api/{method}", self._serve_method)
         app.router.add_post("/response/{key}", self._serve_response)
+        app.router.add_post("/upload/v1/{key}", self.take)
         app.add_routes(page_routes(self))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -152,6 +162,33 @@ class Workspace:
             self._failed(user, message.channel, f"“{label}”", answer)
         return answer.status
 
+    async def press_view(self, user: str, view_id: str, action: str, *, block_id: str = "") -> int:
+        """Press what is called `action` on a form or on the Home tab, and return the bot's status.
+
+        Raises `LookupError` when this person sees no such view or no such button.
+        """
+        seen = [*self.views.open.values(), *self.views.homes.values()]
+        view = next((v for v in seen if (v["id"], v["user"]) == (view_id, user)), None)
+        if view is None:
+            raise LookupError(f"{user} sees no view {view_id}")
+        block, element = find_element(tuple(view["blocks"]), action, block_id)
+        pressed = payloads.pressed(element, block, self.chat.now(), action)
+        trigger = self.views.trigger(user)
+        body = payloads.view_click_body(self.chat.people[user], view, pressed, trigger)
+        return (await self._deliver(body)).status
+
+    async def shortcut(self, user: str, callback_id: str, message_ts: str = "") -> int:
+        """Use a shortcut: one of the composer's menu, or one on a message. Returns the bot's status."""
+        person = self.chat.people[user]
+        if not message_ts:
+            trigger = self.views.trigger(user)
+            body = payloads.shortcut_body(person, callback_id, self.chat.now(), trigger)
+            return (await self._deliver(body)).status
+        message = self.chat.messages[message_ts]
+        links = self._links(user, message.channel)
+        body = payloads.message_shortcut_body(self.chat, person, message, callback_id, links)
+        return (await self._deliver(body)).status
+
     async def mention(self, user: str, channel: str, text: str, thread_ts: str = "") -> Message:
         """Say something to the bot in a channel or a thread, and return what was said."""
         said = self.post(user, channel, text, thread_ts)
@@ -222,7 +259,17 @@ class Workspace:
             return web.json_response(Refused("not_authed").body())
         if not secrets.compare_digest(str(token).encode(), self._bot_token.encode()):
             return web.json_response(Refused("invalid_auth").body())
-        return web.json_response(self._api.call(method, args))
+        shown = {"X-OAuth-Scopes": ",".join(self.scopes)}
+        return web.json_response(self._api.call(method, args), headers=shown)
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Take the bytes of a file, bare or in a form. Tests override this to break it."""
+        if self.down:
+            return web.Response(status=503, text="service unavailable")
+        form = await request.post() if request.content_type.startswith("multipart/") else {}
+        sent = next((part.file.read() for part in form.values() if isinstance(part, FileField)), b"")
+        status, text = self.uploads.take(request.match_info["key"], sent or await request.read())
+        return web.Response(status=status, text=text)
 
     async def _serve_method(self, request: web.Request) -> web.Response:
         args: dict[str, Any] = dict(request.query)

@@ -225,6 +225,7 @@ def _filled_config(config: Config, env: _Environment) -> Config:
             ),
             "alertmanager": _filled_hook(config.alertmanager, "alertmanager", env),
             "flagger": _filled_hook(config.flagger, "flagger", env),
+            "source": None if config.source is None else _filled(config.source, "source", env),
             "metrics": {
                 name: _filled_metrics(block, name, env) for name, block in config.metrics.items()
             },
@@ -284,6 +285,8 @@ def _at_home(path: str | None, env: _Environment) -> str | None:
 
 
 def _check_urls(config: Config) -> None:
+    if config.source is not None and (fault := config.source.fault()) is not None:
+        raise SettingsError(f"source.{fault[0]}: {fault[2]}", code=fault[1])
     for i, sink in enumerate(config.alerts):
         for key, code, sentence in sink.faults():
             raise SettingsError(f"alerts[{i}].{key}: {sentence}", code=code)

@@ -1,4 +1,4 @@
-"""The two values of a canary that are written as one word or as a list: `steps` and `soak`.
+"""Values that are lists: `steps` and `soak` of a canary, which may be one word too, and when a gate is brought to mind.
 
 Pure. A mistake in a list is reported at its item.
 """
@@ -14,6 +14,7 @@ from bot.settings.fields import read_number, read_seconds, read_text, refuse, re
 from bot.settings.scalars import ScalarError, check_step, parse_preset
 
 _MAX_ITEMS = 100
+_RUNGS = 3
 
 _Fault = tuple[int, str, str]
 
@@ -76,5 +77,34 @@ def _bounded(items: list[Any]) -> list[Any]:
     return items
 
 
+def _read_reminders(value: Any) -> Any:
+    match value:
+        case []:
+            return ()
+        case list():
+            return _ladder(_each(read_seconds, value))
+        case dict() | Scalar():
+            return read_text(value)
+        case _:
+            return value
+
+
+def _ladder(rungs: list[int]) -> tuple[int, ...]:
+    if len(rungs) != _RUNGS:
+        raise refuse(
+            "bad_reminders",
+            f"There are {len(rungs)} reminders: give three durations (thread, channel, call), or [] for none.",
+        )
+    faults: list[_Fault] = [
+        (i, "bad_reminders", "Each reminder comes later than the one before it: give a longer one.")
+        for i in range(1, len(rungs))
+        if rungs[i] <= rungs[i - 1]
+    ]
+    if faults:
+        raise refuse_at(*faults)
+    return tuple(rungs)
+
+
+Reminders = Annotated[tuple[int, ...], BeforeValidator(_read_reminders)]
 Steps = Annotated[tuple[float, ...], BeforeValidator(_read_steps)]
 Soaks = Annotated[tuple[int, ...], BeforeValidator(_read_soaks)]

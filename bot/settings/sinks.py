@@ -25,14 +25,21 @@ EVENTS = (
     "rollout.resumed",
     "rollout.rolling_back",
     "rollout.needs_attention",
+    "rollout.unanswered",
     "rollout.succeeded",
     "rollout.rolled_back",
     "rollout.cancelled",
+    "rollout.glass_broken",
 )
-"""What a sink can subscribe to: one event per phase of a rollout, and one for going on."""
+"""What a sink can subscribe to: one event per phase of a rollout, one each for going on, silence and broken glass."""
 
 Event = Annotated[str, choice(*EVENTS, code="unknown_event")]
-_CALLS = ("rollout.rolling_back", "rollout.rolled_back", "rollout.needs_attention")
+_CALLS = (
+    "rollout.rolling_back",
+    "rollout.rolled_back",
+    "rollout.needs_attention",
+    "rollout.unanswered",
+)
 _CALLING = (*_CALLS, "rollout.paused")
 """The only events that can call anybody."""
 _SPANS = ("rollout.started", "rollout.succeeded", "rollout.rolled_back", "rollout.cancelled")

@@ -12,10 +12,12 @@ from pydantic import Field, field_validator, model_validator
 from bot.settings.accounts import AccountField
 from bot.settings.block import Block
 from bot.settings.claims import claimed_twice
+from bot.settings.code import CodeField
 from bot.settings.controllers import FlaggerCanary
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.limits import LimitsBlock
+from bot.settings.lists import Reminders
 from bot.settings.names import (
     Approver,
     ChannelId,
@@ -39,6 +41,8 @@ class SlackBlock(Block):
 
     channel: ChannelId
     alert_channel: ChannelId
+    pictures: Flag = True
+    """Whether a question carries a chart of its stage."""
 
 
 class ClusterBlock(Block):
@@ -74,6 +78,8 @@ class EnvironmentBlock(Block):
     self_approval: Flag = False
     gate_expires: Seconds = 86_400
     on_expiry: Annotated[Literal["hold", "rollback"], choice("hold", "rollback")] = "hold"
+    reminders: Reminders = (300, 900, 1800)
+    """When an open gate is brought to mind: in the thread, in the channel, by a call; `[]`: never."""
     break_glass: tuple[PersonOrGroup, ...] = ()
     """Who may pass a rule in an emergency; empty: the service's on-call and owners, else the approvers."""
     freeze: tuple[FreezeWindow, ...] = ()
@@ -117,6 +123,7 @@ class Config(Block):
     alerts: tuple[SinkField, ...] = ()
     alertmanager: AlertmanagerBlock | None = None
     flagger: FlaggerBlock | None = None
+    source: CodeField | None = None
     limits: LimitsBlock = LimitsBlock()
     environments: dict[Name, EnvironmentBlock] = Field(default_factory=dict)
     services: dict[Name, Service]

@@ -1,48 +1,48 @@
 """Make Slack match the row: one card, one message per gate, one thread, broadcasts only where people must look.
 
 Level-triggered like the reconciler: it compares what should be there with what was posted, and sends the difference.
-Unchanged content is never sent, and a card is edited every few seconds at most unless its phase has changed.
+Unchanged content is never sent. What people wait for (a gate, an alert, the end) is drawn ahead of progress, and nobody
+waits for Slack: what it does not take now is sent when it takes it again.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.commands.undelivered import Undelivered
 from bot.errands import Errands
-from bot.rollout.values import Entry, Phase, Rollout
+from bot.rollout.values import Phase, Rollout
 from bot.slack import asking, cards
-from bot.slack.pace import Pace
-from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted, refused_with, retry_after
-from bot.slack.wording import told
+from bot.slack.catching_up import DIGEST, CatchingUp
+from bot.slack.detour import Detour, closed
+from bot.slack.homeward import tell_who_asked
+from bot.slack.line import LOST, Line
+from bot.slack.message import Message
+from bot.slack.pace import Edits, Pace
+from bot.slack.picturing import Pictures
+from bot.slack.posting import UNREACHABLE, NotNowError, Poster, Posts, Wanted
+from bot.slack.questioning import Questions, unasked
+from bot.slack.scene import Scene
+from bot.slack.speaking import refused_with
+from bot.slack.story import alert, still_an_alert, story, told_up_to
 from bot.store import JournalRow, NoRowError, PoisonedRowError, Store
 
 log = logging.getLogger("sluice.announcer")
 
-CALM = timedelta(seconds=3)
-"""Between two edits of one card that shows the same phase."""
 _LONGEST = timedelta(minutes=1)
 _LONGEST_REFUSED = timedelta(minutes=15)
 """Before something that Slack refuses (an archived channel) is tried again; a person has to act."""
-_SIDE_BY_SIDE = 1
-"""Rollouts that are drawn at the same time: pictures never crowd out the commits that people wait for."""
 _REST = 30
 """Breaths between two drawings of the same rollout, nearly a second."""
-_SECTION = 2800
-"""Characters of one thread message; a section takes 3,000."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What there is to show, and what is shown."""
-
-    r: Rollout
-    posts: Posts
-    journal: list[JournalRow]
+_PATIENT = 3
+"""How often a digest waits for the cards that it leads to."""
+_ENDED = timedelta(days=1)
+"""How long after its end a card is looked at again at a start: its last state may not be shown, or be worded anew."""
 
 
 class Announcer:
@@ -61,46 +61,86 @@ class Announcer:
         `breath` is the seconds that a picture waits after its row: the write that a click asked for goes first, and
         saves that follow each other closely are drawn once.
         """
+        self.line = Line(now)
         self._store = store
-        self._poster = Poster(store, client, now)
+        self._poster = Poster(store, client, now, self.line)
+        self.detour = Detour(self._poster, alert_channel)
         self._now = now
         self._alert_channel = alert_channel
+        self._undelivered: Undelivered | None = None
         self._again: Callable[[str, datetime], None] | None = None
         self._errands = Errands("announce", self._draw, self._rest)
         self._failures: dict[str, int] = {}
-        self._edited: dict[str, tuple[datetime, Phase]] = {}
-        self._places = asyncio.Semaphore(_SIDE_BY_SIDE)
+        # Pictures never crowd out the commits that people wait for: one at a time is read, drawn ahead, and drawn.
+        self._reading, self._ahead, self._places = (asyncio.Semaphore(1) for _ in range(3))
         self._breath = breath
         self._drawn: dict[str, float] = {}
         """When each rollout was drawn last, in the loop's time."""
         self._pace = Pace(now)
-        self._quiet: datetime | None = None
-        """Until when Slack asked to be left alone."""
+        self._edits = Edits(now)
+        self._questions = Questions(
+            self._poster, self.detour, self._edits, self.line, now, self._ring
+        )
+        self._catching_up = CatchingUp(store, self._poster, self.line, now, self.permalink)
+        self._shown: dict[str, Phase] = {}
+        """The phase that each card shows, as far as this process knows."""
+        self._rung: dict[str, datetime] = {}
+        """When each errand is due again: an earlier time is never pushed back by a later one."""
+        self._told_lost: bool | None = None
+        """Whether people were called because of our token; None: the last process may have."""
 
     def use(self, again: Callable[[str, datetime], None]) -> None:
         """Set who calls `touch` again later, when Slack could not be reached."""
         self._again = again
+
+    def report(self, undelivered: Undelivered) -> None:
+        """Set who records what people could not see."""
+        self._undelivered = self._questions.undelivered = undelivered
+
+    @property
+    def pictures(self) -> Pictures | None:
+        """Who draws the stage beside its question; None where no pictures are wanted."""
+        return self._questions.pictures
+
+    @pictures.setter
+    def pictures(self, pictures: Pictures | None) -> None:
+        self._questions.pictures = pictures
 
     def touch(self, rollout: str) -> None:
         """Show this rollout as it is now, soon."""
         self._errands.soon(rollout)
 
     async def boot(self) -> None:
-        """Show what may have changed, or was not told, when the last process stopped."""
-        for rollout in {*await self._store.live_ids(), *await self._store.untold_ids()}:
+        """Show what may have changed, was not told, or is worded anew since the last process stopped."""
+        live, since = await self._store.live_ids(), self._now() - _ENDED
+        left = {row.rollout for row in await self._store.untold()}
+        for rollout in {*live, *left, *await self._store.ended_since(since)}:
             self.touch(rollout)
 
     async def settled(self) -> None:
         """Wait until nothing is being sent."""
         await self._errands.settled()
+        if self.pictures is not None:
+            await self.pictures.settled()
+            # A picture that is there is shown.
+            await self._errands.settled()
 
     async def stop(self) -> None:
         """Stop sending; the rows remember what is missing."""
         await self._errands.stop()
+        if self.pictures is not None:
+            await self.pictures.stop()
 
-    async def _draw(self, rollout: str) -> None:
-        async with self._places:
-            await self._show_safely(rollout)
+    async def aloud(self, channel: str | None, said: str | Message) -> None:
+        """Say what is about no rollout in a channel, else in that of the alerts. Raises `SlackApiError`."""
+        message = said if isinstance(said, Message) else cards.whisper(said)
+        await self._poster.say(channel or self._alert_channel, message)
+
+    async def permalink(self, r: Rollout) -> str:
+        """Return the link to a rollout's card, `""` when there is none to be had. Never raises."""
+        return await self._poster.permalink((await self._store.posts(r.id)).get("card"))
+
+    # ---- when ------------------------------------------------------------------------------------------------------
 
     async def _rest(self, rollout: str) -> None:
         """Let the write go first that a click asked for, and draw once what is saved in quick succession."""
@@ -111,85 +151,135 @@ class Announcer:
         await asyncio.sleep(max(self._breath, last + self._breath * _REST - now))
         self._drawn[rollout] = asyncio.get_running_loop().time()
 
-    async def _show_safely(self, rollout: str) -> None:
-        if self._quiet is not None and self._now() < self._quiet:
-            self._ring(rollout, self._quiet)
-            return
+    async def _draw(self, name: str) -> None:
+        """Do one errand: show a rollout, or tell a channel what it missed. Never raises."""
+        self._rung.pop(name, None)
         try:
-            await self.show(rollout)
+            if name.startswith(DIGEST):
+                async with self._places:
+                    if not self._waits(name):
+                        await self._catch_up(name)
+                return
+            async with self._reading:
+                scene = await self._scene(name)
+            if scene is None:
+                return
+            async with self._ahead if self._urgent(scene) else self._places:
+                if self._waits(name):
+                    await self._questions.overdue(scene)
+                    return
+                await self.show(scene)
+            self._failures.pop(name, None)
+            await self._token_works()
         except SlackApiError as error:
-            self._refused(rollout, error)
-        except UNREACHABLE as error:
-            log.warning("Slack cannot be reached: %s", type(error).__name__)
-            self._later(rollout, _LONGEST)
+            await self._refused(name, refused_with(error))
+        except NotNowError as error:
+            self._ring(name, error.until)
+        except UNREACHABLE:
+            self._later(name, _LONGEST)
         except NoRowError:
-            log.warning("rollout %s is not there", rollout)
+            log.warning("rollout %s is not there", name)
         except Exception:
-            log.exception("showing rollout %s failed", rollout)
-            self._later(rollout, _LONGEST)
-        else:
-            self._failures.pop(rollout, None)
+            log.exception("showing %s failed", name)
+            self._later(name, _LONGEST)
 
-    def _refused(self, rollout: str, error: SlackApiError) -> None:
-        code, asked = refused_with(error), retry_after(error)
-        log.warning("Slack refused: %s", code or "no clear answer")
-        if asked:
-            self._quiet = self._now() + timedelta(seconds=asked)
-            self._ring(rollout, self._quiet)
-        else:
-            self._later(rollout, _LONGEST_REFUSED if code else _LONGEST)
+    async def _catch_up(self, channel: str) -> None:
+        patient = self._failures.get(channel, 0) < _PATIENT
+        told = await self._catching_up.tell(channel, patient=patient)
+        if told is None:
+            self._later(channel, _LONGEST)
+            return
+        self._failures.pop(channel, None)
+        for rollout in told:
+            self.touch(rollout)
 
-    def _later(self, rollout: str, longest: timedelta) -> None:
-        tries = self._failures.get(rollout, 0) + 1
-        self._failures[rollout] = tries
-        self._ring(rollout, self._now() + min(longest, timedelta(seconds=1 << min(tries, 12))))
+    def _waits(self, name: str) -> bool:
+        """Whether it is not worth to try now; then it is tried again when it is."""
+        if self.line.pause is None:
+            return False
+        self._ring(name, self.line.pause)
+        return True
 
-    def _ring(self, rollout: str, at: datetime) -> None:
-        if self._again is not None:
-            self._again(rollout, at)
+    async def _refused(self, name: str, code: str) -> None:
+        if code in LOST:
+            self._ring(name, self.line.pause or self._now() + _LONGEST)
+            self._told_lost = True
+            await self._undelivered.token_lost(
+                code, f"Slack refuses the bot. {self.line.standing}."
+            )
+            return
+        if code:
+            log.warning("Slack refused to show %s: %s", name, code)
+        self._later(name, _LONGEST_REFUSED if code else _LONGEST)
 
-    async def aloud(self, channel: str | None, sentence: str) -> None:
-        """Say what is about no rollout in a channel, else in that of the alerts. Raises `SlackApiError`."""
-        await self._poster.say(channel or self._alert_channel, cards.whisper(sentence))
+    async def _token_works(self) -> None:
+        if self._told_lost is not False and self.line.down is None:
+            self._told_lost = False
+            if self._undelivered is not None:
+                await self._undelivered.token_found()
 
-    async def permalink(self, r: Rollout) -> str:
-        """Return the link to a rollout's card, `""` when there is none to be had. Never raises."""
-        return await self._poster.permalink((await self._store.posts(r.id)).get("card"))
+    def _later(self, name: str, longest: timedelta) -> None:
+        tries = self._failures.get(name, 0) + 1
+        self._failures[name] = tries
+        own = self._now() + min(longest, timedelta(seconds=1 << min(tries, 12)))
+        self._ring(name, max(own, self.line.pause or own))
 
-    async def show(self, rollout: str) -> None:
-        """Send what is missing or has changed; what Slack refuses does not keep the rest from being said."""
+    def _ring(self, name: str, at: datetime) -> None:
+        known = self._rung.get(name)
+        if self._again is None or (known is not None and self._now() < known <= at):
+            return
+        self._rung[name] = at
+        self._again(name, at)
+
+    # ---- what ------------------------------------------------------------------------------------------------------
+
+    async def _scene(self, rollout: str) -> Scene | None:
         posts = await self._store.posts(rollout)
-        journal = await self._store.to_tell(rollout, _told_up_to(posts))
+        journal = await self._store.to_tell(rollout, told_up_to(posts))
         try:
-            r = await self._store.get(rollout)
+            return Scene(await self._store.get(rollout), posts, journal)
         except PoisonedRowError:
             await self._raise_alarm(journal, posts)
-            return
-        scene = _Scene(r, posts, journal)
-        refusals: list[SlackApiError] = []
-        parts: list[Callable[[_Scene], Awaitable[None]]] = [
+            return None
+
+    def _urgent(self, scene: Scene) -> bool:
+        """Whether people wait for some of it."""
+        turned = self._shown.get(scene.r.id, scene.r.phase) is not scene.r.phase
+        return turned or scene.pressing or unasked(scene)
+
+    async def show(self, scene: Scene) -> None:
+        """Send what is missing or has changed; what Slack refuses does not keep the rest from being said."""
+        problems: list[SlackApiError] = []
+        for part in (
             self._alerts,
             self._card,
-            self._gates,
+            self._questions.show,
             self._thread,
-        ]
-        for part in parts:
+            self._picture,
+            self._whoever_asked,
+        ):
             try:
                 await part(scene)
+            except NotNowError as error:
+                self._ring(scene.r.id, error.until)
             except SlackApiError as error:
-                if not refused_with(error) or retry_after(error):
+                code = refused_with(error)
+                if not code or code in LOST:
                     raise
-                refusals.append(error)
-        if refusals:
-            raise refusals[0]
+                scene.shut = scene.shut or (code if closed(code) and part != self._alerts else "")
+                problems.append(error)
+        if problems:
+            raise problems[0]
 
-    async def _alerts(self, scene: _Scene) -> None:
+    async def _alerts(self, scene: Scene) -> None:
         """Tell the alert channel, whatever has become of the rollout's own."""
         if self._alert_channel == scene.r.channel:
             return
         for row in scene.journal:
-            if row.entry.tell == "broadcast":
-                message = cards.broadcast(scene.r, row.entry)
+            if row.entry.tell == "broadcast" and still_an_alert(
+                scene.r, scene.journal, row, self._now()
+            ):
+                message = alert(scene.r, row, self._now())
                 aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
                 await self._poster.put(scene.r.id, aloud, scene.posts)
 
@@ -201,104 +291,57 @@ class Announcer:
                 aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
                 await self._poster.put(row.rollout, aloud, posts)
 
-    async def _card(self, scene: _Scene) -> None:
-        r, now = scene.r, self._now()
+    async def _card(self, scene: Scene) -> None:
+        r = scene.r
         wanted = Wanted("card", r.channel, cards.card(r))
         post = scene.posts.get("card")
-        if post is not None and post.ts and post.digest == wanted.message.digest:
-            return
-        edited, phase = self._edited.get(r.id, (None, None))
-        if post is not None and edited is not None and phase is r.phase and now - edited < CALM:
-            self._ring(r.id, edited + CALM)
-            return
-        await self._poster.put(r.id, wanted, scene.posts)
-        self._edited[r.id] = (now, r.phase)
+        there = post is not None and bool(post.ts)
+        if post is None or not there or post.digest != wanted.message.digest:
+            turned = self._shown.get(r.id, r.phase) is not r.phase
+            wait = self._edits.wait(r.id, urgent=turned or r.phase.final) if there else None
+            if wait is not None:
+                self._ring(r.id, wait)
+                return
+            if there:
+                self._edits.count()
+            if await self._poster.put(r.id, wanted, scene.posts) and there:
+                self._doubt_gate(scene)
+            self._edits.rest(r.id)
+        self._shown[r.id] = r.phase
         if r.phase.final:
-            del self._edited[r.id]
+            self._edits.forget(r.id)
+            del self._shown[r.id]
 
-    async def _gates(self, scene: _Scene) -> None:
-        r = scene.r
-        for closed in r.closed:
-            if f"gate:{closed.id}" in scene.posts:
-                record = asking.closed_gate(r, closed)
-                wanted = Wanted(f"gate:{closed.id}", r.channel, record)
-                await self._poster.put(r.id, wanted, scene.posts)
-        if r.gate is not None:
-            wanted = Wanted(f"gate:{r.gate.id}", r.channel, asking.gate_card(r, r.gate))
-            await self._poster.put(r.id, wanted, scene.posts)
+    def _doubt_gate(self, scene: Scene) -> None:
+        """Whoever deleted the card may have deleted the question too: drawing it again finds out."""
+        key = f"gate:{scene.r.gate.id}" if scene.r.gate is not None else ""
+        if key in scene.posts:
+            scene.posts[key] = replace(scene.posts[key], digest="")
 
-    async def _thread(self, scene: _Scene) -> None:
+    async def _thread(self, scene: Scene) -> None:
         r, posts = scene.r, scene.posts
         if "card" not in posts or not posts["card"].ts:
             return
         await self._poster.find_lost_lines(posts)
+        if not await self._catching_up.told(scene):
+            self.touch(DIGEST + r.channel)
+            return
         wait = self._pace.wait(r.channel)
-        if wait is not None and not _urgent(scene):
+        if wait is not None and not scene.pressing:
             # Slack takes a message a second in a channel: what is told later is told in one message.
             self._ring(r.id, wait)
             return
-        for wanted in _story(r, scene.journal, _told_up_to(posts)):
+        for wanted in story(r, scene.journal, posts, self._now()):
             if await self._poster.put(r.id, wanted, posts):
                 self._pace.spend(r.channel)
-                for sentence in wanted.whisper:
-                    await self._poster.whisper(r.channel, r.requester, cards.whisper(sentence))
+                for line in wanted.whisper:
+                    await self._poster.whisper(r.channel, r.requester, line)
 
+    async def _picture(self, scene: Scene) -> None:
+        r = scene.r
+        if self.pictures is not None and not scene.shut:
+            question = asking.gate_card(r, r.gate) if r.gate else None
+            await self.pictures.tend(r, scene.posts, self._poster, question)
 
-def _urgent(scene: _Scene) -> bool:
-    told_up_to = _told_up_to(scene.posts)
-    return any(e.entry.tell not in {"", "thread"} for e in scene.journal if e.id > told_up_to)
-
-
-def _story(r: Rollout, journal: list[JournalRow], told_up_to: int) -> list[Wanted]:
-    """Return the thread's missing lines; neighbours become one message, a broadcast stands alone."""
-    wanted: list[Wanted] = []
-    stretch: list[JournalRow] = []
-    for row in journal:
-        if row.entry.tell == "" or row.id <= told_up_to:
-            continue
-        aloud = row.entry.tell == "broadcast"
-        if stretch and (aloud or _length([*stretch, row]) > _SECTION):
-            wanted.append(_lines(r, stretch))
-            stretch = []
-        if aloud:
-            wanted.append(_broadcast(r, row))
-        else:
-            stretch.append(row)
-    return [*wanted, _lines(r, stretch)] if stretch else wanted
-
-
-def _length(stretch: list[JournalRow]) -> int:
-    return sum(len(told(row.entry)) + 1 for row in stretch)
-
-
-def _broadcast(r: Rollout, row: JournalRow) -> Wanted:
-    return Wanted(
-        f"line:{row.id}",
-        r.channel,
-        cards.broadcast(r, row.entry),
-        in_thread=True,
-        also_in_channel=True,
-        editable=False,
-    )
-
-
-def _lines(r: Rollout, stretch: list[JournalRow]) -> Wanted:
-    entries: list[Entry] = [row.entry for row in stretch]
-    return Wanted(
-        f"line:{stretch[-1].id}",
-        r.channel,
-        cards.thread_lines(entries),
-        in_thread=True,
-        editable=False,
-        whisper=tuple(e.text for e in entries if e.tell == "requester"),
-    )
-
-
-def _told_up_to(posts: Posts) -> int:
-    """Return the journal entry up to which the thread has been told."""
-    told_lines = [
-        int(key.partition(":")[2])
-        for key, post in posts.items()
-        if key.startswith("line:") and post.ts
-    ]
-    return max(told_lines, default=0)
+    async def _whoever_asked(self, scene: Scene) -> None:
+        await tell_who_asked(self._store, self._poster, scene.r, scene.posts)

@@ -1,10 +1,16 @@
 """A question to people: the numbers it is asked with, who may answer, until when, and what silence means. Pure.
 
-When it is decided, its message turns into a one-line record without buttons.
+When it is decided, its message turns into a one-line record without buttons. What its buttons carry is the picture that
+they stand under: the gate, the plan, the number of the snapshot.
 """
 
-from bot.rollout.gates import goal_of, on_expiry
-from bot.rollout.values import ClosedGate, Gate, Rollout
+import json
+
+from bot.rollout.gates import CALL, goal_of
+from bot.rollout.question import ClosedGate, Gate
+from bot.rollout.reminding import rung_seconds
+from bot.rollout.times import lasting
+from bot.rollout.values import Rollout
 from bot.slack.blocks import (
     Block,
     actions,
@@ -12,30 +18,36 @@ from bot.slack.blocks import (
     context,
     date,
     escape,
-    mention,
+    overflow,
     section,
-    table_text,
 )
 from bot.slack.cards import value
+from bot.slack.changing import changes_line
 from bot.slack.comparing import comparison_blocks, winner_card, winner_line
-from bot.slack.matrix import matrix, whose
+from bot.slack.evidence import evidence
+from bot.slack.matrix import matrix
 from bot.slack.message import Message
+from bot.slack.voters import approvers, silence, standing
 from bot.slack.waiting import start_card
-from bot.slack.wording import names, percent, snapshot_rows, window_words, with_people
-from strategies.verdict import number
+from bot.slack.wording import headline, names, percent, with_people
+from strategies.verdict import Verdict, number
+
+_LONGER = 1800
+"""Seconds that the menu of a question gives it more."""
 
 
 def gate_card(r: Rollout, gate: Gate) -> Message:
     """Return the question to the approvers, with the snapshot of the stage and the three buttons."""
     if gate.kind == "winner":
-        return winner_card(r, gate, value(r, gate.id))
+        return winner_card(r, gate, picture(r, gate))
     if gate.kind == "start":
         return start_card(r, gate, value(r, gate.id))
-    goal = goal_of(r)
-    ask = f"promote {r.service} {r.version} {_from(r)}{goal}?"
-    who = names(gate.groups) if gate.groups else "anybody here"
-    blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
-    if gate.kind == "ask" and gate.judgement is not None:
+    ask = f"{_what(r)}?"
+    blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {approvers(gate)}")]
+    unclear = gate.judgement is not None and (
+        gate.judgement.asks or gate.judgement.verdict is Verdict.INCONCLUSIVE
+    )
+    if gate.kind == "ask" and gate.judgement is not None and unclear:
         blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}."))
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
@@ -44,19 +56,42 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
         blocks.append(section(f"The controller waits: {escape(r.followed.asks)}."))
     blocks += matrix(r)
     blocks += _evidence(r, gate)
-    blocks.append(context(_votes(r, gate)))
-    blocks.append(
-        actions(
-            button(f"Promote {goal}", "promote", value(r, gate.id), "primary"),
-            button("Pause", "pause", value(r, gate.id)),
-            button(f"Roll back to {r.from_version}", "rollback", value(r, gate.id), "danger"),
-        )
+    blocks += [context(line) for line in (changes_line(r.changes),) if line]
+    blocks.append(context(f"{standing(r, gate)} · {silence(r, gate)}"))
+    blocks.append(_buttons(r, gate))
+    return Message(f"Decision needed: {ask} {_short(gate)}".rstrip(), tuple(blocks))
+
+
+def _what(r: Rollout) -> str:
+    start = f"from {percent(r.weight)} " if r.weight > 0 or r.lanes != "one" else ""
+    return f"promote {r.service} {r.version} {start}{goal_of(r)}"
+
+
+def _buttons(r: Rollout, gate: Gate) -> Block:
+    return actions(
+        button(f"Promote {goal_of(r)}", "promote", picture(r, gate), "primary"),
+        button("Pause", "pause", value(r, gate.id)),
+        button(f"Roll back to {r.from_version}", "rollback", value(r, gate.id), "danger"),
+        overflow(
+            "more",
+            (f"Extend {lasting(_LONGER)}", _entry(r, gate, "extend", _LONGER)),
+            ("Details", _entry(r, gate, "details")),
+        ),
     )
-    return Message(f"Decision needed: {ask} {_short(gate)}", tuple(blocks))
 
 
-def _from(r: Rollout) -> str:
-    return f"from {percent(r.weight)} " if r.weight > 0 or r.lanes != "one" else ""
+def picture(r: Rollout, gate: Gate) -> str:
+    """Return what a yes is bound to: rollout, gate, plan, and the number of the snapshot that is shown."""
+    return _packed({"r": r.id, "g": gate.id, "p": r.plan.digest, "n": gate.shown})
+
+
+def _entry(r: Rollout, gate: Gate, verb: str, seconds: int = 0) -> str:
+    body = {"r": r.id, "g": gate.id, "do": verb}
+    return _packed({**body, "s": seconds} if seconds else body)
+
+
+def _packed(body: dict[str, object]) -> str:
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _evidence(r: Rollout, gate: Gate) -> list[Block]:
@@ -64,18 +99,7 @@ def _evidence(r: Rollout, gate: Gate) -> list[Block]:
     if r.comparison is not None:
         won = winner_line(r)
         return [*comparison_blocks(r), *([context(won)] if won else [])]
-    return _snapshot(r, gate) if gate.look is not None else []
-
-
-def _snapshot(r: Rollout, gate: Gate) -> list[Block]:
-    assert gate.look is not None
-    if gate.look.problem:
-        return [section(f"⚠ No metrics: {escape(gate.look.problem)}")]
-    verdict = f"verdict {gate.judgement.verdict.value}" if gate.judgement else "no verdict"
-    return [
-        section(table_text(snapshot_rows(r, gate.look))),
-        context(" · ".join(filter(None, (window_words(gate.look), escape(whose(r)), verdict)))),
-    ]
+    return evidence(r, gate)
 
 
 def _short(gate: Gate) -> str:
@@ -85,18 +109,32 @@ def _short(gate: Gate) -> str:
     return f"Errors {errors}, p95 {number(gate.look.get('latency_p95').canary, 'latency_p95')}."
 
 
-def _votes(r: Rollout, gate: Gate) -> str:
-    voted = ", ".join(f"{mention(vote.actor)} ✓" for vote in gate.votes)
-    count = f"{len(gate.votes)} of {gate.quorum} approvals"
-    who = names(gate.groups) if gate.groups else "anybody here"
-    but = "" if r.rules.self_approval else f", not {mention(r.requester)}"
-    then = "holds" if on_expiry(r) == "hold" else "rolls back"
-    parts = [count, voted, f"any of {who}{but}", f"nobody by {date(gate.expires)}: {then}"]
-    return " · ".join(part for part in parts if part)
+def reminder(r: Rollout, gate: Gate) -> Message:
+    """Return what the channel is told while nobody answers, mentioning who is on call, else who may approve."""
+    groups = [one for one in gate.groups if one.startswith("S")]
+    who = names([r.rules.oncall] if r.rules.oncall else groups or gate.groups)
+    waits = lasting(rung_seconds(r, gate))
+    called = " The alert sinks have been called." if gate.reminders >= CALL else ""
+    text = f"⏰ Still waiting for a decision, {waits} by now: {_what(r)}?"
+    blocks = (
+        section(f"{escape(text)}  {who}"),
+        context(f"{standing(r, gate)} · {silence(r, gate)}.{called}"),
+    )
+    return Message(f"{text} ({r.environment})", blocks)
+
+
+def closed_reminder(r: Rollout, gate: ClosedGate) -> Message:
+    """Return the one line that a reminder turns into."""
+    line = with_people(gate.sentence, gate.people)
+    plain = f"{headline(r)}: no longer waiting. {gate.sentence}"
+    return Message(plain, (context(f"No longer waiting · *{escape(headline(r))}* · {line}"),))
 
 
 def closed_gate(r: Rollout, gate: ClosedGate) -> Message:
     """Return the one-line record that a decided gate turns into."""
-    plain = f"{r.service} {r.version}: {gate.sentence}"
-    line = with_people(gate.sentence, gate.people)
-    return Message(plain, (context(f"*{escape(r.service)} {escape(r.version)}* · {line}"),))
+    sign = "✅ " if gate.promoted else ""
+    line = f"{sign}*{escape(r.service)} {escape(r.version)}* · {with_people(gate.sentence, gate.people)}"
+    if gate.at is not None:
+        took = f" (took {lasting(gate.took)})" if gate.took is not None else ""
+        line = f"{line.rstrip('.')} · {date(gate.at)}{took}"
+    return Message(f"{r.service} {r.version}: {gate.sentence}", (context(line),))

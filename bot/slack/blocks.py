@@ -15,6 +15,7 @@ Block = dict[str, Any]
 SECTION, FIELD, HEADER, BUTTON = 3000, 2000, 150, 75
 FIELDS, CONTEXT, ACTIONS = 10, 10, 25
 ACTION_ID, VALUE = 255, 2000
+OVERFLOW, OPTION_VALUE = 5, 150
 NOTHING = "—"
 """Shown where a text is empty: Slack refuses blank texts."""
 
@@ -26,6 +27,7 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "\u02cb"}
 _TOKEN = re.compile(r"&(?:amp|lt|gt);|<[^<>]*>")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
+_WEB = re.compile(r"https?://[!-~]{1,2000}", re.ASCII | re.IGNORECASE)
 _GROUP = re.compile(r"S[A-Z0-9]{2,}")
 
 
@@ -52,6 +54,18 @@ def escape(text: str) -> str:
     A backtick becomes its look-alike, because Slack knows no way to escape it inside code.
     """
     return "".join(_ENTITIES.get(char, char) for char in plain(text))
+
+
+def escape_lines(text: str) -> str:
+    """Escape line by line: `escape` folds line breaks, which a listing needs."""
+    return "\n".join(escape(line) for line in text.splitlines())
+
+
+def link(url: str, label: str) -> str:
+    """Return a link under a label that is ours; `""` for anything but a web address that Slack takes as one."""
+    if not _WEB.fullmatch(url) or set(url) & set("<>|"):
+        return ""
+    return f"<{url.replace('&', '&amp;')}|{label}>"
 
 
 def clip(text: str, limit: int) -> str:
@@ -127,6 +141,14 @@ def button(
     return {"type": "button", "text": label, "action_id": action_id, "value": value, **look}
 
 
+def overflow(action_id: str, *entries: tuple[str, str]) -> Block:
+    """Return the menu behind ⋯: labels and their values. Raises `ValueError` for what Slack does not take."""
+    if not 1 <= len(entries) <= OVERFLOW or any(len(value) > OPTION_VALUE for _, value in entries):
+        raise ValueError(f"a menu holds 1 to {OVERFLOW} entries with values that fit")
+    options = [{"text": _plain(label, BUTTON), "value": value} for label, value in entries]
+    return {"type": "overflow", "action_id": action_id, "options": options}
+
+
 def table_text(rows: Sequence[Sequence[str]]) -> str:
     """Return foreign cells as an aligned monospace table in a code block, at most 3000 characters.
 
@@ -167,6 +189,12 @@ def date(at: datetime) -> str:
     utc = at.astimezone(UTC)
     fallback = f"{utc:%Y-%m-%d %H:%M} UTC"
     return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+
+def hour(at: datetime) -> str:
+    """Return the time of day of a moment, in the reader's own time zone. `at` must be aware."""
+    utc = at.astimezone(UTC)
+    return f"<!date^{int(utc.timestamp())}^{{time}}|{utc:%H:%M} UTC>"
 
 
 def mention_group(group: str) -> str:

@@ -6,21 +6,29 @@ one-line record without buttons. Values on buttons are routing, never authority:
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.rollout.acts import adoptable
+from bot.rollout.gates import extends_soak
+from bot.rollout.impact import affected
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack.blocks import (
     Block,
     actions,
     button,
     context,
+    date,
     escape,
     mention,
+    overflow,
     section,
 )
+from bot.slack.changing import changes_line
 from bot.slack.comparing import comparison_blocks, winner_line
+from bot.slack.ending import summary
 from bot.slack.matrix import matrix
 from bot.slack.message import Message
+from bot.slack.numbers import blind_line, number_blocks
 from bot.slack.standing import (
     audience_line,
     colours_line,
@@ -40,7 +48,6 @@ from bot.slack.wording import (
     sign,
     told,
 )
-from strategies.verdict import number
 
 
 def value(r: Rollout, gate: str = "") -> str:
@@ -52,18 +59,26 @@ def card(r: Rollout) -> Message:
     """Return the one living card of a rollout."""
     title = f"{sign(r)} · *{escape(headline(r))}* — {_where(r)}"
     blocks: list[Block] = [section(title)]
-    if not r.phase.final and r.phase is not Phase.SCHEDULED:
+    if r.phase.final:
+        blocks += [section(line) for line in (summary(r),) if line]
+    elif r.phase is not Phase.SCHEDULED:
         blocks.append(section(f"{bar(r.weight)}\n{stages(r)}".rstrip()))
     blocks += matrix(r)
     blocks += [context(line) for line in _lines(r)]
     if r.gate is None:
         # While the question is open its own message has the table; here it would be a twin.
         blocks += comparison_blocks(r)
+        blocks += _numbers(r)
     row = _buttons(r)
     if row:
         blocks.append(actions(*row))
-    blocks.append(context(_footer(r)))
+    blocks.append(context(f"{_asked(r)}\n{_footer(r)}"))
     return Message(f"{sign(r)}: {headline(r)} — {_where(r)}", tuple(blocks))
+
+
+def _numbers(r: Rollout) -> list[Block]:
+    moving = not r.phase.final and r.phase is not Phase.ROLLING_BACK
+    return number_blocks(r) if moving else []
 
 
 def _where(r: Rollout) -> str:
@@ -89,17 +104,24 @@ def _ended(r: Rollout) -> str:
 
 
 def _lines(r: Rollout) -> list[str]:
-    lines = [colours_line(r), audience_line(r), winner_line(r), retired_line(r)]
+    lines = [changes_line(r.changes), colours_line(r), audience_line(r)]
+    lines += [winner_line(r), retired_line(r)]
     if r.back is not None and r.back.reason and not a_stays(r):
         what = " (only the batch that failed goes back)" if r.back.partial else ""
         lines.append(f"Why: {escape(r.back.reason)}{what}")
+    if r.phase is Phase.ROLLED_BACK and r.back is not None and r.back.automatic:
+        lines.append(f"Affected: {escape(affected(r))}" * bool(affected(r)))
+    if r.phase is Phase.PAUSED and r.code == "paused" and r.decided and r.decided[-1].reason:
+        lines.append(f"Why: {escape(r.decided[-1].reason)}")
     if r.trouble is not None and not r.phase.final:
         lines.append(f"⚠ {escape(r.trouble.sentence)}")
     lines += waiting_for(r)
     lines += _held(r)
     lines += doing(r)
-    if r.look is not None and not r.phase.final and r.phase is not Phase.ROLLING_BACK:
-        lines.append(_numbers(r))
+    if r.gate is not None and r.look is not None and r.look.problem:
+        lines.append(blind_line(r, r.look))
+    if r.looker is not None:
+        lines.append(f"👀 {mention(r.looker.actor)} looks at it since {date(r.looker.at)}")
     return [line for line in lines if line]
 
 
@@ -114,22 +136,6 @@ def _held(r: Rollout) -> list[str]:
     return [versions, f"Held: {why}. *Resume* {on}, *Roll back* {home}."]
 
 
-def _numbers(r: Rollout) -> str:
-    assert r.look is not None
-    if r.look.problem:
-        return f"⚠ metrics unavailable: {escape(r.look.problem)} — holding, rollback still works"
-    parts = []
-    for metric, label in (("error_rate", "errors"), ("latency_p95", "p95")):
-        sample = r.look.get(metric)
-        canary = number(sample.canary, metric) if sample.canary is not None else sample.why_canary
-        stable = number(sample.stable, metric) if sample.stable is not None else sample.why_stable
-        # In one place both versions are mostly in the same numbers.
-        mixed = r.one_place and not r.look.beside
-        parts.append(f"{label} {canary}" + ("" if mixed else f" (stable {stable})"))
-    verdict = escape(r.judgement.sentence) if r.judgement else ""
-    return " · ".join([*parts, f"n = {r.look.requests:,}", verdict])
-
-
 def _buttons(r: Rollout) -> list[Block]:
     goal = f"Roll back to {r.from_version}" if r.from_version else "Roll back"
     back = button(goal, "rollback", value(r), "danger")
@@ -137,13 +143,13 @@ def _buttons(r: Rollout) -> list[Block]:
         return [] if r.gate is not None else [cancel_button(value(r))]
     if r.phase in {Phase.RUNNING, Phase.WAITING}:
         # While a gate is open its own message has the three buttons; here they would be twins.
-        return [] if r.gate is not None else [button("Pause", "pause", value(r)), back]
+        return [] if r.gate is not None else [button("Pause", "pause", value(r)), back, _more(r)]
     if r.phase is Phase.PAUSED:
         keep = [
             button(f"Keep {percent(found)}", "adopt", value(r))
             for found in dict.fromkeys(adoptable(r).values())
         ]
-        return [button("Resume", "resume", value(r)), *keep[:1], back]
+        return [button("Resume", "resume", value(r)), *keep[:1], back, _more(r)]
     if r.phase is Phase.NEEDS_ATTENTION:
         resume = [button("Resume", "resume", value(r))]
         return resume if r.back is not None else [*resume, back]
@@ -154,13 +160,44 @@ def _buttons(r: Rollout) -> list[Block]:
     ):
         return [button("Roll back regardless", "force", value(r), "danger")]
     if r.live_changed and not r.rollback_of:
-        return [back]
-    return []
+        choose = button("Roll back to…", "form:versions", f"{r.service} {r.environment}")
+        return [back, choose, _more(r)]
+    return [_more(r)] if r.armed is not None else []
+
+
+def _more(r: Rollout) -> Block:
+    """Return the menu of what is seldom needed."""
+    entries = [("Details", chosen(r, "details"))]
+    if not r.phase.final and extends_soak(r) and r.phase in {Phase.RUNNING, Phase.PAUSED}:
+        entries.append(("Extend 10 min", chosen(r, "extend", 600)))
+    return overflow("more", *entries)
+
+
+def chosen(r: Rollout, verb: str, seconds: int = 0) -> str:
+    """Return the value of a menu's entry: what it does and to which rollout."""
+    body = {"r": r.id, "do": verb, **({"s": seconds} if seconds else {})}
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _asked(r: Rollout) -> str:
+    """Return who wanted it, since when it runs, and why."""
+    why = f" because {escape(r.reason)}" if r.reason else ""
+    when = f"started {date(r.started)}, " if r.started is not None else ""
+    return f"{when}requested by {mention(r.requester)}{why}"
 
 
 def _footer(r: Rollout) -> str:
-    why = f" · because {escape(r.reason)}" if r.reason else ""
-    return f"{r.id} · {r.plan.strategy} · plan {r.plan.digest} · requested by {mention(r.requester)}{why}"
+    return f"{r.id} · {r.plan.strategy} · plan {r.plan.digest} · updated {date(updated(r))}"
+
+
+def updated(r: Rollout) -> datetime:
+    """Return the newest moment that the card tells of. Never the time of drawing it: a clock would edit it for ever."""
+    told = [stage.ended or stage.began for stage in r.trail.stages]
+    gate = [r.gate.opened, *(vote.at for vote in r.gate.votes)] if r.gate is not None else []
+    shown = [r.look.at] if r.look is not None and not r.phase.final else []
+    back = [r.back.at, r.back.home] if r.back is not None else []
+    more = [r.created, r.started, r.ended, r.looker.at if r.looker else None]
+    return max(at for at in (*told, *gate, *shown, *back, *more) if at is not None)
 
 
 def thread_lines(entries: Sequence[Entry]) -> Message:
@@ -169,19 +206,15 @@ def thread_lines(entries: Sequence[Entry]) -> Message:
     text = "\n".join(
         entry.text.partition("\n")[0] if entry.verb == "log" else entry.text for entry in entries
     )
-    return Message(text, (section("\n".join(told(entry) for entry in entries)),))
+    return Message(text, (section("\n".join(told(entry) for entry in entries)), *_asks_why(entries)))
+
+
+def _asks_why(entries: Sequence[Entry]) -> list[Block]:
+    """Return the button for whoever stopped it without a word."""
+    about = [str(entry.data["explain"]) for entry in entries if "explain" in entry.data]
+    return [actions(button("Add a reason", "form:reason", about[-1]))] if about else []
 
 
 def whisper(sentence: str) -> Message:
     """Return what only the requester is told."""
     return Message(sentence, (section(escape(sentence)),))
-
-
-def broadcast(r: Rollout, entry: Entry) -> Message:
-    """Return what everybody must see, with the on-call group mentioned."""
-    oncall = f"{mention(r.rules.oncall)} " if r.rules.oncall else ""
-    blocks: list[Block] = [section(f"{oncall}{sign(r)}: {told(entry)}")]
-    judgement = r.back.judgement if r.back else None
-    if judgement is not None:
-        blocks.append(context(" · ".join(escape(x.sentence) for x in judgement.results)[:2900]))
-    return Message(f"{sign(r)}: {entry.text}", tuple(blocks))

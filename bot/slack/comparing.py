@@ -5,21 +5,20 @@ A is what was live, B the new version; everywhere a letter stands with its versi
 
 from collections.abc import Sequence
 
-from bot.rollout.gates import on_expiry
-from bot.rollout.values import Gate, Rollout
+from bot.rollout.question import Gate
+from bot.rollout.values import Rollout
 from bot.slack.blocks import (
     Block,
     actions,
     button,
     clip,
     context,
-    date,
     escape,
-    mention,
     section,
     table_text,
 )
 from bot.slack.message import Message
+from bot.slack.voters import approvers, silence, standing
 from bot.slack.wording import metric_label, names, window_words
 from strategies.compare import Comparison, Line
 from strategies.plan import Compare
@@ -93,7 +92,6 @@ def winner_card(r: Rollout, gate: Gate, value: str) -> Message:
     """Return the question which variant stays. `value` is what both buttons carry."""
     a, b = variant(r, "A"), variant(r, "B")
     ask = f"which version of {r.service} stays in {r.environment}, {a} or {b}?"
-    who = names(gate.groups) if gate.groups else "anybody here"
     table = comparison_blocks(r) or [section("⚠ There are no numbers to compare.")]
     meaning = (
         f"*Promote {escape(b)}* gives it all traffic and retires {escape(r.from_version)}. "
@@ -101,7 +99,7 @@ def winner_card(r: Rollout, gate: Gate, value: str) -> Message:
         "that is a good end, and nobody is alerted."
     )
     blocks = [
-        section(f"🟡 *Decision needed:* {escape(ask)}  {who}"),
+        section(f"🟡 *Decision needed:* {escape(ask)}  {approvers(gate)}"),
         *table,
         section(meaning),
         context(_who_may(r, gate)),
@@ -121,18 +119,8 @@ def _buttons(r: Rollout, value: str) -> Block:
 
 
 def _who_may(r: Rollout, gate: Gate) -> str:
-    voted = ", ".join(f"{mention(vote.actor)} ✓" for vote in gate.votes)
-    but = "" if r.rules.self_approval else f", not {mention(r.requester)}"
-    group = names(gate.groups) if gate.groups else "anybody here"
-    then = "holds" if on_expiry(r) == "hold" else "rolls back"
-    parts = [
-        f"B: {len(gate.votes)} of {gate.quorum} approvals",
-        voted,
-        f"any of {group}{but}",
-        "A: anybody who may roll back",
-        f"nobody by {date(gate.expires)}: {then}",
-    ]
-    return " · ".join(part for part in parts if part)
+    parts = [f"B: {standing(r, gate)}", "A: anybody who may roll back", silence(r, gate)]
+    return " · ".join(parts)
 
 
 def _short(r: Rollout) -> str:

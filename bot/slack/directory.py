@@ -1,7 +1,7 @@
 """Who people are and which groups they are in, asked from Slack at the moment of a decision.
 
-Cached for a minute at most: usergroups.users.list allows 20 calls a minute. What cannot be looked up is not known, and
-`bot.policy` refuses to promote on it.
+Counted as new for a minute at most: usergroups.users.list allows 20 calls a minute. What cannot be looked up is not
+known, and `bot.policy` refuses what goes forward on it; what was last heard is kept for a day, for whoever goes back.
 """
 
 import asyncio
@@ -14,22 +14,37 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.policy import Actor, Membership, Person
+from bot.slack.origin import Home
 from bot.slack.speaking import TROUBLE, reason
 
 log = logging.getLogger("sluice.directory")
 
 FRESH = timedelta(seconds=60)
-_PATIENCE = 2.5
-"""Seconds for all look-ups of one click together."""
+KEPT = timedelta(hours=24)
+"""How long what was heard counts for going back, and for breaking the glass."""
+PATIENCE = 2.0
+"""Seconds for all look-ups of one promote together."""
+GLANCE = 1.5
+"""Seconds for the look-up of one person, which may stand before an acknowledgement."""
+_NOT_ASKED = {"missing_scope", "unknown_method", "not_allowed_token_type"}
+_NOBODY = {"user_not_found", "user_not_visible"}
 
 
 class SlackDirectory:
-    """Asks Slack, remembers for a minute."""
+    """Asks Slack, and remembers."""
 
-    def __init__(self, client: AsyncWebClient, now: Callable[[], datetime]) -> None:
-        """`now` is wall time: people leave groups at the speed of people."""
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        now: Callable[[], datetime],
+        home: Callable[[], Home] = Home,
+        patience: float = PATIENCE,
+    ) -> None:
+        """`now` is wall time: people leave groups at the speed of people. `home` says which workspace is ours."""
         self._client = client
         self._now = now
+        self._home = home
+        self._patience = patience
         self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._people: dict[str, tuple[datetime, Person]] = {}
 
@@ -40,29 +55,50 @@ class SlackDirectory:
         if user is not None:
             self._people.pop(user, None)
 
-    async def membership(self, actor: Actor, groups: Sequence[str]) -> Membership:
-        """Look up the person and the groups; never raises."""
+    async def membership(
+        self, actor: Actor, groups: Sequence[str], others: Sequence[str] = ()
+    ) -> Membership:
+        """Look up the person, the groups and the `others` who voted; never raises."""
         wanted = [group for group in groups if group.startswith("S")]
+        voters = [one for one in others if not one.startswith("token:")]
+        patience = self._patience if wanted else min(self._patience, GLANCE)
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience):
                 found = await asyncio.gather(*(self._members(group) for group in wanted))
-                person = await self._person_or_none(actor) if actor.door == "slack" else None
+                person = await self._person_or_none(actor.id) if actor.door == "slack" else None
+                people = await asyncio.gather(*(self._person_or_none(one) for one in voters))
         except TROUBLE as error:
             log.warning("could not look up who may: %s", reason(error))
-            return Membership(known=False)
-        return Membership(dict(zip(wanted, found, strict=True)), person)
+            return self.recalled(actor, groups)
+        known = {one.id: one for one in people if one is not None}
+        return Membership(dict(zip(wanted, found, strict=True)), person, people=known)
 
-    async def _person_or_none(self, actor: Actor) -> Person | None:
+    def recalled(self, actor: Actor, groups: Sequence[str] = ()) -> Membership:
+        """Return what was last heard within a day, without asking: it is not known to be so now."""
+        groups_then = {
+            group: kept[1]
+            for group in groups
+            if (kept := self._groups.get(group)) and self._now() - kept[0] < KEPT
+        }
+        then = self._people.get(actor.id) if actor.door == "slack" else None
+        person = then[1] if then is not None and self._now() - then[0] < KEPT else None
+        return Membership(groups_then, person, known=False)
+
+    async def _person_or_none(self, user: str) -> Person | None:
         """Return who somebody is; None where this app was never allowed to ask: that is no reason to refuse a click."""
         try:
-            return await self._person(actor.id)
+            return await self._person(user)
         except SlackApiError as error:
-            if reason(error) not in {"missing_scope", "unknown_method", "not_allowed_token_type"}:
+            if reason(error) not in _NOT_ASKED:
                 raise
             log.warning(
                 "users.info is not allowed (scope users:read): guests cannot be told from members"
             )
             return None
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Return who is in a user group. Raises what Slack raises."""
+        return await self._members(group)
 
     async def _members(self, group: str) -> frozenset[str]:
         known = self._groups.get(group)
@@ -77,15 +113,37 @@ class SlackDirectory:
         known = self._people.get(user)
         if known is not None and self._now() - known[0] < FRESH:
             return known[1]
-        answer = await self._client.users_info(user=user)
-        body: dict[str, Any] = answer.get("user") or {}
-        person = Person(
-            id=user,
-            name=str(body.get("name", "")),
-            deleted=bool(body.get("deleted")),
-            bot=bool(body.get("is_bot")),
-            guest=bool(body.get("is_restricted") or body.get("is_ultra_restricted")),
-            stranger=bool(body.get("is_stranger")),
-        )
+        person = person_of(user, await self._profile(user), self._home())
         self._people[user] = (self._now(), person)
         return person
+
+    async def _profile(self, user: str) -> dict[str, Any]:
+        try:
+            answer = await self._client.users_info(user=user)
+        except SlackApiError as error:
+            if reason(error) not in _NOBODY:
+                raise
+            # Slack answers, and does not know them here: they are of another workspace.
+            return {"is_stranger": True}
+        body: dict[str, Any] = answer.get("user") or {}
+        return body
+
+
+def person_of(user: str, body: dict[str, Any], home: Home) -> Person:
+    """Return a person as users.info describes them, seen from our workspace."""
+    enterprise = str((body.get("enterprise_user") or {}).get("enterprise_id") or "")
+    theirs = {str(body.get("team_id") or ""), enterprise} - {""}
+    ours = {home.team, home.enterprise} - {""}
+    elsewhere = bool(ours and theirs) and not ours & theirs
+    return Person(
+        id=user,
+        name=str(body.get("name", "")),
+        deleted=bool(body.get("deleted")),
+        bot=bool(body.get("is_bot")),
+        guest=bool(
+            body.get("is_restricted")
+            or body.get("is_ultra_restricted")
+            or body.get("is_invited_user")
+        ),
+        stranger=bool(body.get("is_stranger")) or elsewhere,
+    )

@@ -5,17 +5,27 @@ Bolt verifies the signature as well; but it reads the body first, and answers ru
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from slack_bolt import BoltResponse
 from slack_bolt.async_app import AsyncBoltRequest
 
+from bot.slack.origin import Origin
 from bot.slack.payloads import received
+
+log = logging.getLogger("sluice.slack")
 
 MAX_BODY = 1 << 20
 """Bytes. Slack's own payloads stay far below a megabyte."""
 WINDOW = 300
 """Seconds by which a signature may be old, or our clock behind: what Slack recommends."""
+
+REMEMBERED = 600
+"""Seconds for which a request that was received is known again: twice as long as its signature is good."""
+_MOST = 20_000
+"""Requests that are remembered; whoever sends more in ten minutes meets the receipts of the commands."""
 
 _LAZY = "x-slack-bolt-"
 
@@ -45,6 +55,52 @@ def turned_away(
     if abs(unix_now - int(timestamp)) > WINDOW:
         return Turned(401, "bad_timestamp")
     return None if _is_utf8(body) else Turned(400, "not_utf8")
+
+
+class Received:
+    """Knows a signed request again that is sent a second time, whoever sends it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._at: dict[bytes, float] = {}
+
+    def again(self, signature: str, unix_now: float) -> bool:
+        """Remember one request by its signature, and say whether it was there before. `unix_now` is in seconds."""
+        mark = hashlib.sha256(signature.encode()).digest()
+        while self._at:
+            oldest = next(iter(self._at))
+            if len(self._at) < _MOST and unix_now - self._at[oldest] < REMEMBERED:
+                break
+            del self._at[oldest]
+        if mark in self._at:
+            return True
+        self._at[mark] = unix_now
+        return False
+
+
+Next = Callable[[], Awaitable[None]]
+_NOT_FOR_ME = (
+    '{"response_type": "ephemeral", "text": "This was not meant for me, so nothing was done. [other_app]"}'
+)
+
+
+def only_ours(origin: Origin) -> Callable[..., Awaitable[BoltResponse | None]]:
+    """Return what stands before all listeners, HTTP or socket: what is not for our app and workspace does nothing.
+
+    It is answered so that Slack does not send it again, and tells nothing about us.
+    """
+
+    async def ours(body: Mapping[str, object], next_: Next) -> BoltResponse | None:
+        why = origin.foreign(body)
+        if not why:
+            await next_()
+            return None
+        log.warning("a payload of %s was refused: other_app", why)
+        typed = "command" in body
+        kind = {"Content-Type": ["application/json"]} if typed else {}
+        return BoltResponse(status=200, body=_NOT_FOR_ME if typed else "", headers=kind)
+
+    return ours
 
 
 def _signature(secret: str, timestamp: str, body: bytes) -> str:

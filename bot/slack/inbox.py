@@ -21,6 +21,10 @@ Reply = Callable[[Message], Awaitable[None]]
 _AFTER_FAILURE = timedelta(seconds=5)
 
 
+async def _refused(refusal: Refusal) -> Message:
+    return refusal_message(refusal)
+
+
 class Inbox:
     """Works off what was recorded."""
 
@@ -36,6 +40,8 @@ class Inbox:
         self._commands = commands
         self._now = now
         self._reply_later = reply_later
+        self.refused: Callable[[Refusal], Awaitable[Message]] = _refused
+        """Returns what somebody is told whose click did not count."""
         self._again: Callable[[str, datetime], None] | None = None
         self._errands = Errands("settle", self._settle)
         self._replies: dict[str, Reply] = {}
@@ -81,7 +87,7 @@ class Inbox:
         else:
             reply = self._replies.pop(key)
             if refusal is not None:
-                await reply(refusal_message(refusal))
+                await reply(await self.refused(refusal))
 
     async def _carry_out(self, key: str) -> Refusal | None:
         inbound = await self._store.inbound(key)

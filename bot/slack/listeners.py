@@ -20,20 +20,27 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands import Answer, Commands, Receipt, Refusal
+from bot.commands.authority import COMMANDS
 from bot.grammar import Known, WordsError, parse, parse_line
 from bot.grammar.verbs import Command, Promote
 from bot.policy import Actor
+from bot.slack.channels import ANYWHERE, Channels
+from bot.slack.deploy_form import NAME as DEPLOY
+from bot.slack.deploy_form import asks_for_form, bare_deploy, invitation
 from bot.slack.directory import SlackDirectory
-from bot.slack.gatekeeping import Turned, for_bolt, turned_away
+from bot.slack.explaining import Explaining
+from bot.slack.gatekeeping import Received, Turned, for_bolt, only_ours, turned_away
+from bot.slack.home import Home as Tabs
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
-from bot.slack.modals import Forms, opened_by
+from bot.slack.modals import Forms
+from bot.slack.news import News
 from bot.slack.origin import Home, Origin
-from bot.slack.payloads import Payload, author_of, command_fingerprint, where
-from bot.slack.pressing import After, Presses, placed
-from bot.slack.replies import answer_message, refusal_message
+from bot.slack.payloads import Payload, author_of, command_fingerprint, label_of, where
+from bot.slack.pressing import After, Presses, Say, placed
 from bot.slack.replying import Replies
 from bot.slack.speaking import nameless
+from bot.slack.threads import Threads
 from bot.store import Inbound
 
 log = logging.getLogger("sluice.slack")
@@ -93,25 +100,33 @@ class SlackDoor:
         *,
         commands: Commands,
         directory: SlackDirectory,
+        channels: Channels,
         client: AsyncWebClient,
+        origin: Origin,
         token: str,
         signing_secret: str,
     ) -> None:
         """Speak through `client`; the token is the bot's."""
-        self.origin = Origin(client)
+        self.origin = origin
         self._commands = commands
-        self._directory = directory
+        self._news = News(directory, channels)
         self._client = client
         self._token = token
         self._secret = signing_secret
+        self._received = Received()
+        self._channels = channels
         self._known = Known(commands.known())
         self._replies = Replies(client)
         self.forms = Forms(client)
         self.shortcuts: dict[str, str] = {}
         """The form that each shortcut of the manifest opens, by its callback id."""
         self.at_home: Callable[[Actor], Awaitable[None]] | None = None
-        """Shows somebody their Home tab."""
-        self._presses = Presses(commands, self._replies, self.forms, self._say, self._after)
+        self._threads: Threads | None = None
+        self.explaining = Explaining()
+        self.forms.refused = self.explaining.refused
+        self._presses = Presses(
+            commands, self._replies, self.forms, self.explaining, self._say, self._after
+        )
         self.inbox: Inbox | None = None
         self._socket: AsyncSocketModeHandler | None = None
         self._app = AsyncApp(
@@ -128,6 +143,11 @@ class SlackDoor:
     def home(self) -> Home:
         """Which workspace is ours."""
         return self.origin.home
+
+    def use(self, home: Tabs, threads: Threads) -> None:
+        """Set who shows Home tabs, and who knows what a thread is about."""
+        self.at_home, self._threads = home.show, threads
+        self._replies.at_home = lambda body, said: home.show(self.origin.of_press(body), said)
 
     async def greet(self) -> None:
         """Ask Slack which workspace this is. Raises what Slack raises."""
@@ -148,14 +168,14 @@ class SlackDoor:
         return authorize
 
     def _register(self) -> None:
+        self._app.middleware(only_ours(self.origin))
         self._app.command(re.compile(r".*"))(self._on_command)
         self._app.action(re.compile(r".*"))(self._on_action)
         self._app.view(re.compile(r".*"))(self._on_form)
         self._app.shortcut(re.compile(r".*"))(self._on_shortcut)
         self._app.event("app_home_opened")(self._on_home)
         self._app.event("app_mention")(self._on_mention)
-        self._app.event("user_change")(self._on_user_change)
-        self._app.event("subteam_members_changed")(self._on_group_change)
+        self._news.register(self._app)
         self._app.event(re.compile(r".*"))(self._on_other_event)
         self._app.error(self._on_error)
 
@@ -168,7 +188,11 @@ class SlackDoor:
         except web.RequestPayloadError:
             return web.json_response({"error": "bad_request"}, status=400)
         # Wall time, whatever clock the bot runs on: Slack signs with it.
-        turned = turned_away(request.headers, body, self._secret, time.time())
+        now = time.time()
+        turned = turned_away(request.headers, body, self._secret, now)
+        if turned is None and self._received.again(request.headers["X-Slack-Signature"], now):
+            log.warning("a request to /slack/events came a second time: nothing was done again")
+            return web.Response()
         bolt = turned or for_bolt(request.headers, request.content_type, body.decode("utf-8"))
         if isinstance(bolt, Turned):
             log.warning("a request to /slack/events was turned away: %s", bolt.code)
@@ -196,6 +220,11 @@ class SlackDoor:
     # ---- commands -------------------------------------------------------------------------------------------------
 
     async def _on_command(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
+        if bare_deploy(body):
+            await ack()
+            who = self.origin.of_command(body)
+            self._replies.soon(self.forms.asked(DEPLOY, body, who, self._replies.on(body)))
+            return
         outcome = await self._in_time(self._command(body), self._replies.on(body))
         await ack(response_type="ephemeral", **(outcome[0] or _DONE).payload())
         if outcome[1] is not None:
@@ -223,8 +252,9 @@ class SlackDoor:
             command = parse(text, command="rollback" if undo else "deploy", known=self._known)
             answer = await self._handle(command, actor, receipt)
         except (WordsError, Refusal) as refusal:
-            return refusal_message(refusal), None
-        return answer_message(answer), self._after(answer, receipt, self._replies.on(body))
+            return await self.explaining.refused(refusal), None
+        told = await self.explaining.told(answer)
+        return told, self._after(answer, receipt, self._replies.on(body))
 
     def _after(self, answer: Answer, receipt: Receipt, reply: Reply) -> After | None:
         inbox = self.inbox
@@ -248,10 +278,13 @@ class SlackDoor:
         try:
             return None, await self._action(body, reply)
         except (WordsError, Refusal) as refusal:
-            return refusal_message(refusal), None
+            return await self.explaining.refused(refusal, pressed=label_of(body)), None
 
     async def _action(self, body: Payload, reply: Reply) -> After | None:
-        return await self._presses.act(body, self.origin.of_press(body), reply)
+        actor = self.origin.of_press(body)
+        if actor.team_ok:
+            await self._channels.admit(body)
+        return await self._presses.act(body, actor, reply)
 
     async def _say(self, line: str, actor: Actor, receipt: Receipt) -> Answer:
         return await self._handle(parse_line(line, self._known), actor, receipt)
@@ -286,8 +319,7 @@ class SlackDoor:
         if form is None:
             self._replies.soon(reply(_OLD_SHORTCUT))
             return
-        trigger, actor = str(body.get("trigger_id", "")), self.origin.of_press(body)
-        self._replies.soon(self.forms.open(form, trigger, actor, opened_by(body), reply))
+        self._replies.soon(self.forms.asked(form, body, self.origin.of_press(body), reply))
 
     async def _on_home(self, event: Payload) -> None:
         if self.at_home is not None and event.get("tab", "home") == "home":
@@ -305,24 +337,21 @@ class SlackDoor:
         thread = str(event.get("thread_ts") or "") or None
         receipt = Receipt(f"evt:{body.get('event_id', '')}", {"channel": channel, "user": actor.id})
         reply = self._replies.to(channel, actor.id, thread)
-        try:
-            command = parse_line(html.unescape(text), self._known)
-            answer = await self._handle(command, actor, receipt)
-        except (WordsError, Refusal) as refusal:
-            self._replies.soon(reply(refusal_message(refusal)))
+        if asks_for_form(text):
+            self._replies.soon(reply(invitation()))
             return
-        self._replies.soon(reply(answer_message(answer)))
+        try:
+            say: Say = self._say
+            if self._threads is not None and thread is not None:
+                say = await self._threads.meant(channel, thread, say)
+            answer = await say(html.unescape(text), actor, receipt)
+        except (WordsError, Refusal) as refusal:
+            self._replies.soon(reply(await self.explaining.refused(refusal)))
+            return
+        self._replies.soon(self.explaining.answer(answer, reply))
         after = self._after(answer, receipt, reply)
         if after is not None:
             after()
-
-    async def _on_user_change(self, event: Payload) -> None:
-        """Ask again who somebody is, before their next click counts."""
-        self._directory.forget(user=str((event.get("user") or {}).get("id", "")))
-
-    async def _on_group_change(self, event: Payload) -> None:
-        """Ask again who is in a group, before the next click counts."""
-        self._directory.forget(group=str(event.get("subteam_id", "")))
 
     async def _on_other_event(self) -> None:
         """Accept events that need no answer, so that Slack does not send them again."""
@@ -337,6 +366,8 @@ class SlackDoor:
     async def _handle(self, command: Command, actor: Actor, receipt: Receipt) -> Answer:
         if isinstance(command, Promote):
             placed(actor)
+        if COMMANDS.get(type(command)) not in ANYWHERE and actor.team_ok:
+            await self._channels.check(str(receipt.body.get("channel", "")))
         return await self._commands.handle(command, actor, receipt)
 
     def later(self, inbound: Inbound) -> Reply:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.slack.blocks import Block, clip
+from bot.slack.blocks import Block, clip, plain
 
 TEXT = 3900
 """Slack's limit for `text` in an edit is 4,000; the same text must fit both."""
@@ -37,5 +37,6 @@ class Message:
 
     def bare(self) -> dict[str, Any]:
         """Return the last resort: only the text, where Slack refuses the blocks."""
-        shown = _MARKUP.sub(lambda found: _ENTITIES.get(found[0], found[0]), self.text)
+        seen = "\n".join(plain(line) for line in self.text.split("\n"))
+        shown = _MARKUP.sub(lambda found: _ENTITIES.get(found[0], found[0]), seen)
         return {"text": clip(shown, TEXT)}

@@ -8,7 +8,7 @@ button, whose press brings a fresh key. What a form carries (`private_metadata`)
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from bot.slack.blocks import Block, actions, button, clip, plain, section
 from bot.slack.inbox import Reply
 from bot.slack.limits import problems
 from bot.slack.message import Message
-from bot.slack.payloads import Payload, channel_of, view_fingerprint
+from bot.slack.payloads import Payload, channel_of, shortcut_fingerprint, view_fingerprint
 from bot.slack.replies import refusal_message
 from bot.slack.speaking import TROUBLE, reason
 
@@ -44,6 +44,8 @@ class View:
     blocks: Sequence[Block]
     submit: str = ""
     close: str = "Close"
+    about: "About | None" = None
+    """What it is about from here on; None: what the form before it was about."""
 
     def payload(self, name: str, about: "About") -> dict[str, Any]:
         """Return the view as the Web API takes it."""
@@ -53,7 +55,7 @@ class View:
             "callback_id": name,
             "title": _words(self.title),
             "blocks": list(self.blocks),
-            "private_metadata": about.text(),
+            "private_metadata": (self.about or about).text(),
             **{key: _words(text) for key, text in words.items() if text},
         }
 
@@ -67,17 +69,27 @@ class About:
     channel: str = ""
     message_ts: str = ""
     """The message that a message shortcut or a button was used on."""
+    thread_ts: str = ""
+    """The message whose thread that is in."""
+    opened: str = ""
+    """What is the same in every delivery of what opened it."""
 
     def text(self) -> str:
         """Return it for `private_metadata`."""
-        return json.dumps({"v": self.value, "c": self.channel, "m": self.message_ts})[:_METADATA]
+        body = {"v": self.value, "c": self.channel, "m": self.message_ts}
+        return json.dumps({**body, "t": self.thread_ts, "o": self.opened})[:_METADATA]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it fits into a form."""
+        return len(self.text()) < _METADATA
 
     @classmethod
     def read(cls, text: str) -> "About":
         """Return what `text` wrote. Raises `Refusal` for anything else: another version of the bot made the form."""
         try:
             body = json.loads(text)
-            return cls(str(body["v"]), str(body["c"]), str(body["m"]))
+            return cls(*(str(body[key]) for key in "vcmto"))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise _unknown() from error
 
@@ -122,21 +134,31 @@ class Form(Protocol):
         ...
 
 
+async def _refused(refusal: Refusal | WordsError) -> Message:
+    return refusal_message(refusal)
+
+
 @dataclass(slots=True)
 class Forms:
     """All forms, by name."""
 
     client: AsyncWebClient
     by_name: dict[str, Form] = field(default_factory=dict)
+    refused: Callable[[Refusal | WordsError], Awaitable[Message]] = _refused
+    """Returns what somebody is told in place of a form that is refused."""
+    acting: set[str] = field(default_factory=set)
+    """The forms that do something when they are opened, and then show what came of it."""
 
-    def add(self, form: Form) -> None:
-        """Make a form known."""
+    def add(self, form: Form, *, acts: bool = False) -> None:
+        """Make a form known. One that `acts` is never broken off; what it cannot show is said."""
         self.by_name[form.name] = form
+        if acts:
+            self.acting.add(form.name)
 
     async def open(self, name: str, trigger: str, actor: Actor, about: About, reply: Reply) -> None:
         """Show a form to somebody; where that fails they are told how else it is done. Never raises."""
         form = self.by_name[name]
-        making = asyncio.create_task(_made(form, actor, about))
+        making = asyncio.create_task(_made(self, form, actor, about))
         await asyncio.wait({making}, timeout=_MOMENT)
         first = making.result() if making.done() else _moment()
         try:
@@ -150,8 +172,20 @@ class Forms:
                 )
         except TROUBLE as error:
             log.warning("the form %s could not be opened: %s", name, reason(error))
+            if name in self.acting:
+                await reply(_said_instead(await making))
+                return
             making.cancel()
             await reply(_instead(form, about))
+
+    async def asked(self, name: str, body: Payload, actor: Actor, reply: Reply) -> None:
+        """Show the form that a command or a shortcut asks for. Never raises."""
+        await self.open(name, str(body.get("trigger_id") or ""), actor, opened_by(body), reply)
+
+    async def turn(self, view_id: str, name: str, actor: Actor, about: About) -> None:
+        """Show another form, or an earlier page of the same, in the place of an open one."""
+        view = await _made(self, self.by_name[name], actor, about)
+        await self.change(view_id, view, name, about)
 
     async def change(self, view_id: str, view: View, name: str, about: About) -> None:
         """Replace what a form shows; best effort."""
@@ -174,7 +208,7 @@ class Forms:
             said = Said(actor, about, values_of(view), receipt)
             outcome = await self.by_name[name].sent(said)
         except (Refusal, WordsError) as refusal:
-            outcome = as_view(refusal_message(refusal))
+            outcome = as_view(await self.refused(refusal))
         return _answered(outcome, name, about)
 
 
@@ -193,11 +227,11 @@ def _answered(
             return {"response_action": "clear"}, None
 
 
-async def _made(form: Form, actor: Actor, about: About) -> View:
+async def _made(forms: Forms, form: Form, actor: Actor, about: About) -> View:
     try:
         return await form.view(actor, about)
     except (Refusal, WordsError) as refusal:
-        return as_view(refusal_message(refusal))
+        return as_view(await forms.refused(refusal))
     except Exception:
         log.exception("the form %s could not be made", form.name)
         return View("Sluice", [section(f"Something went wrong here. {form.in_words(about)}")])
@@ -213,6 +247,11 @@ def _unknown() -> Refusal:
 def as_view(message: Message, title: str = "Sluice") -> View:
     """Return an answer as it stands in a form."""
     return View(title, message.blocks or [section(message.text)])
+
+
+def _said_instead(view: View) -> Message:
+    first = next((block["text"]["text"] for block in view.blocks if "text" in block), view.title)
+    return Message(first, tuple(view.blocks))
 
 
 def _moment() -> View:
@@ -272,4 +311,6 @@ def opened_by(body: Payload) -> About:
         "" if value == "-" else value,
         channel_of(body),
         str(container.get("message_ts") or message.get("ts") or ""),
+        str(container.get("thread_ts") or message.get("thread_ts") or ""),
+        shortcut_fingerprint(body),
     )

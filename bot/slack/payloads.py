@@ -11,9 +11,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.commands import Refusal
+from bot.commands.binding import Picture
+from bot.grammar.verbs import History
 
 Payload = Mapping[str, Any]
 
+_FARTHEST = 1000
+"""Rollouts that a history is looked back through, page by page."""
 _UNUSED = {"view_closed", "block_suggestion", "app_rate_limited"}
 """What Slack may send and no listener answers."""
 
@@ -73,12 +77,13 @@ def _check_press(body: Payload) -> None:
     for action in pressed or ():
         _words(_object(action), "action_id")
         _texts(action, "value", "action_ts")
+        _texts(_object(action.get("selected_option") or {}), "value")
 
 
 def _check_form(body: Payload) -> None:
     _check_person(body)
     view = _object(body.get("view"))
-    _words(view, "id", "callback_id")
+    _words(view, "id", "callback_id", "type")
     _texts(view, "private_metadata", "hash")
     for elements in _object(_object(view.get("state") or {}).get("values") or {}).values():
         for element in _object(elements).values():
@@ -163,21 +168,85 @@ def user_of(body: Payload) -> str:
     return str(body.get("user_id") or (body.get("user") or {}).get("id", ""))
 
 
+def label_of(body: Payload) -> str:
+    """Return what stands on the button that was pressed, as foreign text."""
+    pressed = (body.get("actions") or [{}])[0]
+    chosen = pressed.get("selected_option") or pressed
+    text = chosen.get("text")
+    return str(text.get("text") or "") if isinstance(text, Mapping) else ""
+
+
 def routing(value: str) -> tuple[str, str | None]:
     """Return the rollout and the gate on a button. Raises `Refusal` for rubbish."""
     try:
         body = json.loads(value)
         return str(body["r"]), (str(body["g"]) if "g" in body else None)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refusal(
-            "This button carries nothing that I understand; nothing was changed.",
-            code="unknown_button",
-        ) from error
+        raise _rubbish() from error
+
+
+def _rubbish() -> Refusal:
+    return Refusal(
+        "This button carries nothing that I understand; nothing was changed. `/deploy status` shows where things "
+        "stand.",
+        code="unknown_button",
+    )
+
+
+def picked(action: Payload) -> tuple[str, str, int]:
+    """Return what an action does: its name, its value and, where that says so, seconds. Raises `Refusal` for rubbish.
+
+    An entry of the menu behind ⋯ names in its value what it does; every other button is called so.
+    """
+    name = str(action.get("action_id", ""))
+    if not action.get("selected_option"):
+        return name, str(action.get("value") or ""), 0
+    value = str(action["selected_option"].get("value") or "")
+    routing(value)
+    body = json.loads(value)
+    seconds = body.get("s", 0)
+    return str(body.get("do", name)), value, seconds if isinstance(seconds, int) else 0
+
+
+def older(value: str) -> History:
+    """Return which page of a history a button asks for. Raises `Refusal` for rubbish."""
+    try:
+        body = json.loads(value)
+        environment = body["e"]
+        return History(
+            str(body["s"]),
+            None if environment is None else str(environment),
+            min(_FARTHEST, max(0, int(body["n"]))),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _rubbish() from error
+
+
+def seen(value: str) -> Picture:
+    """Return the picture that a button stood under; one that carries none is older than every picture there is."""
+    body = json.loads(value)
+    shown = body.get("n", 0)
+    return Picture(str(body.get("p", "")), shown if isinstance(shown, int) else 0)
 
 
 def where(body: Payload) -> dict[str, Any]:
     """Return where an answer can be sent to after a restart; the response_url is never kept."""
-    return {"channel": channel_of(body), "user": user_of(body)}
+    place = {"channel": channel_of(body), "user": user_of(body)}
+    return {**place, "alone": True} if _alone(body) else place
+
+
+def _alone(body: Payload) -> bool:
+    """Whether nobody else saw it asked: typed, in a form, on the Home tab, on a message for one person."""
+    ephemeral = (body.get("container") or {}).get("is_ephemeral")
+    return bool(body.get("command") or body.get("view") or ephemeral) or channel_of(
+        body
+    ).startswith("D")
+
+
+def shortcut_fingerprint(body: Payload) -> str:
+    """Return what is the same in every delivery of what opens a form; `trigger_id` is unique to it."""
+    parts = [user_of(body), str(body.get("callback_id", "")), str(body.get("trigger_id") or "")]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
 
 def command_fingerprint(body: Payload) -> str:
@@ -203,5 +272,6 @@ def press_fingerprint(body: Payload, action: Payload) -> str:
         str(action.get("action_id", "")),
         str(action.get("action_ts") or body.get("trigger_id") or ""),
         str(action.get("value", "")),
+        str((action.get("selected_option") or {}).get("value", "")),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]

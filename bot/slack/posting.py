@@ -5,7 +5,7 @@ only where Slack does not let us look it may appear twice.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,10 @@ from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.limits import problems
+from bot.slack.line import LOST, Line
 from bot.slack.message import Message
+from bot.slack.pace import Quiet
+from bot.slack.speaking import reason, refused_with, send
 from bot.store import Post, Store
 
 log = logging.getLogger("sluice.posting")
@@ -26,9 +28,9 @@ UNREACHABLE = (ClientError, TimeoutError, OSError)
 
 _GONE = {"message_not_found", "edit_window_closed", "cant_update_message", "is_inactive"}
 _NO_THREAD = {"thread_not_found", "message_not_found"}
-_REFUSED_BLOCKS = {"invalid_blocks", "msg_too_long", "invalid_blocks_format"}
-_UNSURE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
-"""Refusals after which Slack itself does not know whether it was done."""
+_BUSY = "ratelimited"
+_REST = 30.0
+"""Seconds that a method is left alone where Slack does not say how long."""
 _PAGE = 200
 
 Posts = dict[str, Post]
@@ -45,36 +47,46 @@ class Wanted:
     also_in_channel: bool = False
     """Show a thread reply in the channel too."""
     editable: bool = True
-    whisper: tuple[str, ...] = ()
-    """Sentences that the requester is told besides, for them alone."""
+    whisper: tuple[Message, ...] = ()
+    """What the requester is told besides, for them alone."""
+    again: bool = True
+    """Worth posting once more when somebody has deleted it."""
 
 
-def refused_with(error: SlackApiError) -> str:
-    """Return the code of a clear no; `""` when the answer was none (5xx, a page of HTML) and anything may be true."""
-    data = getattr(error.response, "data", None)
-    code = str(data.get("error") or "") if isinstance(data, dict) else ""
-    return "" if code in _UNSURE else code
+class NotNowError(TimeoutError):
+    """Slack asked to leave this method alone until `until`; nothing was sent. Who cannot wait takes it as no answer."""
+
+    def __init__(self, method: str, until: datetime) -> None:
+        """Keep what rests, and how long."""
+        super().__init__(method)
+        self.until = until
 
 
 def retry_after(error: SlackApiError) -> float:
     """Return the seconds that Slack asks to be left alone, 0 when it does not."""
     asked = str((getattr(error.response, "headers", None) or {}).get("Retry-After", ""))
-    return float(asked) if asked.isdecimal() else 0.0
+    if asked.isdecimal():
+        return max(1.0, float(asked))
+    return _REST if refused_with(error) == _BUSY else 0.0
 
 
 class Poster:
     """Puts messages of rollouts where they should be."""
 
-    def __init__(self, store: Store, client: AsyncWebClient, now: Callable[[], datetime]) -> None:
-        """Speak through `client`; `now` stamps what was posted."""
+    def __init__(
+        self, store: Store, client: AsyncWebClient, now: Callable[[], datetime], line: Line
+    ) -> None:
+        """Speak through `client`; `now` stamps what was posted, `line` hears how every call went."""
         self._store = store
         self._client = client
         self._now = now
+        self._line = line
+        self._quiet = Quiet(now)
 
     async def put(self, rollout: str, wanted: Wanted, posts: Posts) -> bool:
         """Post or edit one message, if it is not there or looks different; returns whether it was posted anew.
 
-        Raises `SlackApiError` and `UNREACHABLE`. `posts` is brought up to date.
+        Raises `SlackApiError`, `NotNowError` and `UNREACHABLE`. `posts` is brought up to date.
         """
         post = posts.get(wanted.key)
         if post is not None and not post.ts:
@@ -84,6 +96,9 @@ class Poster:
         gone = "" if post is None else await self._edit(wanted, post)
         if post is not None and not gone:
             await self._record(replace(post, digest=wanted.message.digest), posts)
+            return False
+        if gone == "message_not_found" and not wanted.again:
+            await self._forget(rollout, wanted.key, posts)
             return False
         fresh = await self._post(rollout, wanted, posts)
         if post is not None and gone != "message_not_found":
@@ -98,23 +113,27 @@ class Poster:
 
     async def say(self, channel: str, message: Message) -> None:
         """Post what belongs to no rollout. Raises `SlackApiError` and `UNREACHABLE`."""
-        await self._client.chat_postMessage(channel=channel, **message.payload())
+        await self._send("chat.postMessage", message, channel=channel)
 
     async def whisper(self, channel: str, user: str, message: Message) -> None:
         """Tell one person; an ephemeral message is best effort, the thread has it too."""
         if not user.startswith(("U", "W")):
             return
         try:
-            await self._client.chat_postEphemeral(channel=channel, user=user, **message.payload())
+            await self._send("chat.postEphemeral", message, channel=channel, user=user)
         except (SlackApiError, *UNREACHABLE):
             log.warning("an answer did not reach %s", user)
 
     async def permalink(self, post: Post | None) -> str:
         """Return the link to a message, `""` when there is none to be had. Never raises."""
-        if post is None or not post.ts:
+        if post is None or not post.ts or self._line.pause is not None:
+            # An alert waits for the link; while Slack does not answer it goes without one.
             return ""
+        ask = self._client.chat_getPermalink
         try:
-            answer = await self._client.chat_getPermalink(channel=post.channel, message_ts=post.ts)
+            answer = await self._call(
+                "chat.getPermalink", ask, channel=post.channel, message_ts=post.ts
+            )
         except (SlackApiError, *UNREACHABLE):
             return ""
         return str(answer.get("permalink") or "")
@@ -130,13 +149,19 @@ class Poster:
         }
         if wanted.in_thread:
             extra |= {"thread_ts": posts["card"].ts, "reply_broadcast": wanted.also_in_channel}
+        self._ready("chat.postMessage")
         digest = wanted.message.digest
         post = Post(rollout, wanted.key, wanted.channel, "", digest, self._now())
         await self._record(post, posts)
         try:
-            answer = await self._send(wanted, extra)
+            answer = await self._send(
+                "chat.postMessage", wanted.message, channel=wanted.channel, **extra
+            )
         except SlackApiError as error:
             await self._not_posted(rollout, wanted, refused_with(error), posts)
+            raise
+        except NotNowError:
+            await self._not_posted(rollout, wanted, _BUSY, posts)
             raise
         channel = str(answer.get("channel") or wanted.channel)
         return await self._record(replace(post, channel=channel, ts=str(answer["ts"])), posts)
@@ -149,21 +174,44 @@ class Poster:
             # Somebody deleted the card: the next look posts it afresh, and the thread goes on under it.
             await self._forget(rollout, "card", posts)
 
-    async def _send(self, wanted: Wanted, extra: dict[str, Any]) -> Any:
-        body = _sendable({**wanted.message.payload(), **extra}, wanted.message)
+    async def _send(self, method: str, message: Message, **where: Any) -> Any:
+        """Send a message, noting how it went; see `speaking.send`."""
+
+        async def call(**body: Any) -> Any:
+            return await self._call(method, getattr(self._client, method.replace(".", "_")), **body)
+
+        return await send(call, message, **where)
+
+    async def _call(self, method: str, call: Callable[..., Awaitable[Any]], **body: Any) -> Any:
+        """Call Slack unless it asked for quiet. Raises `NotNowError`, `SlackApiError` and `UNREACHABLE`."""
+        self._ready(method)
         try:
-            return await self._client.chat_postMessage(channel=wanted.channel, **body)
+            answer = await call(**body)
         except SlackApiError as error:
-            if refused_with(error) not in _REFUSED_BLOCKS:
-                raise
-            log.exception("Slack refused the blocks, sent as text")
-        bare = {**extra, **wanted.message.bare()}
-        return await self._client.chat_postMessage(channel=wanted.channel, **bare)
+            asked, code = retry_after(error), refused_with(error)
+            if asked:
+                self._line.answered()
+                raise NotNowError(method, self._quiet.ask(method, asked)) from error
+            if code and code not in LOST:
+                self._line.answered()
+            else:
+                self._line.failed(code or reason(error))
+            raise
+        except UNREACHABLE as error:
+            self._line.failed(reason(error))
+            raise
+        self._line.answered()
+        return answer
+
+    def _ready(self, method: str) -> None:
+        until = self._quiet.until(method)
+        if until is not None:
+            raise NotNowError(method, until)
 
     async def _edit(self, wanted: Wanted, post: Post) -> str:
         """Edit a message; returns Slack's reason when it can no longer be edited and has to be posted anew."""
         try:
-            await self._update(wanted.message, post)
+            await self._send("chat.update", wanted.message, channel=post.channel, ts=post.ts)
         except SlackApiError as error:
             code = refused_with(error)
             if code not in _GONE:
@@ -171,27 +219,13 @@ class Poster:
             return code
         return ""
 
-    async def _update(self, message: Message, post: Post) -> None:
-        body = _sendable({**message.payload(), "channel": post.channel, "ts": post.ts}, message)
-        try:
-            await self._client.chat_update(**body)
-        except SlackApiError as error:
-            if refused_with(error) not in _REFUSED_BLOCKS:
-                raise
-            log.exception("Slack refused the blocks, sent as text")
-            # Without `blocks: []` the old blocks, and with them the old buttons, would stay.
-            await self._client.chat_update(
-                channel=post.channel, ts=post.ts, blocks=[], **message.bare()
-            )
-
     async def _lead_on(self, old: Post, fresh: Post) -> None:
         """Say under a message that can no longer be edited where it goes on; best effort."""
         link = await self.permalink(fresh)
         text = f"Slack no longer lets me edit this message. It goes on here: {link}"
+        under: dict[str, Any] = {"channel": old.channel, "thread_ts": old.ts, "unfurl_links": False}
         try:
-            await self._client.chat_postMessage(
-                channel=old.channel, thread_ts=old.ts, text=text, unfurl_links=False
-            )
+            await self._send("chat.postMessage", Message(text), **under)
         except (SlackApiError, *UNREACHABLE):
             log.warning("no link was left under an old message of %s", old.rollout)
 
@@ -210,9 +244,12 @@ class Poster:
         try:
             if card is not None and card.ts:
                 ask = self._client.conversations_replies
-                answer = await ask(channel=card.channel, ts=card.ts, **options)
+                answer = await self._call(
+                    "conversations.replies", ask, channel=card.channel, ts=card.ts, **options
+                )
             else:
-                answer = await self._client.conversations_history(channel=channel, **options)
+                see = self._client.conversations_history
+                answer = await self._call("conversations.history", see, channel=channel, **options)
         except SlackApiError as error:
             if not refused_with(error):
                 raise
@@ -229,12 +266,3 @@ class Poster:
         async with self._store.writing() as writing:
             await writing.forget_post(rollout, key)
         posts.pop(key, None)
-
-
-def _sendable(body: dict[str, Any], message: Message) -> dict[str, Any]:
-    faults = problems(body)
-    if not faults:
-        return body
-    log.error("a message breaks Slack's limits, sent as text: %s", "; ".join(faults))
-    kept = {name: value for name, value in body.items() if name not in {"text", "blocks"}}
-    return {**kept, **message.bare()}

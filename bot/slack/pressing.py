@@ -7,16 +7,26 @@ another version of the bot and does nothing.
 from collections.abc import Awaitable, Callable
 
 from bot.commands import Answer, Commands, Receipt, Refusal
+from bot.commands.answers import PlanChanged
+from bot.grammar.verbs import HALF_HOUR
 from bot.policy import Actor, unplaced
+from bot.slack.deploy_form import start_shown
+from bot.slack.explaining import Explaining
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
 from bot.slack.modals import OPENS, Forms, opened_by
-from bot.slack.payloads import Payload, press_fingerprint, routing, where
+from bot.slack.payloads import Payload, older, picked, press_fingerprint, routing, seen, where
+from bot.slack.previewing import START, outdated
 from bot.slack.replies import answer_message
 from bot.slack.replying import Replies
 
-PRESSES = {"promote", "keep", "pause", "resume", "adopt", "rollback", "force"}
+PRESSES = {
+    "promote", "keep", "pause", "resume", "adopt", "rollback", "force", "extend", "acknowledge", "details", "older",
+}  # fmt: skip
 """The names of the buttons on cards. `keep` lets variant A of an A/B test stay: whoever may roll back may do that."""
+
+_REPLACING = {"dismiss", "older", START}
+"""The names of the buttons whose message is replaced by what came of them."""
 
 After = Callable[[], None]
 """What happens once Slack has its acknowledgement."""
@@ -37,11 +47,18 @@ class Presses:
     """Carries out what was pressed."""
 
     def __init__(
-        self, commands: Commands, replies: Replies, forms: Forms, say: Say, settle: Settle
+        self,
+        commands: Commands,
+        replies: Replies,
+        forms: Forms,
+        explain: Explaining,
+        say: Say,
+        settle: Settle,
     ) -> None:
         """Act through `commands`; buttons that stand for a line of text go through `say`."""
         self._commands = commands
         self._forms = forms
+        self._explain = explain
         self._replies = replies
         self._say = say
         self._settle = settle
@@ -49,29 +66,70 @@ class Presses:
     async def act(self, body: Payload, actor: Actor, reply: Reply) -> After | None:
         """Do what one press asks. Raises `Refusal` and `WordsError`."""
         action = (body.get("actions") or [{}])[0]
-        name, value = str(action.get("action_id", "")), str(action.get("value") or "")
+        name, value, seconds = picked(action)
         receipt = Receipt(f"act:{press_fingerprint(body, action)}", where(body))
         instead = self._replies.in_place_of(body)
-        if name == "dismiss":
-            return lambda: self._replies.soon(instead(Message("Nothing was changed.")))
+        if name == "refresh":
+            return lambda: self._replies.soon(self._replies.refresh(body))
         if name.startswith("say:"):
             answer = await self._say(value, actor, receipt)
+            if body.get("view"):
+                return lambda: self._replies.soon(self._done(answer, instead))
             return lambda: self._replies.soon(instead(answer_message(answer)))
         if name.startswith(OPENS) and name.removeprefix(OPENS) in self._forms.by_name:
-            trigger, form = str(body.get("trigger_id") or ""), name.removeprefix(OPENS)
-            about = opened_by(body)
-            return lambda: self._replies.soon(self._forms.open(form, trigger, actor, about, reply))
+            return self._opening(name.removeprefix(OPENS), body, actor, reply)
+        if name in _REPLACING:
+            told = await self._in_its_place(name, value, actor, receipt, body)
+            return lambda: self._replies.soon(instead(told))
         if name not in PRESSES:
             raise Refusal(
                 "This button is from another version of the bot; nothing was changed. "
                 "`/deploy status` shows where things stand.",
                 code="unknown_button",
             )
-        return await self._press(name, value, actor, receipt, reply)
+        if name == "details":
+            found = await self._commands.details(routing(value)[0], actor)
+            return lambda: self._replies.soon(self._explain.answer(found, reply))
+        settling, answer = await self._press(name, value, actor, receipt, reply, seconds)
+        if settling is None and (body.get("view") or answer.offers):
+            # No card changes under the finger, or there is something to add: what was done has to be said.
+            return lambda: self._replies.soon(self._done(answer, reply))
+        return settling
+
+    async def _in_its_place(
+        self, name: str, value: str, actor: Actor, receipt: Receipt, body: Payload
+    ) -> Message:
+        """Do what takes the place of the message that was pressed, and return that. Raises `Refusal`."""
+        match name:
+            case "dismiss":
+                return Message("Nothing was changed.")
+            case "older":
+                return answer_message(await self._commands.handle(older(value), actor, receipt))
+            case _:
+                return await self._started(value, actor, body)
+
+    def _opening(self, form: str, body: Payload, actor: Actor, reply: Reply) -> After:
+        """Return what opens a form, or turns to it where a form is open already."""
+        about, shown = opened_by(body), body.get("view") or {}
+        if shown.get("type") == "modal":
+            view = str(shown.get("id", ""))
+            return lambda: self._replies.soon(self._forms.turn(view, form, actor, about))
+        trigger = str(body.get("trigger_id") or "")
+        return lambda: self._replies.soon(self._forms.open(form, trigger, actor, about, reply))
+
+    async def _started(self, value: str, actor: Actor, body: Payload) -> Message:
+        """Start what was shown; where that is out of date, show what it is now."""
+        try:
+            return answer_message(await start_shown(self._commands, value, actor, where(body)))
+        except PlanChanged as changed:
+            return outdated(changed, changed.answer)
+
+    async def _done(self, answer: Answer, reply: Reply) -> None:
+        await reply(await self._explain.done(answer))
 
     async def _press(
-        self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply
-    ) -> After | None:
+        self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply, seconds: int
+    ) -> tuple[After | None, Answer]:
         rollout, gate = routing(value)
         if name == "promote":
             placed(actor)
@@ -82,5 +140,7 @@ class Presses:
             receipt,
             gate=gate,
             force=name == "force",
+            picture=seen(value) if name == "promote" else None,
+            seconds=seconds or HALF_HOUR,
         )
-        return self._settle(answer, receipt, reply)
+        return self._settle(answer, receipt, reply), answer

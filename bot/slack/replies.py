@@ -1,128 +1,120 @@
-"""What a person gets back: answers and refusals as messages, for them alone. Pure."""
+"""What a person gets back: answers and refusals as messages, for them alone. Pure.
+
+A refusal says that nothing was changed, why, how it stands now and what to do; its mark stands in the log as well.
+"""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
-from bot.commands.answers import Answer, Offer, Refusal
-from bot.grammar import WordsError, usage
+from bot.commands.answers import Answer, Notice, Offer, Refusal
+from bot.grammar import WordsError
 from bot.rollout.values import Phase, Rollout
-from bot.slack.blocks import (
-    Block,
-    actions,
-    button,
-    context,
-    date,
-    escape,
-    listing,
-    mention,
-    section,
-)
+from bot.slack.blocks import Block, actions, button, clip, context, escape, mention, section
+from bot.slack.detailing import details_message
+from bot.slack.helping import help_message
 from bot.slack.message import Message
+from bot.slack.previewing import plan_message
+from bot.slack.reporting import (
+    history_message,
+    schedule_message,
+    status_message,
+    undoable_message,
+)
 from bot.slack.standing import place
 from bot.slack.tallying import stats_message
-from bot.slack.waiting import starts
-from bot.slack.wording import checks_words, headline, sign
-from strategies.plan import Approve, Plan
-from strategies.telling import estimate_phrase, plan_sentences
-
-_WARNINGS = 10
+from bot.slack.wording import sign, with_dates
 
 
 def answer_message(answer: Answer, link: str = "") -> Message:
     """Return an answer; `link` is the permalink of its card, where there is one."""
     match answer.kind:
         case "plan" if answer.plan is not None:
-            return plan_message(answer.plan, answer.advice, answer.due)
+            return plan_message(answer)
         case "help":
-            text = usage(answer.sentence)
-            return Message("How to talk to me", (section(f"```\n{escape_lines(text)}\n```"),))
+            return help_message(answer.sentence)
         case "stats" if answer.stats is not None:
             return stats_message(answer.stats)
-        case "status" | "history" | "schedule":
-            return _list(answer)
+        case "status" if answer.code == "undoable":
+            return undoable_message(answer)
+        case "status":
+            return status_message(answer, link)
+        case "history":
+            return history_message(answer)
+        case "schedule":
+            return schedule_message(answer)
+        case "details" if answer.rollout is not None:
+            return details_message(answer.rollout, answer.story, link)
         case _:
-            tail = f" <{link}|card>" if link else ""
-            return Message(
-                answer.sentence,
-                (section(f"{_named(answer.sentence, _people(answer.rollout))}{tail}"),),
-            )
+            return _done(answer, link)
 
 
-def escape_lines(text: str) -> str:
-    """Escape line by line: `escape` folds line breaks, which a listing needs."""
-    return "\n".join(escape(line) for line in text.splitlines())
+def _done(answer: Answer, link: str) -> Message:
+    tail = f" <{link}|card>" if link else ""
+    people = {*_people(answer.rollout), *answer.people}
+    blocks = [section(f"{_named(answer.sentence, people)}{tail}")]
+    row = _offered(answer.offers)
+    return Message(answer.sentence, (*blocks, *([actions(*row)] if row else [])))
 
 
-def plan_message(plan: Plan, advice: str = "", due: datetime | None = None) -> Message:
-    """Return a plan as people read it before it runs; `advice` says which strategy would fit and why."""
-    title = f"Plan: {plan.service} {plan.version} → {plan.environment}"
-    people = {person for s in plan.steps if isinstance(s, Approve) for person in s.groups}
-    steps = [f"{n}. {_named(told, people)}" for n, told in enumerate(plan_sentences(plan), 1)]
-    blocks: list[Block] = [
-        *listing([f"*{escape(title)}*", *steps]),
-        section("Checks: " + (escape("; ".join(checks_words(plan))) or "none")),
-    ]
-    if due is not None:
-        blocks.append(section(f"It would start {date(due)}."))
-    if advice:
-        blocks.append(section(escape_lines(advice)))
-    blocks += [context(f"⚠ {escape(warning)}") for warning in _first(plan.warnings, _WARNINGS)]
-    about = f"{plan.strategy} · {estimate_phrase(plan)} · plan {plan.digest}"
-    blocks.append(context(escape(about)))
-    return Message(f"{title}: {len(plan.steps)} steps", tuple(blocks))
+def notice_message(notice: Notice) -> Message:
+    """Return what others hear of something that somebody did."""
+    row = _offered(notice.offers)
+    told = section(_named(notice.sentence, notice.people))
+    return Message(notice.sentence, (told, *([actions(*row)] if row else [])))
 
 
-def _first(items: Sequence[str], limit: int) -> list[str]:
-    more = [f"+ {len(items) - limit} more"] if len(items) > limit else []
-    return [*items[:limit], *more]
+_QUESTIONS = {"confirmation_needed", "which_environment"}
+"""These ask what was meant; that nothing was done so far goes without saying."""
+_UNCHANGED = "Nothing was changed"
+_ASIDE = "; nothing was changed"
+_PRESSED = 60
 
 
-def _list(answer: Answer) -> Message:
-    blocks: list[Block] = [section(escape(answer.sentence))]
-    blocks += [section(_line(r)) for r in answer.rows[:15]]
-    if len(answer.rows) > 15:
-        blocks.append(context(f"+ {len(answer.rows) - 15} more"))
-    if answer.code == "undoable":
-        offers = [
-            button(f"Roll back {r.service}"[:75], f"say:{n}", _undo(r), "danger")
-            for n, r in enumerate(answer.rows[:5])
-        ]
-        blocks.append(actions(*offers))
-    if answer.kind == "schedule" and answer.rows:
-        cancels = [
-            button(f"Cancel {r.service} {r.version}"[:75], f"say:{n}", f"cancel {r.id}")
-            for n, r in enumerate(answer.rows[:5])
-        ]
-        blocks.append(actions(*cancels))
-    return Message(answer.sentence, tuple(blocks))
-
-
-def _undo(r: Rollout) -> str:
-    return f"rollback {r.service} {r.environment}"
-
-
-def _line(r: Rollout) -> str:
-    when = date(r.ended or r.created)
-    trouble = f" · ⚠ {escape(r.trouble.sentence)}" if r.trouble and not r.phase.final else ""
-    at = "" if r.phase.final else f" at {place(r)}"
-    if r.phase is Phase.SCHEDULED:
-        at = f" · {starts(r)} · {r.id}"
-    return f"{sign(r)} · *{escape(headline(r))}*{at} · {mention(r.requester)} · {when}{trouble}"
-
-
-def refusal_message(refusal: Refusal | WordsError) -> Message:
-    """Return a refusal: what, why, what to do, and its code."""
+def refusal_message(
+    refusal: Refusal | WordsError, link: str = "", mark: str = "", pressed: str = ""
+) -> Message:
+    """Return a refusal. `link` leads to the card that it is about, `pressed` is what stood on the button."""
     sentence = str(refusal)
-    told = section(_named(sentence, _people_in(refusal)))
-    blocks: list[Block] = [told, context(f"code `{escape(refusal.code)}`")]
-    offers: tuple[Offer, ...] = refusal.offers if isinstance(refusal, Refusal) else ()
-    if offers:
-        row = [
-            button(offer.label, _name(n, offer), offer.line, "danger" if offer.danger else None)
-            for n, offer in enumerate(offers)
-        ]
-        blocks.append(actions(*row, button("No", "dismiss", "no")))
-    return Message(f"{sentence} [{refusal.code}]", tuple(blocks))
+    people = _people_in(refusal)
+    asks = refusal.code in _QUESTIONS
+    said = sentence if asks else _bare(sentence)
+    by = f" You pressed “{escape(clip(pressed, _PRESSED))}”." if pressed and not asks else ""
+    first = "" if asks else f"*{_UNCHANGED}.*{by} "
+    blocks: list[Block] = [section(f"{first}{_named(said, people)}")]
+    r = refusal.rollout if isinstance(refusal, Refusal) else None
+    if r is not None:
+        blocks.append(section(_now(r, link)))
+    offers: Sequence[Offer] = refusal.offers if isinstance(refusal, Refusal) else ()
+    row = _offered(offers)
+    if any(offer.danger for offer in offers):
+        row.append(button("No", "dismiss", "no"))
+    if row:
+        blocks.append(actions(*row))
+    blocks.append(context(f"code `{escape(refusal.code)}`{f' · {escape(mark)}' if mark else ''}"))
+    plain = sentence if asks else f"{_UNCHANGED}. {said}"
+    return Message(f"{plain} [{refusal.code}]", tuple(blocks))
+
+
+def _bare(sentence: str) -> str:
+    """Return a sentence without its own word that nothing was changed: that stands before it."""
+    sentence = sentence.replace(f" {_UNCHANGED}.", "").replace(_ASIDE, "")
+    for ours in (f"{_UNCHANGED}: ", f"{_UNCHANGED}. "):
+        if sentence.startswith(ours):
+            rest = sentence.removeprefix(ours)
+            return f"{rest[:1].upper()}{rest[1:]}"
+    return sentence
+
+
+def _now(r: Rollout, link: str) -> str:
+    at = "" if r.phase.final or r.phase is Phase.SCHEDULED else f", {place(r)}"
+    where = f" · <{link}|Open its card>" if link else ""
+    return f"Now: {escape(r.service)} {escape(r.version)} in {escape(r.environment)} is {sign(r)}{at}{where}"
+
+
+def _offered(offers: Sequence[Offer]) -> list[Block]:
+    return [
+        button(offer.label, _name(n, offer), offer.line, "danger" if offer.danger else None)
+        for n, offer in enumerate(offers)
+    ]
 
 
 def _name(number: int, offer: Offer) -> str:
@@ -135,7 +127,7 @@ def _people_in(refusal: Refusal | WordsError) -> Collection[str]:
         return ()
     if refusal.code in _NAMES_APPROVERS:
         return {_core(word) for word in str(refusal).split(" ")}
-    return _people(refusal.rollout)
+    return {*_people(refusal.rollout), *refusal.people}
 
 
 _NAMES_APPROVERS = {"self_approval", "not_approver"}
@@ -143,22 +135,23 @@ _NAMES_APPROVERS = {"self_approval", "not_approver"}
 
 
 def _people(r: Rollout | None) -> Collection[str]:
-    """Return everybody who has to do with a rollout: who asked, who may approve, who decided."""
+    """Return everybody who has to do with a rollout: who asked, who may approve, who decided, who looks at it."""
     if r is None:
         return ()
     asked = (*r.gate.groups, *(vote.actor for vote in r.gate.votes)) if r.gate else ()
     decided = (person for gate in r.closed for person in gate.people)
-    return {r.requester, *r.rules.approvers, *asked, *decided}
+    looks = (r.looker.actor,) if r.looker else ()
+    return {r.requester, *r.rules.approvers, *asked, *decided, *looks}
 
 
 def _named(sentence: str, people: Collection[str]) -> str:
-    """Return a sentence as mrkdwn with these ids, and no other words, as mentions."""
+    """Return a sentence as mrkdwn with these ids, and no other words, as mentions; its moments in the reader's zone."""
     words = []
     for word in sentence.split(" "):
         core = _core(word)
         shown = mention(core) if core in people else escape(core)
         words.append(escape(word).replace(escape(core), shown, 1) if core else escape(word))
-    return " ".join(words)
+    return with_dates(" ".join(words))
 
 
 def _core(word: str) -> str:

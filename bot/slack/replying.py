@@ -6,7 +6,7 @@ Best effort, after the acknowledgement: what matters is committed already and on
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import ClientError
@@ -14,10 +14,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.slack.inbox import Reply
+from bot.slack.limits import problems
 from bot.slack.message import Message
 from bot.slack.modals import About, as_view
 from bot.slack.payloads import Payload, channel_of, user_of
-from bot.slack.speaking import TROUBLE, reason
+from bot.slack.speaking import TROUBLE, reason, send
 
 log = logging.getLogger("sluice.slack")
 
@@ -29,6 +30,8 @@ class Replies:
         """Speak through `client`."""
         self._client = client
         self._tasks: set[asyncio.Task[None]] = set()
+        self.at_home: Callable[[Payload, Message | None], Awaitable[None]] | None = None
+        """Draws the Home tab of whoever pressed something on it, with what they are told at its top."""
 
     def soon(self, work: Awaitable[None]) -> None:
         """Send after the acknowledgement."""
@@ -57,7 +60,7 @@ class Replies:
     async def directly(self, user: str, message: Message) -> bool:
         """Tell one person in their own conversation with the bot; returns whether it arrived."""
         try:
-            await self._client.chat_postMessage(channel=user, **message.payload())
+            await send(self._client.chat_postMessage, message, channel=user)
         except TROUBLE as error:
             log.warning("an answer did not reach %s: %s", user, reason(error))
             return False
@@ -68,9 +71,8 @@ class Replies:
     ) -> bool:
         extra: dict[str, Any] = {"thread_ts": thread} if thread else {}
         try:
-            await self._client.chat_postEphemeral(
-                channel=channel, user=user, **message.payload(), **extra
-            )
+            where = {"channel": channel, "user": user, **extra}
+            await send(self._client.chat_postEphemeral, message, **where)
         except TROUBLE as error:
             log.info("%s could not be told in the channel: %s", user, reason(error))
             return False
@@ -78,15 +80,27 @@ class Replies:
 
     def on(self, body: Payload) -> Reply:
         """Return how to answer a command, a press, a form or a shortcut."""
-        if _modal(body):
-            return self._in_the_form(body)
-        return self._by_url(body, replace=False)
+        return self._on_view(body) or self._by_url(body, replace=False)
 
     def in_place_of(self, body: Payload) -> Reply:
         """Return how to replace the ephemeral message, or what the form shows, whose button was pressed."""
-        if _modal(body):
-            return self._in_the_form(body)
-        return self._by_url(body, replace=True)
+        return self._on_view(body) or self._by_url(body, replace=True)
+
+    async def refresh(self, body: Payload) -> None:
+        """Draw the Home tab again on which somebody pressed for it."""
+        if self.at_home is not None:
+            await self.at_home(body, None)
+
+    def _on_view(self, body: Payload) -> Reply | None:
+        """Return how to answer on the form or the Home tab that was pressed; None for a message."""
+        match (body.get("view") or {}).get("type"):
+            case "modal":
+                return self._in_the_form(body)
+            case "home" if self.at_home is not None:
+                show = self.at_home
+                return lambda message: show(body, message)
+            case _:
+                return None
 
     def _by_url(self, body: Payload, *, replace: bool) -> Reply:
         url = str(body.get("response_url") or "")
@@ -114,17 +128,23 @@ class Replies:
         # The response_url is a bearer capability: it lives in memory only, and is never logged.
         webhook = AsyncWebhookClient(url, session=self._client.session)
         try:
-            answer = await webhook.send(
-                text=message.payload()["text"],
-                blocks=list(message.blocks) or None,
-                response_type="ephemeral",
-                replace_original=replace,
-            )
+            return await _sent(webhook, message, replace=replace)
         except (ClientError, TimeoutError, OSError):
             return False
-        return answer.status_code == 200
 
 
-def _modal(body: Payload) -> bool:
-    """Whether a button on an open form was pressed; on the Home tab there is nothing to put an answer into."""
-    return (body.get("view") or {}).get("type") == "modal"
+async def _sent(webhook: AsyncWebhookClient, message: Message, *, replace: bool) -> bool:
+    """Answer by the address that came with a payload; as text where its blocks do not fit, or are refused."""
+    fits = not problems(message.payload())
+    for blocks in [list(message.blocks), []] if message.blocks and fits else [[]]:
+        answer = await webhook.send(
+            text=message.bare()["text"],
+            blocks=blocks or None,
+            response_type="ephemeral",
+            replace_original=replace,
+        )
+        if answer.status_code == 200:
+            return True
+        if "invalid_blocks" not in (answer.body or ""):
+            return False
+    return False

@@ -4,9 +4,13 @@ Pure. `check` yields one sentence per fault, ending in the JSON pointer of the p
 `response_metadata.messages`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+
+_FILE = re.compile(r"^[F][A-Z0-9]{8,}$", re.ASCII)
 
 
 class Rule(Protocol):
@@ -96,6 +100,20 @@ class Object:
         """Yield when it is something else."""
         if not isinstance(value, dict):
             yield fault(path, "must be an object")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that was uploaded to Slack, by its id or its address."""
+
+    def check(self, value: Any, path: str) -> Iterator[str]:
+        """Yield when it is named in no way or in both, or by what is no id."""
+        if not isinstance(value, dict) or set(value) not in ({"id"}, {"url"}):
+            yield fault(path, "must have one of id, url and nothing else")
+        elif "url" in value:
+            yield from Url().check(value["url"], f"{path}/url")
+        elif not isinstance(value["id"], str) or not _FILE.fullmatch(value["id"]):
+            yield fault(f"{path}/id", f"input must match regex pattern: {_FILE.pattern}")
 
 
 @dataclass(frozen=True, slots=True)

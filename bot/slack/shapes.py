@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from bot.slack.rules import (
     Choice,
+    FileRef,
     Flag,
     Many,
     Number,
@@ -113,7 +114,7 @@ _INPUT_TEXT = Shape(
     needs=("action_id",),
 )
 _IMAGE_ELEMENT = Shape(
-    {"image_url": Url(), "slack_file": Object(), "alt_text": String(2000)},
+    {"image_url": Url(), "slack_file": FileRef(), "alt_text": String(2000)},
     needs=("alt_text",),
     any_of=("image_url", "slack_file"),
 )

@@ -4,10 +4,17 @@ The SDK's default handler repeats a post whose answer was lost, which may show i
 """
 
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.limits import problems
+from bot.slack.message import Message
+
+log = logging.getLogger("sluice.speaking")
 
 TROUBLE = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 """What a call to Slack raises when Slack refuses or cannot be reached."""
@@ -16,8 +23,44 @@ TROUBLE = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 def reason(error: BaseException) -> str:
     """Return in a word why a call to Slack failed, without what was sent."""
     if isinstance(error, SlackApiError):
-        return str(error.response.get("error") or "error")
+        data = getattr(error.response, "data", None)
+        if isinstance(data, dict):
+            return str(data.get("error") or "error")
+        # A broken server answers with a page instead of JSON.
+        return f"status {getattr(error.response, 'status_code', 'unknown')}"
     return type(error).__name__
+
+
+_REFUSED_BLOCKS = {"invalid_blocks", "msg_too_long", "invalid_blocks_format"}
+_UNSURE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+"""Refusals after which Slack itself does not know whether it was done."""
+
+
+def refused_with(error: SlackApiError) -> str:
+    """Return the code of a clear no; `""` when the answer was none (5xx, a page of HTML) and anything may be true."""
+    data = getattr(error.response, "data", None)
+    code = str(data.get("error") or "") if isinstance(data, dict) else ""
+    return "" if code in _UNSURE else code
+
+
+async def send(call: Callable[..., Awaitable[Any]], message: Message, **where: Any) -> Any:
+    """Send a message with a method of the client: as text where its blocks break a limit, or Slack refuses them."""
+    bare = {**where, **message.bare()}
+    if "ts" in where:
+        # Without `blocks: []` an edit leaves the old blocks, and with them the old buttons.
+        bare["blocks"] = []
+    body = {**where, **message.payload()}
+    faults = problems(body)
+    if faults:
+        log.error("a message breaks Slack's limits, sent as text: %s", "; ".join(faults))
+        return await call(**bare)
+    try:
+        return await call(**body)
+    except SlackApiError as error:
+        if refused_with(error) not in _REFUSED_BLOCKS:
+            raise
+        log.exception("Slack refused the blocks, sent as text")
+    return await call(**bare)
 
 
 def web_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:

@@ -9,9 +9,11 @@ from typing import assert_never
 
 from bot.rollout.pace import soak_end
 from bot.rollout.part import Part, SmokeResult
+from bot.rollout.recording import begun
+from bot.rollout.trail import Stage
 from bot.rollout.values import Phase, Rollout
 from bot.rollout.wanted import PutWeight
-from bot.slack.blocks import date, escape
+from bot.slack.blocks import date, escape, hour
 from bot.slack.wording import percent
 from strategies.plan import (
     Approve,
@@ -58,15 +60,50 @@ def stage(step: Step) -> str:
             assert_never(unknown)
 
 
+_SHOWN = 8
+"""Stages that are done and shown; of a longer climb the newest."""
+
+
 def stages(r: Rollout) -> str:
-    """Return the stages of the plan: done, current, to come. Where another controller leads it has its own."""
-    names = _stage_names(r.plan)
-    reached = [index for index, _ in names if _begun(r, index)]
-    current = reached[-1] if reached else -1
-    return "   ".join(
-        f"{'●' if index == current else '✓' if index in reached else '○'} {name}"
-        for index, name in names
-    )
+    """Return the stages of the plan: done and current with their times, then what is to come.
+
+    Where another controller leads it has its own.
+    """
+    names = dict(_stage_names(r.plan))
+    reached = [index for index in names if begun(r, index)]
+    times = {stage.index: stage for stage in r.trail.stages}
+    told = [
+        f"{_mark(times[index], current=index == reached[-1])} {names[index]} {_when(r, times[index])}"
+        for index in reached
+        if index in times
+    ]
+    left_out = [f"✓ {len(told) - _SHOWN} stages before"] if len(told) > _SHOWN else []
+    bare = [
+        f"{'●' if reached[-1:] == [index] else '✓' if index in reached else '○'} {name}"
+        for index, name in names.items()
+        if index not in reached or index not in times
+    ]
+    return "\n".join(filter(None, [*left_out, *told[-_SHOWN:], "   ".join(bare)]))
+
+
+def _mark(stage: Stage, *, current: bool) -> str:
+    if stage.left:
+        return "✗"
+    return "●" if current and stage.ended is None else "✓"
+
+
+def _when(r: Rollout, stage: Stage) -> str:
+    """Return from when to when, and how it went. The day is said where it is not the one the rollout began on."""
+    day = (r.started or r.created).date()
+    began = hour(stage.began) if stage.began.date() == day else date(stage.began)
+    if stage.ended is None:
+        return " ".join(filter(None, ("since", began, _went(stage))))
+    ended = hour(stage.ended) if stage.ended.date() == day else date(stage.ended)
+    return " ".join(filter(None, (f"{began}–{ended}", _went(stage))))
+
+
+def _went(stage: Stage) -> str:
+    return ", ".join(filter(None, (stage.how, "left" if stage.left else "")))
 
 
 def _stage_names(plan: Plan) -> list[tuple[int, str]]:
@@ -84,12 +121,6 @@ def _stage_names(plan: Plan) -> list[tuple[int, str]]:
     return names
 
 
-def _begun(r: Rollout, index: int) -> bool:
-    """Whether a stage has begun: a weight once it was read back, everything else while it is being done."""
-    instant = isinstance(r.plan.steps[index], SetWeight | Switch)
-    return index < r.cursor or (index == r.cursor and not instant)
-
-
 def place(r: Rollout) -> str:
     """Return how far the rollout has come: its share, and which stage or batch of how many."""
     if r.lanes == "led":
@@ -98,7 +129,7 @@ def place(r: Rollout) -> str:
     if r.plan.repeated is not None:
         return f"{_share(r)}, {_batch(r)}"
     every = [index for index, _ in _stage_names(r.plan)]
-    number = max(1, sum(_begun(r, index) for index in every))
+    number = max(1, sum(begun(r, index) for index in every))
     return f"{_share(r)}, stage {number} of {len(every)}"
 
 

@@ -5,12 +5,13 @@ Every sign stands beside its word: nothing is said by colour or emoji alone.
 
 import re
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.slack.blocks import escape, mention
+from bot.slack.blocks import date, escape, mention
 from integrations.metric import Missing
 from strategies.plan import Plan, Watch
-from strategies.verdict import Look, Result, Verdict, limit_words, number
+from strategies.verdict import Look, Result, Verdict, limit_words
 
 _LOG, _INDENT = 2500, 12
 """Characters of a log in one message, and of the room before one of its lines."""
@@ -70,7 +71,7 @@ def told(entry: Entry) -> str:
     if entry.verb == "log":
         return logged(entry.text)
     sentence = with_people(entry.text, entry.data.get("people") or [entry.actor])
-    return f"{sentence}{_led(entry.data.get('link', ''))}"
+    return f"{with_dates(sentence)}{_led(entry.data.get('link', ''))}"
 
 
 _LINK = re.compile(r"https?://[!-~]{1,2000}", re.ASCII | re.IGNORECASE)
@@ -109,6 +110,21 @@ def with_people(sentence: str, people: Sequence[str]) -> str:
     return text
 
 
+_MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
+
+
+def with_dates(mrkdwn: str) -> str:
+    """Return a sentence with its moments (as `bot.rollout.times.clock` says them) in the reader's own time zone."""
+    return _MOMENT.sub(_in_zone, mrkdwn)
+
+
+def _in_zone(found: re.Match[str]) -> str:
+    try:
+        return date(datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return found[0]
+
+
 def names(ids: Sequence[str]) -> str:
     """Return people and groups as mentions."""
     return ", ".join(mention(one) for one in ids) or "nobody"
@@ -145,28 +161,7 @@ def metric_label(metric: str) -> str:
     return _METRICS.get(metric) or _MORE.get(metric, metric)
 
 
-def snapshot_rows(r: Rollout, look: Look) -> list[list[str]]:
-    """Return the metric snapshot: stable beside canary, with the limit and the verdict of each check.
-
-    Where all instances are in one place there is nothing to stand beside: its numbers are those of both versions.
-    """
-    both = r.lanes != "one" and (r.lanes != "led" or look.beside)
-    rows = [["Metric", *(["stable", "canary"] if both else ["instances"]), "limit", "verdict"]]
-    results: dict[str, list[Result]] = {}
-    for result in r.judgement.results if r.judgement else ():
-        results.setdefault(result.metric, []).append(result)
-    for metric in _shown(look, results):
-        sample = look.get(metric)
-        stable = [_value(sample.stable, sample.why_stable, metric)] if both else []
-        canary = _value(sample.canary, sample.why_canary, metric)
-        found = results.get(metric, [])
-        first = found[0] if found else None
-        rows.append([metric_label(metric), *stable, canary, *_held(first)])
-        rows += [["", *([""] * len(stable)), "", *_held(result)] for result in found[1:]]
-    return rows
-
-
-def _shown(look: Look, judged: Collection[str]) -> list[str]:
+def shown_metrics(look: Look, judged: Collection[str]) -> list[str]:
     """Return the metrics of a snapshot: the usual ones, then whatever else has a number or a check."""
     others = [
         sample.metric
@@ -177,14 +172,19 @@ def _shown(look: Look, judged: Collection[str]) -> list[str]:
     return [*_METRICS, *others]
 
 
-def _held(result: Result | None) -> list[str]:
-    if result is None:
-        return ["–", "–"]
-    return [result.limit, _VERDICTS[result.verdict] if result.counts else "no baseline"]
-
-
-def _value(value: float | None, why: str, metric: str) -> str:
-    return number(value, metric) if value is not None else (why or "no data")
+def limits_and_verdict(results: Sequence[Result]) -> tuple[list[str], str]:
+    """Return the limits of one metric and the worst verdict of its checks in a word; `""` where nothing is checked."""
+    if not results:
+        return [], ""
+    counted = [result for result in results if result.counts]
+    if not counted:
+        return [result.limit for result in results], "no baseline"
+    order = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+    worst = min((result.verdict for result in counted), key=order.index)
+    warns = worst is Verdict.FAIL and all(
+        result.then == "warn" for result in counted if result.verdict is Verdict.FAIL
+    )
+    return [result.limit for result in results], "warning" if warns else _VERDICTS[worst]
 
 
 def window_words(look: Look) -> str:

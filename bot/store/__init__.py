@@ -4,18 +4,19 @@ Everything that must be true together is one transaction of `Store.writing()`. A
 from; whoever comes second gets `StaleError` and reads again.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from alembic.util import CommandError
-from sqlalchemy import Integer, and_, cast, func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.rollout.accounting import Outcome
 from bot.rollout.values import Phase, Rollout
+from bot.store import telling
 from bot.store.alarms import ALARM, alarms
 from bot.store.deliveries import closed, deliveries
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
@@ -61,6 +62,9 @@ __all__ = [
     "as_json",
     "in_flight",
 ]
+
+
+Found = TypeVar("Found")
 
 
 class Store(LockReading):
@@ -137,26 +141,15 @@ class Store(LockReading):
             )
             return [row.id for row in rows]
 
-    async def untold_ids(self) -> list[str]:
-        """Return the ids of rollouts whose journal has lines that Slack does not show yet, ended ones as well."""
-        told = (
-            select(
-                POSTS.c.rollout,
-                # A key reads `line:<entry>`: the newest entry that the message tells.
-                func.max(cast(func.substr(POSTS.c.key, 6), Integer)).label("entry"),
-            )
-            .where(POSTS.c.key.like("line:%"), POSTS.c.ts != "")
-            .group_by(POSTS.c.rollout)
-            .subquery()
-        )
-        untold = (
-            select(JOURNAL.c.rollout)
-            .outerjoin(told, told.c.rollout == JOURNAL.c.rollout)
-            .where(JOURNAL.c.tell != "", JOURNAL.c.id > func.coalesce(told.c.entry, 0))
-            .distinct()
-        )
+    async def untold(self) -> list[JournalRow]:
+        """Return the journal lines that Slack does not show yet, oldest first; of ended rollouts as well."""
         async with self._reader.connect() as connection:
-            return [row.rollout for row in await connection.execute(untold)]
+            return await telling.untold(connection)
+
+    async def ended_since(self, at: datetime) -> list[str]:
+        """Return the ids of the rollouts that ended since then."""
+        async with self._reader.connect() as connection:
+            return await telling.ended_since(connection, epoch(at))
 
     async def in_flight(
         self, service: str | None = None, environment: str | None = None
@@ -224,16 +217,7 @@ class Store(LockReading):
     async def to_tell(self, rollout: str, last: int) -> list[JournalRow]:
         """Return the entries behind `last` that Slack shows, and every broadcast: another channel may lack it."""
         async with self._reader.connect() as connection:
-            rows = await connection.execute(
-                select(JOURNAL)
-                .where(
-                    JOURNAL.c.rollout == rollout,
-                    JOURNAL.c.tell != "",
-                    or_(JOURNAL.c.id > last, JOURNAL.c.tell == "broadcast"),
-                )
-                .order_by(JOURNAL.c.id)
-            )
-            return [journal_row(row) for row in rows]
+            return await telling.to_tell(connection, rollout, last)
 
     async def events_since(self, last: int, limit: int = 200) -> list[JournalRow]:
         """Return the journal entries behind `last` that are events for sinks, oldest first."""
@@ -347,6 +331,11 @@ class Store(LockReading):
         """Return the sums over every rollout that ever ended."""
         async with self._reader.connect() as connection:
             return await totals(connection)
+
+    async def ask(self, question: Callable[[AsyncConnection], Awaitable[Found]]) -> Found:
+        """Return the answer to a question of `bot.store.tracing`."""
+        async with self._reader.connect() as connection:
+            return await question(connection)
 
     async def ping(self) -> None:
         """Ask the database for a sign of life."""

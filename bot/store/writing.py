@@ -19,6 +19,8 @@ from bot.rollout.accounting import accounted
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.store.deliveries import rename
 from bot.store.keeping import end_keeping, keep_again
+from bot.store.locks import LockWriting, keep_out, refuse_barred
+from bot.store.looks import keep_look
 from bot.store.outcomes import outcome_columns
 from bot.store.rows import Inbound, Post, dump, epoch, in_flight, load
 from bot.store.tables import (
@@ -26,12 +28,14 @@ from bot.store.tables import (
     IN_FLIGHT,
     INBOX,
     JOURNAL,
+    LOOKS,
     OUTCOMES,
     POSTS,
     ROLLOUTS,
     TARGETS,
     TOKENS,
 )
+from bot.store.telling import append
 
 _SCHEDULED = Phase.SCHEDULED.value
 
@@ -53,7 +57,7 @@ class BusyError(Exception):
         self.rollout = rollout
 
 
-class Writing:
+class Writing(LockWriting):
     """One transaction. Everything done through it is committed together, or not at all."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -77,13 +81,13 @@ class Writing:
 
     async def create(self, r: Rollout) -> Rollout:
         """Insert a new rollout; one that begins at once takes its target. Raises `BusyError`."""
-        r = await self._taking(r)
+        r = await self._taking(r, r.created)
         r = accounted(r, r.created)
         await self._db.execute(insert(ROLLOUTS).values(**_columns(r)))
         return await self._note(r)
 
-    async def _taking(self, r: Rollout) -> Rollout:
-        """Give the next fence counter of its target to a row that begins to hold it. Raises `BusyError`.
+    async def _taking(self, r: Rollout, now: datetime) -> Rollout:
+        """Give the next fence counter of its target to a row that begins to hold it. Raises `BusyError`, `BarredError`.
 
         Not before: rollouts that ran while it was scheduled have left higher fences behind.
         """
@@ -92,13 +96,14 @@ class Writing:
         busy = await holder(self._db, r.service, r.environment)
         if busy:
             raise BusyError(busy)
+        await refuse_barred(self._db, r, now)
         r = await end_keeping(self._db, r)
         return replace(r, counter=await self.next_counter(r.service, r.environment))
 
     async def save(self, r: Rollout, now: datetime) -> Rollout:
         """Replace the row that `r` was made from, and write its news. Raises `StaleError`; at a start `BusyError`."""
         base = r.revision
-        r = await self._taking(r)
+        r = await self._taking(r, now)
         # Here, and nowhere else: every door and every turn saves through this line.
         r = accounted(replace(r, revision=base + 1), now)
         changed = await self._db.execute(
@@ -108,9 +113,11 @@ class Writing:
         )
         if changed.rowcount != 1:
             raise StaleError(r.id)
+        await keep_look(self._db, self._insert(LOOKS), r)
         if any(entry.verb == "armed" for entry in r.news):
             # Only arming can raise the counter, over a fence that another database left on the target.
             await self._raise_counter(r)
+        await keep_out(self._db, r, now)
         r = await self._note(r, now)
         if r.phase.final:
             await self._count(r)
@@ -162,6 +169,11 @@ class Writing:
         ]
         await self._db.execute(insert(JOURNAL), lines)
         self.eventful = self.eventful or any(entry.event for entry in entries)
+
+    async def aloud(self, about: str, entry: Entry, now: datetime) -> None:
+        """Write a line that is about no rollout: sinks hear it, threads do not."""
+        await append(self._db, about, entry, epoch(now))
+        self.eventful = self.eventful or bool(entry.event)
 
     async def poison(self, rollout: str, now: datetime) -> bool:
         """Take a row that cannot be read out of the machine's way; False when that was done before."""

@@ -41,11 +41,14 @@ _OPENS: dict[str, Open] = {
     "rollout.rolled_back": Open("rollback", "error"),
     "rollout.needs_attention": Open("attention", "critical"),
     "rollout.paused": Open("attention", "warning"),
+    "rollout.unanswered": Open("attention", "warning"),
 }
 _ONLY_BY_ITSELF = {"rollout.rolling_back", "rollout.rolled_back", "rollout.paused"}
 """Who asked for it knows of it: nobody is called."""
+_HELD = "rollout.paused"
+"""Whoever holds it by hand has answered."""
 _CHANGES = {"rollout.started", "rollout.succeeded", "rollout.rolled_back"}
-_ATTENTION = {"rollout.needs_attention", "rollout.paused"}
+_ATTENTION = {"rollout.needs_attention", "rollout.paused", "rollout.unanswered"}
 _ENDS_ATTENTION = {
     "rollout.rolling_back",
     "rollout.rolled_back",
@@ -57,7 +60,7 @@ _ENDS_ATTENTION = {
 
 def follows(events: Collection[str], *, changes: bool = False) -> frozenset[str]:
     """Return the events that have to be heard beside those that may call somebody."""
-    ends = _ENDS_ATTENTION if _ATTENTION & set(events) else set()
+    ends = {*_ENDS_ATTENTION, _HELD} if _ATTENTION & set(events) else set()
     return frozenset(ends | (_CHANGES if changes else set()))
 
 
@@ -69,7 +72,8 @@ def calls(alert: Alert, events: Collection[str], *, changes: bool = False) -> tu
         made.append(opens)
     elif changes and alert.type in _CHANGES:
         made.append(Change())
-    if alert.type in _ENDS_ATTENTION and _ATTENTION & set(events):
+    held_by_hand = alert.type == _HELD and not alert.automatic
+    if (alert.type in _ENDS_ATTENTION or held_by_hand) and _ATTENTION & set(events):
         # Behind the trigger: should this fail, somebody has been called all the same.
         made.append(Close("attention"))
     return tuple(made)

@@ -88,3 +88,21 @@ def test_two_regions_are_in_one_table_and_a_bad_one_takes_both_home(page):
     press(page, "Break the canary")
     sees(page, "Automatic rollback: eu-west")
     sees(page, "us-east: All traffic is back on v1")
+
+
+def test_an_emergency_from_the_home_tab_and_from_the_shortcuts(page):
+    type_in(page, "/deploy checkout v2")
+    be(page, "Ana (approver)")
+    press(page, "Promote to 25 %")
+    be(page, "Olu (on call)")
+    press(page, "Sluice: Home")
+    sees(page, "In flight")
+    press(page, "Roll back checkout")
+    sees(page, "Rolling checkout in production back to v1 now")
+    page.get_by_role("button", name="# deploys").click()
+    sees(page, "v1 has all traffic again")
+    press(page, "More actions")
+    assert page.get_by_role("button", name="Roll back this").count() == 1
+    press(page, "Shortcuts")
+    press(page, "Emergency rollback")
+    page.get_by_role("dialog").get_by_text("checkout v2").first.wait_for(timeout=40_000)

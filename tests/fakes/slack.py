@@ -4,6 +4,7 @@ Faults are armed per method and used up call by call, newest armed first; a faul
 `lose_answer`, which does the work and then hangs up.
 """
 
+import asyncio
 import html
 import re
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ class FakeSlack(Workspace):
         self.calls: list[tuple[str, dict]] = []
         """Every call that arrived, also those that were refused."""
         self._faults: list[Fault] = []
+        self._held: dict[str, asyncio.Event] = {}
 
     def rate_limit(self, method: str, times: int = 1, retry_after: int = 1) -> None:
         """Answer 429 and ask to come back after so many seconds."""
@@ -55,6 +57,10 @@ class FakeSlack(Workspace):
         """Do what is asked and drop the connection before the answer."""
         self._arm(method, times, web.Response, after_storing=True)
 
+    def scan_slowly(self, uses: int) -> None:
+        """Refuse every new file so many times: it is still being looked through."""
+        self.uploads.slow = uses
+
     def recover(self) -> None:
         """Be well again."""
         self._faults.clear()
@@ -62,6 +68,8 @@ class FakeSlack(Workspace):
 
     async def answer(self, request, method, args):
         self.calls.append((method, dict(args)))
+        if method in self._held:
+            await self._held[method].wait()
         fault = next((f for f in reversed(self._faults) if f.method == method and f.left), None)
         if fault is None:
             return await super().answer(request, method, args)
@@ -71,8 +79,38 @@ class FakeSlack(Workspace):
             request.transport.abort()
         return fault.answer()
 
+    async def take(self, request):
+        self.calls.append(("upload", {"key": request.match_info["key"]}))
+        fault = next((f for f in reversed(self._faults) if f.method == "upload" and f.left), None)
+        if fault is None:
+            return await super().take(request)
+        fault.left -= 1
+        return fault.answer()
+
     def _arm(self, method, times, answer, *, after_storing=False):
         self._faults.append(Fault(method, times, answer, after_storing))
+
+    def hang(self, method: str) -> None:
+        """Keep calls of a method waiting until `let_go`."""
+        self._held[method] = asyncio.Event()
+
+    def let_go(self) -> None:
+        """Answer what was kept waiting."""
+        for held in self._held.values():
+            held.set()
+        self._held.clear()
+
+    async def tell(self, event: str, **what) -> None:
+        """Send an event that nobody caused here: `tell("subteam_members_changed", subteam_id="S0SRE")`."""
+        await self._event({"type": event, **what})
+
+    def form(self, user: str) -> dict:
+        """Return the form that was opened last on somebody's screen."""
+        return [view for view in self.views.open.values() if view["user"] == user][-1]
+
+    def shown(self, view: dict) -> str:
+        """Return what a form or a Home tab shows, line by line."""
+        return "\n".join(line for block in view["blocks"] for line in self._lines(block))
 
     def messages(self, channel: str) -> list[Message]:
         """Return what the bot said in the channel itself, oldest first."""
@@ -103,6 +141,8 @@ class FakeSlack(Workspace):
         return [label for block in message.blocks for label in _labels(block)]
 
     def _lines(self, block) -> Iterator[str]:
+        if block["type"] == "image":
+            yield f"[picture: {block['alt_text']}]"
         for part in [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]:
             if isinstance(part, dict) and part.get("type") in {"mrkdwn", "plain_text"}:
                 yield self._read(part["text"]) if part["type"] == "mrkdwn" else part["text"]

@@ -42,14 +42,14 @@ DANA, ANA, BEN, OLU = "U0DANA", "U0ANA", "U0BEN", "U0OLU"
 DEPLOYS, ALERTS = "C0DEPLOYS", "C0ALERTS"
 
 CONFIG = """\
-slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
+slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS, pictures: {pictures}}}
 clusters:
   prod: {{kubeconfig: "{kubeconfig}"}}
 metrics:
   main: {{kind: prometheus, url: "{prometheus}"}}
 alerts:
   - {{kind: webhook, url: "{sink}", secret: "{sink_secret}",
-     events: [rollout.rolled_back, rollout.paused, rollout.needs_attention]}}
+     events: [rollout.rolled_back, rollout.paused, rollout.needs_attention, rollout.unanswered]}}
 environments:
   production: {{approvers: {approvers}, approvals: {approvals}, self_approval: false, gate_expires: {expires},
                on_expiry: {on_expiry}, freeze: {freeze}}}
@@ -119,6 +119,7 @@ IMAGE = "ghcr.io/orion/auth"
 AUTH = {"service": "auth-service", "namespace": "orion", "repository": "ghcr.io/orion/auth"}
 
 DEFAULTS = {
+    "pictures": "false",
     "approvers": "[S0SRE]",
     "approvals": 1,
     "expires": "24h",

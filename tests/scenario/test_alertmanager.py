@@ -9,7 +9,8 @@ import pytest
 
 from bot.commands.alarming import ACTOR
 from bot.policy import Membership, allow
-from bot.rollout.values import Gate, Phase
+from bot.rollout.question import Gate
+from bot.rollout.values import Phase
 from tests.scenario.stage import ALERTS, ANA, DEPLOYS, Stage
 
 TOKEN = "a-token-for-the-hook-of-tests"

@@ -148,7 +148,7 @@ async def check_promises(stage: CrashStage, r: Rollout, where: str) -> None:
     )
     alerts = {d.id for d in stage.sink.deliveries if d.body["type"] == "rollout.rolled_back"}
     assert len(alerts) == (r.phase is Phase.ROLLED_BACK), f"alerts at {where}"
-    assert await stage.bot.store.untold_ids() == [], f"something was not told at {where}"
+    assert await stage.bot.store.untold() == [], f"something was not told at {where}"
 
 
 def ways(points: tuple[str, ...]) -> list[Mishap]:

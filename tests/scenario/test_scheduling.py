@@ -134,7 +134,7 @@ async def test_what_was_missed_can_be_cancelled(stage):
     await miss(stage)
     await stage.press("Cancel", by=ANA)
     assert await stage.phase() == (Phase.CANCELLED, "called_off")
-    assert "Cancelled by U0ANA before it started." in stage.heard(DANA)
+    assert "Cancelled by @Ana before it started." in stage.heard(DANA)
     await stage.wait(3600)
     assert stage.as_armed
 

@@ -79,13 +79,14 @@ async def test_a_wrong_gate_is_told_which_one_is_open(stage):
     assert row.gate.id in body["detail"]
 
 
-async def test_a_guest_starts_nothing_and_may_still_stop_it(stage):
+async def test_a_guest_starts_nothing_and_is_known_as_one_from_then_on(stage):
     stage.slack.chat.people[DANA] = replace(stage.slack.chat.people[DANA], is_restricted=True)
     refused = await stage.say("/deploy auth-service v2.0.0")
     await stage.say("/deploy auth-service v2.0.0", by=OLU)
     await stage.wait(20)
-    await stage.say("/deploy pause auth-service", by=DANA)
+    stopped = await stage.say("/deploy pause auth-service", by=DANA)
 
     assert "Guests cannot use this bot" in refused
     assert (await stage.row()).requester == OLU
-    assert (await stage.row()).phase is Phase.PAUSED
+    assert "Guests cannot use this bot" in stopped
+    assert (await stage.row()).phase is Phase.RUNNING

@@ -7,7 +7,8 @@ import pytest
 
 from bot.commands.answers import Answer
 from bot.rollout.part import SmokeResult, Trouble
-from bot.rollout.values import Back, Gate, Phase
+from bot.rollout.question import Gate
+from bot.rollout.values import Back, Phase
 from bot.slack import asking, cards
 from bot.slack.replies import answer_message
 from bot.slack.standing import place, stages
@@ -171,7 +172,10 @@ def test_after_success_the_card_says_until_when_going_back_is_instant_and_then_t
     assert "v1 (blue) stays ready until <!date^" in shown(kept)
     assert "rollback is instant until then" in shown(kept)
     assert "v1 (blue) is no longer kept ready" in shown(replace(kept, retire_at=None))
-    assert labels(cards.card(kept)) == {"Roll back to v1": "rollback"}
+    assert labels(cards.card(kept)) == {
+        "Roll back to v1": "rollback",
+        "Roll back to…": "form:versions",
+    }
 
 
 def test_without_retirement_nothing_is_said_of_it():
@@ -230,7 +234,7 @@ LOOK = Look(NOON, 300, (
 def test_in_one_place_no_number_is_held_against_a_stable_lane_that_is_not_there():
     row = rollout("rolling", "Soak", lanes="one", look=LOOK)
 
-    assert "errors 0.20 % · p95 120 ms" in shown(row)
+    assert "Error rate 0.20 %\np95 120 ms" in shown(row)
     asked = gate(row, look=LOOK)
     assert "instances" in texts(question(asked)).split("Metric")[1].splitlines()[0]
     assert "n = 1,200 requests" in texts(question(asked))

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.commands.answers import Answer
-from bot.rollout.values import Back, ClosedGate, Gate, Phase, Vote
+from bot.rollout.question import ClosedGate, Gate, Vote
+from bot.rollout.values import Back, Phase
 from bot.slack import asking, cards
 from bot.slack.pressing import PRESSES
 from bot.slack.replies import answer_message
@@ -75,8 +76,8 @@ def test_the_question_names_both_variants_and_what_each_button_does():
     assert "which version of checkout stays in production, A (v1) or B (v2)?" in message.text
     assert "*Promote B (v2)* gives it all traffic and retires v1" in text
     assert "*Keep A (v1)* returns all traffic to it and retires v2" in text
-    assert "any of <!subteam^S0SRE>, not <@U0DANA> · A: anybody who may roll back" in text
-    assert "nobody by <!date^" in text
+    assert "any of <!subteam^S0SRE> except <@U0DANA> · A: anybody who may roll back" in text
+    assert "if nobody answers by <!date^" in text
     assert "```" in text
 
 
@@ -88,7 +89,8 @@ def test_the_buttons_carry_the_rollout_the_gate_and_a_verb_that_the_door_knows()
         "Promote B (v2)": "promote",
         "Keep A (v1)": "keep",
     }
-    assert all(json.loads(b["value"]) == {"r": row.id, "g": "g9"} for b in found.values())
+    carried = {"r": row.id, "g": "g9", "p": row.plan.digest, "n": 1}
+    assert all(json.loads(b["value"]) == carried for b in found.values())
     assert {b["action_id"] for b in found.values()} <= PRESSES
 
 
@@ -105,7 +107,7 @@ def test_votes_are_counted_on_the_question():
     row, _ = asked()
     gate = replace(row.gate, quorum=2, votes=(Vote("U0ANA", NOON),))
 
-    assert "B: 1 of 2 approvals · <@U0ANA> ✓" in texts(asking.gate_card(row, gate))
+    assert "B: 1 of 2 approvals – <@U0ANA> ✓ <!date^" in texts(asking.gate_card(row, gate))
 
 
 def test_a_question_without_numbers_says_so():

@@ -193,9 +193,7 @@ def test_who_was_interrupted_says_nothing(shell, stop):
     assert "Traceback" not in said.err
 
 
-@pytest.mark.parametrize(
-    "line", ["lock x because", "unlock x", "replay r-1", "rollback checkout --offline"]
-)
+@pytest.mark.parametrize("line", ["replay r-1", "rollback checkout --offline"])
 def test_words_of_later_versions_are_understood_and_refused(shell, line):
     said = shell.sluice(*line.split(), "--json")
 

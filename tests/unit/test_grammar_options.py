@@ -8,7 +8,7 @@ import pytest
 
 from bot.grammar import Known, WordsError, parse_line, usage
 from bot.grammar.options import KEYS
-from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.phrases import VERBS
 from bot.grammar.usage import topics
 from bot.grammar.verbs import Options
 
@@ -304,7 +304,6 @@ def test_the_help_names_every_verb_and_every_option():
 
     assert all(any(re.match(rf"/(deploy )?{verb}\b", line) for line in lines) for verb in VERBS)
     assert all(any(line.startswith(key.name) for line in lines) for key in KEYS)
-    assert not any(verb in usage() for verb in ("unlock", "freeze", "thaw"))
 
 
 def test_the_help_fits_into_one_slack_section():
@@ -325,14 +324,6 @@ def test_every_topic_has_its_own_help(topic):
 
 def test_a_topic_that_there_is_not_has_no_help():
     assert usage("weather") == ""
-
-
-@pytest.mark.parametrize("verb", NOT_YET)
-def test_words_of_later_work_say_so(verb):
-    with pytest.raises(WordsError, match="not available yet") as caught:
-        parse_line(f"{verb} checkout", KNOWN)
-
-    assert caught.value.code == "not_yet_available"
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from bot.grammar import CODES, Known, WordsError, parse, parse_line, render
 from bot.grammar.options import KEYS
-from bot.grammar.phrases import NOT_YET, VERBS
+from bot.grammar.phrases import VERBS
 from bot.grammar.usage import topics
 from bot.grammar.verbs import (
     Cancel,
     Deploy,
     Extend,
+    Freeze,
     Help,
     History,
+    Lock,
     Options,
     Pause,
     Promote,
@@ -26,6 +28,8 @@ from bot.grammar.verbs import (
     ShowPlan,
     Stats,
     Status,
+    Thaw,
+    Unlock,
 )
 from bot.settings.scalars import STRATEGIES
 
@@ -40,7 +44,8 @@ KNOWN = Known(
 PLACES = [(name, env) for name, environments in KNOWN.services.items() for env in environments]
 
 WORDS = [
-    *VERBS, *NOT_YET, *KNOWN.services, "staging", "prod", "to", "now", "because", "v2", "5m", "-", "—", "“", '"', "'",
+    *VERBS, "for", "takeover", "2h", "hours",
+    *KNOWN.services, "staging", "prod", "to", "now", "because", "v2", "5m", "-", "—", "“", '"', "'",
     *(f"{key.name}={key.example}" for key in KEYS), *(f"—{key.name}" for key in KEYS), "=", "--", "<@U1>", "<a:b|c d>",
 ]  # fmt: skip
 
@@ -74,6 +79,7 @@ weights = st.lists(percents.filter(lambda p: 0 < p < 100), unique=True, max_size
     lambda found: (*sorted(found), 100.0)
 )
 durations = st.integers(1, 7 * 86400)
+lasting = st.none() | st.integers(1, 30 * 1440).map(lambda minutes: 60 * minutes)
 names = st.text(string.ascii_letters + string.digits, min_size=1, max_size=10)
 lower = names.map(str.lower)
 tags = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
@@ -146,6 +152,10 @@ def others(draw):
                 Resolve(service, environment, why),
                 Rollback(service, environment, to, draw(st.booleans()), reason),
                 Rollback(),
+                Lock(service, environment, draw(lasting), draw(st.booleans()), why),
+                Unlock(service, environment, reason),
+                Freeze(PLACES[0][1], draw(lasting), why),
+                Thaw(PLACES[0][1], reason),
                 Status(service, environment),
                 Status(),
                 History(service, environment),

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from bot.policy import Actor, Membership, Person, allow, frozen
-from bot.rollout.values import Gate, Rollout, Rules, Vote
+from bot.rollout.question import Gate, Vote
+from bot.rollout.values import Rollout, Rules
 from bot.settings.scalars import WeekTime
 from strategies import compile_plan
 from strategies.request import Request

@@ -14,7 +14,7 @@ from bot.grammar.quantities import moment
 from bot.planning import rollback_plan
 from bot.rollout import advance
 from bot.rollout.pace import need, wake_at
-from bot.rollout.seen import Afresh, Need, Seen
+from bot.rollout.seen import Afresh, Barred, Need, Seen
 from bot.rollout.values import Phase, Rollout
 
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
@@ -206,8 +206,8 @@ def test_when_it_is_due_it_is_the_row_that_would_be_created_now_with_its_own_nam
 MINUTE = timedelta(minutes=1)
 AGAINST = [
     ({"rollout": None, "problem": "no such service.", "busy": "r-9"}, 0, "not_plannable"),
-    ({"rollout": replace(waiting(), plan=OTHER), "frozen": "now"}, 0, "plan_changed"),
-    ({"frozen": "from Fri to Sat"}, 16, "frozen"),
+    ({"rollout": replace(waiting(), plan=OTHER), "barred": Barred("frozen", "now")}, 0, "plan_changed"),
+    ({"barred": Barred("frozen", "it is frozen")}, 16, "frozen"),
     ({"busy": "r-9"}, 16, "missed"),
     ({}, 16, "missed"),
     ({}, 15, ""),

@@ -1,0 +1,74 @@
+"""Whoever asked for a rollback where nobody else saw it is told alone when the traffic is home, or does not come.
+
+Typed, on the Home tab, in a form: on a phone the card is far away, and the last thing seen was “rolling back now”.
+"""
+
+import logging
+from datetime import datetime
+
+from slack_sdk.errors import SlackApiError
+
+from bot.rollout.values import Phase, Rollout
+from bot.slack.blocks import escape, section
+from bot.slack.message import Message
+from bot.slack.posting import Poster, Posts, Wanted, retry_after
+from bot.slack.speaking import refused_with
+from bot.store import Store
+from bot.store.tracing import asked_of
+from strategies.telling import span
+
+log = logging.getLogger("sluice.homeward")
+
+
+async def tell_who_asked(store: Store, poster: Poster, r: Rollout, posts: Posts) -> None:
+    """Send the one direct message that is due, if any is. Raises what the poster raises when Slack gave no answer."""
+    news = _news(r)
+    person = _asker(r)
+    if news is None or not person.startswith(("U", "W")):
+        return
+    key, sentence = f"{news[0]}:{person}", news[1]
+    if (there := posts.get(key)) is not None and there.ts:
+        return
+    asked = await store.ask(asked_of(r.id))
+    if not any(one.actor == person and one.body.get("alone") for one in asked):
+        return
+    link = await poster.permalink(posts.get("card"))
+    line = section(escape(sentence) + (f" <{link}|card>" if link else ""))
+    told = Wanted(key, person, Message(sentence, (line,)), editable=False)
+    try:
+        await poster.put(r.id, told, posts)
+    except SlackApiError as error:
+        if not refused_with(error) or retry_after(error):
+            raise
+        log.warning("%s was not told what came of a rollback: %s", person, refused_with(error))
+
+
+def _asker(r: Rollout) -> str:
+    if r.rollback_of:
+        return r.requester
+    return r.back.actor if r.back is not None and not r.back.automatic else ""
+
+
+def _news(r: Rollout) -> tuple[str, str] | None:
+    """Return what there is to say, under which name it is said once."""
+    where = f"{r.service} in {r.environment}"
+    if r.phase is Phase.NEEDS_ATTENTION and (r.back is not None or r.rollback_of):
+        why = r.trouble.sentence if r.trouble is not None else "The card says why."
+        return "stuck", f"The rollback of {where} does not get on: {why}"
+    if r.rollback_of and r.phase is Phase.SUCCEEDED:
+        return "home", f"{r.version} has all traffic of {where} again{_took(r.started, r.ended)}."
+    if r.rollback_of or r.back is None or r.back.lost or r.back.partial:
+        return None
+    if r.back.home is not None or r.phase is Phase.ROLLED_BACK:
+        took = _took(r.back.at, r.back.home or r.ended)
+        return "home", f"{r.from_version} has all traffic of {where} again{took}."
+    if r.phase is Phase.CANCELLED and r.armed is None:
+        return "home", f"{where} was left as it was: {r.version} had not got any traffic."
+    return None
+
+
+def _took(began: datetime | None, ended: datetime | None) -> str:
+    if began is None or ended is None:
+        return ""
+    seconds = round((ended - began).total_seconds())
+    return f", {span(seconds)}" if seconds else ", within a second"

@@ -1,0 +1,24 @@
+"""What there is to show of one rollout, and what is shown. Pure."""
+
+from dataclasses import dataclass
+
+from bot.rollout.values import Rollout
+from bot.slack.posting import Posts
+from bot.slack.story import untold
+from bot.store import JournalRow
+
+
+@dataclass(slots=True)
+class Scene:
+    """One rollout, its messages and its journal as they were read together."""
+
+    r: Rollout
+    posts: Posts
+    journal: list[JournalRow]
+    shut: str = ""
+    """Why the rollout's channel takes no message, once one was refused for that."""
+
+    @property
+    def pressing(self) -> bool:
+        """Whether the thread lacks something that is not only part of the story."""
+        return any(row.entry.tell not in {"", "thread"} for row in untold(self.journal, self.posts))

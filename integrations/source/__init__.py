@@ -1,0 +1,1 @@
+"""Hosts of source code: what changed between two versions."""

@@ -1,0 +1,402 @@
+"""M8: locks, the stopped line and quarantine, as people meet them in chat."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from bot.commands import Receipt, Refusal
+from bot.grammar.verbs import Deploy, Lock
+from bot.policy import Actor
+from bot.rollout.values import Phase
+from bot.sandbox.chat import Person
+from tests.scenario.stage import ANA, BEN, DANA, DEPLOYS, Stage
+
+DEPLOY = "/deploy auth-service v2.0.0 steps=50,100"
+HOUR = 3600
+QUOTE = "\u02cb"
+"""What a backtick looks like in Slack."""
+
+
+@pytest.fixture
+async def stage(tmp_path):
+    async with Stage.opened(tmp_path, steps="[50, 100]") as opened:
+        yield opened
+
+
+def told_directly(stage: Stage, person: str) -> list[str]:
+    """What the bot said to one person in their own conversation."""
+    return stage.channel(f"D{person[1:]}")
+
+
+async def press_directly(stage: Stage, button: str, by: str) -> None:
+    """Press a button in one's own conversation with the bot; the answer takes the place of the question."""
+    message = next(
+        m
+        for m in reversed(stage.slack.messages(f"D{by[1:]}"))
+        if any(label.startswith(button) for label in stage.slack.buttons(m))
+    )
+    await stage.slack.click(by, message.ts, button)
+    await stage.settled()
+
+
+# ---- M8: a lock, and taking it over ---------------------------------------------------------------------------------
+
+
+async def test_m8_a_lock_keeps_others_out_and_is_taken_over_aloud(stage):
+    answer = await stage.say("/deploy lock auth-service for 2h db failover drill", by=BEN)
+    assert "Locked auth-service in every environment: “db failover drill”" in answer
+    assert "expires at 2026-11-21 05:10 UTC" in answer
+
+    refused = await stage.say(DEPLOY, by=DANA)
+    assert "locked by @Ben since 2026-11-21 03:10 UTC, until 2026-11-21 05:10 UTC" in refused
+    assert "db failover drill" in refused
+    assert "[Take over] [Break glass…]" in refused
+    assert "locked" in refused
+    assert await stage.bot.store.history() == []
+
+    await stage.press("Take over", by=DANA)
+    assert "You took the lock of auth-service in every environment over from @Ben" in stage.heard(
+        DANA
+    )
+    assert (
+        "@Dana took the lock of auth-service in every environment over from @Ben"
+        in stage.channel()[-1]
+    )
+    assert "@Dana took over your lock" in told_directly(stage, BEN)[-1]
+
+    assert "requested by" in await stage.say(DEPLOY, by=DANA)
+    assert "You hold the lock of auth-service in every environment yourself" in stage.story
+    await stage.wait(16)
+    assert stage.weights == (50, 50)
+
+
+async def test_status_shows_who_locked_what_and_until_when(stage):
+    await stage.say("/deploy lock auth-service production db drill", by=BEN)
+    shown = await stage.say("/deploy status")
+    assert "locked" in shown
+    assert "@Ben" in shown
+    assert "db drill" in shown
+    _, body = await stage.rest("POST", "/api/v1/commands", json={"text": "status"})
+    (lock,) = body["locks"]
+    assert (lock["kind"], lock["owner"], lock["environment"]) == ("lock", BEN, "production")
+
+
+async def test_a_lock_lasts_four_hours_unless_told_and_says_how_to_keep_it_longer(stage):
+    answer = await stage.say("/deploy lock auth-service production release train", by=BEN)
+    assert "expires at 2026-11-21 07:10 UTC" in answer
+    assert "`lock auth-service production for 2d release train` keeps it longer" in answer.replace(QUOTE, "`")
+    await stage.wait(4 * HOUR)
+    assert "run out" in stage.channel()[-1]
+    assert "requested by" in await stage.say(DEPLOY)
+
+
+async def test_a_second_lock_by_somebody_else_is_refused_with_the_way_to_take_it(stage):
+    await stage.say("/deploy lock auth-service production drill one", by=BEN)
+    refused = await stage.say("/deploy lock auth-service drill two", by=DANA)
+    assert "already_locked" in refused
+    assert "@Ben" in refused
+    await stage.press("Take over", by=DANA)
+    (lock,) = await stage.bot.store.locks()
+    assert (lock.owner, lock.environment, lock.reason) == (DANA, "", "drill two")
+
+
+async def test_what_is_taken_over_stays_as_wide_as_it_was(stage):
+    await stage.say("/deploy lock auth-service the whole service", by=BEN)
+    await stage.say("/deploy lock auth-service production takeover", by=DANA)
+    (lock,) = await stage.bot.store.locks()
+    assert (lock.owner, lock.environment, lock.reason) == (DANA, "", "the whole service")
+
+
+async def test_two_people_lock_at_once_and_one_of_them_has_it(stage):
+    commands = stage.bot.commands
+    asked = [
+        commands.handle(
+            Lock("auth-service", "production", reason=f"drill {who}"), Actor(who, "rest")
+        )
+        for who in ("token:one", "token:two", "token:three")
+    ]
+    came = await asyncio.gather(*asked, return_exceptions=True)
+    refused = [one for one in came if isinstance(one, Refusal)]
+    assert [one.code for one in refused] == ["already_locked", "already_locked"]
+    assert len(await stage.bot.store.locks()) == 1
+
+
+async def test_a_lock_that_lands_between_the_check_and_the_insert_wins(stage, monkeypatch):
+    """The transaction that would create the rollout looks once more."""
+    bot, writing = stage.bot, stage.bot.store.writing
+    deploy = Deploy("auth-service", "v2.0.0", "production")
+
+    @asynccontextmanager
+    async def just_before():
+        monkeypatch.undo()
+        await bot.commands.handle(
+            Lock("auth-service", reason="just now"), Actor("token:ben", "rest")
+        )
+        async with writing() as opened:
+            yield opened
+
+    monkeypatch.setattr(bot.store, "writing", just_before)
+    with pytest.raises(Refusal) as refused:
+        await bot.commands.handle(deploy, Actor("token:ci", "rest"), Receipt("key-1", {}))
+    assert (refused.value.code, refused.value.status) == ("locked", 423)
+    assert await bot.store.history() == []
+    assert await bot.store.inbound("key-1") is None
+
+
+async def test_one_s_own_lock_and_that_of_another_door_are_two(stage):
+    await stage.say("/deploy lock auth-service production mine", by=DANA)
+    status, body = await stage.rest(
+        "POST", "/api/v1/deployments",
+        json={"service": "auth-service", "version": "v2.0.0", "environment": "production"},
+    )  # fmt: skip
+    assert (status, body["code"]) == (423, "locked")
+    assert [offer["label"] for offer in body["offers"]] == ["Take over"]
+
+
+async def test_rollback_goes_through_every_lock(stage):
+    await stage.deploy()
+    await stage.say("/deploy lock auth-service production drill", by=BEN)
+    await stage.say("/deploy freeze production incident 12", by=BEN)
+    await stage.say("/rollback auth-service")
+    await stage.wait(60)
+    assert (await stage.phase())[0] is Phase.ROLLED_BACK
+
+
+# ---- releasing ------------------------------------------------------------------------------------------------------
+
+
+async def test_one_s_own_lock_ends_quietly_and_that_of_somebody_else_aloud(stage):
+    await stage.say("/deploy lock auth-service production drill", by=BEN)
+    before = len(stage.channel())
+    assert "Unlocked auth-service in production" in await stage.say(
+        "/deploy unlock auth-service", by=BEN
+    )
+    assert len(stage.channel()) == before
+
+    await stage.say("/deploy lock auth-service production drill", by=BEN)
+    await stage.say("/deploy unlock auth-service production it is over", by=ANA)
+    assert "@Ana ended the lock of auth-service in production that @Ben had" in stage.channel()[-1]
+    assert "it is over" in stage.channel()[-1]
+    assert "@Ana ended the lock" in told_directly(stage, BEN)[-1]
+
+
+async def test_who_unlocks_nothing_is_told_what_there_is(stage):
+    assert "not_locked" in await stage.say("/deploy unlock auth-service production")
+    await stage.say("/deploy freeze production incident 12", by=BEN)
+    refused = await stage.say("/deploy unlock auth-service production")
+    assert "production is stopped by @Ben" in refused
+    assert "thaw production" in refused
+
+
+@pytest.mark.parametrize(
+    "words", ["lock auth-service drill", "unlock auth-service", "freeze production x"]
+)
+async def test_guests_lock_nothing(stage, words):
+    await stage.slack.add_person(Person("U0GUS", "Gus", is_restricted=True))
+    assert "guest" in await stage.say(f"/deploy {words}", by="U0GUS")
+    assert await stage.bot.store.locks() == []
+
+
+# ---- time -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_owner_is_asked_half_an_hour_before_and_may_extend_or_release(stage):
+    """M8: [Extend 1 h] [Release]."""
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    await stage.wait(90 * 60 - 1)
+    assert told_directly(stage, BEN) == []
+    await stage.wait(1)
+    (asked,) = told_directly(stage, BEN)
+    assert "Your lock of auth-service in production ends at 2026-11-21 05:10 UTC" in asked
+    assert "[Extend 1 h] [Release]" in asked
+    await press_directly(stage, "Extend 1 h", BEN)
+    assert "now ends at 2026-11-21 06:10 UTC" in told_directly(stage, BEN)[-1]
+    await stage.wait(HOUR)
+    assert "[Extend 1 h] [Release]" in told_directly(stage, BEN)[-1]
+    await press_directly(stage, "Release", BEN)
+    assert await stage.bot.store.locks() == []
+
+
+async def test_a_short_lock_asks_at_half_its_life(stage):
+    await stage.say("/deploy lock auth-service production for 20m drill", by=BEN)
+    await stage.wait(10 * 60)
+    assert len(told_directly(stage, BEN)) == 1
+
+
+async def test_a_restart_keeps_the_lock_and_asks_once(stage):
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    await stage.restart()
+    assert "locked" in await stage.say(DEPLOY)
+    await stage.wait(91 * 60)
+    await stage.restart()
+    await stage.wait(60)
+    assert len(told_directly(stage, BEN)) == 1
+    await stage.wait(30 * 60)
+    await stage.restart()
+    await stage.wait(60)
+    assert sum("run out" in line for line in stage.channel()) == 1
+
+
+async def test_what_slack_does_not_take_is_told_when_it_is_back(stage):
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    stage.slack.fail("chat.postMessage", times=3)
+    await stage.wait(90 * 60)
+    assert told_directly(stage, BEN) == []
+    stage.slack.recover()
+    await stage.wait(300)
+    assert len(told_directly(stage, BEN)) == 1
+
+
+async def test_a_closed_conversation_does_not_keep_the_others_from_hearing(stage):
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    stage.slack.refuse("chat.postMessage", "cannot_dm_bot", times=1)
+    await stage.wait(90 * 60)
+    assert "lock of auth-service in production ends at" in stage.channel()[-1]
+
+
+# ---- what starts later ----------------------------------------------------------------------------------------------
+
+
+async def test_what_is_due_while_locked_asks_instead_of_starting(stage):
+    await stage.say("/deploy auth-service v2.0.0 steps=50,100 at=05:00")
+    await stage.say("/deploy lock auth-service production for 4h drill", by=BEN)
+    await stage.wait(2 * HOUR)
+    assert await stage.phase() == (Phase.SCHEDULED, "locked")
+    assert "was not started because auth-service in production is locked by @Ben" in stage.heard(
+        DANA
+    )
+    await stage.press("Start now", by=ANA)
+    assert "[Take over]" in stage.heard(ANA)
+    await stage.say("/deploy unlock auth-service production", by=BEN)
+    await stage.press("Start now", by=ANA)
+    await stage.wait(16)
+    assert stage.weights == (50, 50)
+
+
+async def test_a_start_planned_into_a_lock_warns(stage):
+    await stage.say("/deploy lock auth-service production for 4h drill", by=BEN)
+    answer = await stage.say("/deploy auth-service v2.0.0 at=05:00")
+    assert "it will ask instead of starting: auth-service in production is locked by @Ben" in answer
+
+
+async def test_a_lock_that_lands_while_a_scheduled_rollout_begins_wins(stage):
+    """The row that begins is refused by its own transaction, and the next look asks."""
+    await stage.say("/deploy auth-service v2.0.0 steps=50,100 at=05:00")
+    store, afresh = stage.bot.store, stage.bot.reconciler._afresh
+
+    async def late(r):
+        found = await afresh(r)
+        if not await store.locks():
+            locker = Actor("token:ben", "rest")
+            await stage.bot.commands.handle(Lock("auth-service", reason="just now"), locker)
+        return found
+
+    stage.bot.reconciler.consult(late)
+    await stage.wait(2 * HOUR)
+    assert await stage.phase() == (Phase.SCHEDULED, "locked")
+    assert stage.as_armed
+
+
+# ---- the stopped line -----------------------------------------------------------------------------------------------
+
+
+async def test_a_stopped_line_lists_what_goes_on_with_a_button_to_pause_it(stage):
+    await stage.deploy()
+    answer = await stage.say("/deploy freeze production incident 12", by=BEN)
+    assert "production is stopped until somebody thaws it (“incident 12”)" in answer
+    assert "auth-service v2.0.0 at 50 %" in answer
+    assert "production was stopped by @Ben" in stage.channel()[-1]
+    await stage.press("Pause auth-service", by=BEN)
+    assert (await stage.phase())[0] is Phase.PAUSED
+
+
+async def test_a_stopped_line_stops_everybody_its_owner_too(stage):
+    await stage.say("/deploy freeze production for 1h incident 12", by=DANA)
+    refused = await stage.say(DEPLOY, by=DANA)
+    assert "production was stopped by @Dana" in refused
+    assert "frozen" in refused
+    assert "[Take over]" not in refused
+    assert "already_frozen" in await stage.say("/deploy freeze production me too", by=BEN)
+
+
+async def test_thaw_says_what_asks_meanwhile(stage):
+    await stage.say("/deploy auth-service v2.0.0 steps=50,100 at=05:00")
+    await stage.say("/deploy freeze production incident 12", by=BEN)
+    await stage.wait(2 * HOUR)
+    answer = await stage.say("/deploy thaw production found it", by=ANA)
+    assert "These ask whether to start: auth-service v2.0.0" in answer
+    assert "@Ana let production go on" in stage.channel()[-1]
+    await stage.press("Start auth-service", by=ANA)
+    await stage.wait(16)
+    assert stage.weights == (50, 50)
+    assert "not_frozen" in await stage.say("/deploy thaw production")
+
+
+# ---- quarantine -----------------------------------------------------------------------------------------------------
+
+
+async def fail(stage: Stage) -> None:
+    """Let v2.0.0 be rolled back by itself."""
+    await stage.deploy()
+    stage.traffic.set_errors("v2.0.0", 30)
+    await stage.wait(120)
+    assert (await stage.phase())[0] is Phase.ROLLED_BACK
+
+
+async def test_a_version_that_was_rolled_back_by_itself_is_quarantined(stage):
+    """M5, M8: locked until somebody overrides it."""
+    await fail(stage)
+    assert "quarantined" in stage.story
+    row = await stage.row()
+    (lock,) = await stage.bot.store.locks()
+    assert (lock.id, lock.version, lock.expires) == (f"q-{row.id}", "v2.0.0", None)
+    refused = await stage.say(DEPLOY)
+    assert "v2.0.0 is quarantined on auth-service in production" in refused
+    assert "quarantined" in refused
+    assert "quarantined" in await stage.say("/deploy auth-service ghcr.io/orion/auth:v2.0.0")
+    assert "requested by" in await stage.say("/deploy auth-service v3.0.0")
+
+
+async def test_a_quarantine_is_lifted_by_name_and_aloud(stage):
+    await fail(stage)
+    assert "v2.0.0 is quarantined in production" in await stage.say("/deploy unlock auth-service")
+    answer = await stage.say("/deploy unlock auth-service production it was the load test", by=ANA)
+    assert "v2.0.0 may start on auth-service in production again" in answer
+    assert "@Ana let v2.0.0 start on auth-service in production again" in stage.channel()[-1]
+    stage.traffic.set_errors("v2.0.0", 0)
+    assert "requested by" in await stage.say(DEPLOY)
+
+
+async def test_a_rollback_that_a_person_asks_for_quarantines_nothing(stage):
+    await stage.deploy()
+    await stage.say("/rollback auth-service")
+    await stage.wait(60)
+    assert await stage.bot.store.locks() == []
+    assert "requested by" in await stage.say(DEPLOY)
+
+
+async def test_the_quarantine_is_in_the_commit_of_the_decision(stage):
+    """No look between the two finds one without the other."""
+    await stage.deploy()
+    stage.traffic.set_errors("v2.0.0", 30)
+    for _ in range(120):
+        await stage.wait(1)
+        row, locks = await stage.row(), await stage.bot.store.locks()
+        assert (row.back is not None) == bool(locks)
+        if locks:
+            break
+    assert locks[0].at == row.back.at
+
+
+async def test_one_command_line_word_for_each_and_a_locked_start_is_refused(stage):
+    _, taken = await stage.rest(
+        "POST", "/api/v1/commands", json={"text": "lock auth-service drill"}
+    )
+    assert taken["code"] == "ok"
+    (lock,) = await stage.bot.store.locks()
+    assert lock.expires - lock.at == timedelta(hours=4)
+    text = "deploy auth-service v2.0.0"
+    assert "locked" in await stage.say(f"/{text}")
+    assert DEPLOYS  # the channel of the service hears nothing of a lock that nobody lost

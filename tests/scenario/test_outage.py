@@ -1,0 +1,112 @@
+"""F29, M10: Slack is away for two hours. Rollouts go on, REST decides, and afterwards one digest says what happened."""
+
+import hashlib
+from pathlib import Path
+
+from bot.rollout.values import Phase
+from tests.scenario.stage import Stage
+
+OPS = {"Authorization": "Bearer ops-token-for-tests"}
+ABOUT_SLACK = {"gate_undeliverable", "gate_delivered"}
+
+
+class Diary:
+    """What the world went through, for holding two runs against each other."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.began = stage.clock.at
+        self.weights: list[tuple[float, tuple[int, int]]] = []
+
+    async def wait(self, seconds: int) -> None:
+        for _ in range(seconds // 15):
+            await self.stage.wait(15)
+            now = (self.stage.clock.at - self.began).total_seconds()
+            if not self.weights or self.weights[-1][1] != self.stage.weights:
+                self.weights.append((now, self.stage.weights))
+
+    async def rollouts(self) -> list[dict]:
+        found = []
+        for r in reversed(await self.stage.bot.store.history()):
+            lines = await self.stage.bot.store.journal(r.id)
+            found.append(
+                {
+                    "version": r.version,
+                    "ended": (r.phase, r.code, r.weight, r.ended, r.back and r.back.home),
+                    "verbs": [
+                        (x.entry.verb, x.entry.code, x.entry.text, x.at)
+                        for x in lines
+                        if x.entry.verb not in ABOUT_SLACK
+                    ],
+                }
+            )
+        return found
+
+
+async def opened_for_ops(stage: Stage) -> None:
+    async with stage.bot.store.writing() as writing:
+        digest = hashlib.sha256(b"ops-token-for-tests").hexdigest()
+        await writing.put_token("ops", digest, "", stage.clock.at)
+
+
+async def ask(stage: Stage, version: str, **config) -> None:
+    body = {"service": "auth-service", "version": version, "environment": "production"}
+    status, answer = await stage.rest("POST", "/api/v1/deployments", json={**body, **config})
+    assert status == 201, answer
+
+
+async def decide(stage: Stage) -> None:
+    r = await stage.row()
+    assert r.phase is Phase.WAITING, (r.phase, r.code)
+    status, answer = await stage.rest(
+        "POST", f"/api/v1/deployments/{r.id}/promote", json={}, headers=OPS
+    )
+    assert status == 200, answer
+
+
+async def three_rollouts(stage: Stage, diary: Diary) -> None:
+    """One with a person at its gates, one that goes alone, one that comes home alone; 100 minutes in all."""
+    await ask(stage, "v2.0.0", config={"trafficSteps": [50, 100]})
+    await diary.wait(90)
+    await decide(stage)
+    await diary.wait(90)
+    await decide(stage)
+    await diary.wait(1200)
+    await ask(stage, "v3.0.0", config={"trafficSteps": [50, 100], "autoPromote": True})
+    await diary.wait(30)
+    await decide(stage)
+    await diary.wait(1800)
+    await ask(stage, "v4.0.0", config={"trafficSteps": [50, 100]})
+    await diary.wait(30)
+    stage.traffic.set_errors("v4.0.0", 40)
+    await diary.wait(2400)
+
+
+def world(folder: Path):
+    folder.mkdir()
+    return Stage.opened(folder, approvers="[S0SRE, 'token:ops']")
+
+
+async def the_same_with_slack(folder: Path) -> tuple[list, list]:
+    async with world(folder) as stage:
+        await opened_for_ops(stage)
+        diary = Diary(stage)
+        await three_rollouts(stage, diary)
+        return await diary.rollouts(), diary.weights
+
+
+async def test_two_hours_without_slack_end_as_with_it(tmp_path):
+    expected, weights = await the_same_with_slack(tmp_path / "control")
+    async with world(tmp_path / "outage") as stage:
+        await opened_for_ops(stage)
+        stage.slack.down = True
+        diary = Diary(stage)
+        await three_rollouts(stage, diary)
+        assert [one["ended"][0] for one in expected] == [
+            Phase.SUCCEEDED,
+            Phase.SUCCEEDED,
+            Phase.ROLLED_BACK,
+        ]
+        assert await diary.rollouts() == expected
+        assert diary.weights == weights
+        assert stage.slack.chat.messages == {}
