@@ -138,15 +138,20 @@ def fallen(r: Rollout, gate: Gate, membership: Membership) -> tuple[str, ...]:
     if not gate.groups:
         return ()
     return tuple(
-        vote.actor for vote in gate.votes if not _stands(r, gate, vote, membership)
+        vote.actor
+        for vote in gate.votes
+        if _own_change(r, vote) or (membership.known and not _stands(gate, vote, membership))
     )
 
 
-def _stands(r: Rollout, gate: Gate, vote: Vote, membership: Membership) -> bool:
+def _own_change(r: Rollout, vote: Vote) -> bool:
+    """Whether somebody voted for what they have changed since; nobody has to be asked to know that."""
+    return bool(vote.ids & set(r.editors)) and not r.rules.self_approval
+
+
+def _stands(gate: Gate, vote: Vote, membership: Membership) -> bool:
     person = membership.people.get(vote.actor)
     if person is not None and not person.member:
-        return False
-    if vote.actor in r.editors and not r.rules.self_approval:
         return False
     return vote.broke_glass or _among(vote.actor, gate.groups, membership)
 
@@ -206,7 +211,7 @@ def _not_looked_up(actor: Actor, membership: Membership | None) -> bool:
 def _may_promote(
     actor: Actor, r: Rollout, gate: Gate, membership: Membership, *, glass: bool
 ) -> Decision:
-    voted = {vote.actor for vote in gate.votes}
+    voted = {one for vote in gate.votes for one in vote.ids}
     if voted & actor.ids:
         return Decision(
             False, "already_counted", "Your approval has already been counted on this gate."

@@ -20,7 +20,7 @@ _PLACES = {
 """Where the code stands in calls whose sentence is not written beside it."""
 _KEYED = {"report"}
 """Calls in which the key may stand between the code and its sentence."""
-_NO_CODES = {"Entry", "Health", "Phrase", "Key", "wrong"}
+_NO_CODES = {"Entry", "Health", "Phrase", "Key", "Sight", "wrong"}
 """Calls in which a word before a sentence is something else."""
 
 

@@ -260,7 +260,7 @@ BLOCKS: dict[str, type[Block]] = {
 }
 DURATIONS = {
     "timeout", "gate_expires", "soak", "retention", "delay", "duration", "smoke_for", "switch_timeout", "min_soak",
-    "quiet",
+    "quiet", "reminders",
 }  # fmt: skip
 
 
@@ -276,6 +276,8 @@ def shown_default(name: str, field: object) -> str:
             return f"`{str(flag).lower()}`"
         case (int(seconds),) | int(seconds) if name in DURATIONS:
             return f"`{format_duration(seconds)}`"
+        case tuple(items) if name in DURATIONS and items:
+            return f"`[{', '.join(format_duration(x) for x in items)}]`"
         case tuple(items):
             return f"`[{', '.join(f'{x:g}' if isinstance(x, float) else str(x) for x in items)}]`"
         case other:

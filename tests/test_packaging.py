@@ -114,7 +114,8 @@ def test_the_sandbox_offers_the_shortcuts_of_the_manifest():
 
 def test_both_tabs_of_the_app_are_there_and_the_home_tab_is_drawn():
     home = manifest()["features"]["app_home"]
-    assert home["home_tab_enabled"] and home["messages_tab_enabled"]
+    assert home["home_tab_enabled"]
+    assert home["messages_tab_enabled"]
     assert not home["messages_tab_read_only_enabled"], "slash commands are typed there"
 
 

@@ -60,7 +60,7 @@ _SLACK = "slack:"
 _HOME = "home:"
 """Prefix of timers that ring for somebody's Home tab."""
 _PICTURE = "picture:"
-"""Prefix of timers that ring for the announcer because of a picture; one of its own, or it would take another's place."""
+"""Prefix of timers that ring for the announcer because of a picture: one timer takes another's place under one name."""
 _SINK = "sink:"
 """Prefix of timers that ring for the outbox."""
 _CLICK = "click:"
@@ -98,9 +98,7 @@ class Bot:
             self.announcer.pictures = Pictures(
                 store, client, clock.now, self.announcer.touch, Painter()
             )
-        self.outbox = Outbox(
-            store, subscriptions(config), clock.now, self._links, self._changed
-        )
+        self.outbox = Outbox(store, subscriptions(config), clock.now, self._links, self._changed)
         self.reconciler = Reconciler(store, self.targets.of, clock.now, self._changed)
         self.tails = Tails(store, self.targets.of, clock.now, self._changed)
         self.reconciler.afterwards(self.tails.touch)

@@ -36,7 +36,11 @@ async def find(world: World, rollout: str) -> Rollout:
 
 def unknown(rollout: str) -> Refusal:
     """Return the refusal of an id that nobody knows."""
-    return Refusal(f"There is no rollout {rollout[:40]}.", code="unknown_rollout", status=404)
+    return Refusal(
+        f"There is no rollout {rollout[:40]}. `/deploy history SERVICE` lists those that were.",
+        code="unknown_rollout",
+        status=404,
+    )
 
 
 def unreadable(rollout: str) -> Refusal:

@@ -1,6 +1,7 @@
-"""Who may, asked in one place: what each command is to `bot.policy`, and the entrance that every door goes through.
+"""Who may, asked in one place: what each command is to `bot.policy`, and the entrance of every door.
 
-Before something goes forward a person is looked up; what goes back is not kept waiting. A command without a row in the table is refused: a new word is closed until somebody says what it is.
+Before something goes forward a person is looked up; what goes back is not kept waiting. A command without a row in the
+table is refused: a new word is closed until somebody says what it is.
 """
 
 from collections.abc import Mapping

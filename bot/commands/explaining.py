@@ -39,7 +39,7 @@ async def explainable(world: World, rollout: str, decision: int, actor: Actor) -
 def _check_whose(r: Rollout, decision: int, actor: Actor) -> None:
     if not 0 <= decision < len(r.decided):
         raise Refusal(
-            f"{r.service} {r.version} has no such decision; nothing was changed.",
+            f"{r.service} {r.version} has no such decision; nothing was changed. Say it in the thread.",
             code="unknown_button",
             rollout=r,
         )

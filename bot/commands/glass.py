@@ -45,9 +45,7 @@ def only_now(command: Deploy) -> None:
         )
 
 
-async def shatter(
-    world: World, r: Rollout, actor: Actor, barrier: Refusal, reason: str
-) -> Rollout:
+async def shatter(world: World, r: Rollout, actor: Actor, barrier: Refusal, reason: str) -> Rollout:
     """Return the row of a start that passes what bars it. Raises `Refusal`."""
     with_reason(reason)
     membership = await world.directory.membership(actor, r.rules.break_glass)
@@ -70,7 +68,7 @@ def admitted(
 
     Earlier votes of people who have lost the right to approve are gone from it.
     """
-    if r.gate is not None and membership.known:
+    if r.gate is not None:
         r = without(r, policy.fallen(r, r.gate, membership))
     decision = policy.allow(actor, "promote", r, membership)
     if not glass or decision.code not in _PASSABLE:

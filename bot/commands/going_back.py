@@ -256,7 +256,8 @@ def _version_to(command: Rollback, environment: str, past: Sequence[Rollout], no
             )
         if stack and command.to == stack[-1]:
             raise Refusal(
-                f"{command.to} is what is live on {command.service} in {environment}. Nothing was changed.",
+                f"{command.to} is what is live on {command.service} in {environment}. Name another one. Nothing was "
+                "changed.",
                 code="already_live",
             )
         return command.to
@@ -293,7 +294,7 @@ def _already(
     )
     return Refusal(
         f"{command.service} in {environment} was already rolled back {minutes} min ago; {live} is live. "
-        "Nothing was changed.",
+        f"Nothing was changed. `/rollback {command.service} {environment} to VERSION` goes further back.",
         code="already_rolled_back",
         offers=offers,
         rollout=newest,

@@ -14,8 +14,8 @@ async def among_ourselves(world: World, service: str) -> None:
     if world.outside is None or not await world.outside(channel):
         return
     raise Refusal(
-        f"The channel of {service} ({channel}) is shared with another company (Slack Connect), whose people could press "
-        "its buttons, so nothing starts there. Give the service another `about.channel`, or end the sharing.",
+        f"The channel of {service} ({channel}) is shared with another company (Slack Connect), whose people could "
+        "press its buttons, so nothing starts there. Give the service another `about.channel`, or end the sharing.",
         code="external_channel",
         status=403,
     )

@@ -74,7 +74,9 @@ async def as_shown(
     else:
         return None
     fresh = await shown(world, ShowPlan(replace(command, shown=None)), actor)
-    raise PlanChanged(f"The plan is out of date: {why}. Nothing was started. This is the new one.", fresh)
+    raise PlanChanged(
+        f"The plan is out of date: {why}. Nothing was started. This is the new one.", fresh
+    )
 
 
 async def _in_the_way(world: World, deploy: Deploy, actor: Actor) -> Refusal | None:
@@ -107,4 +109,3 @@ def _begins(window: FreezeWindow, now: datetime) -> datetime:
         if at > now:
             return at.astimezone(UTC)
     raise AssertionError("a week has every moment once")
-

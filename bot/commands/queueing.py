@@ -10,10 +10,10 @@ from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.authority import vouch
 from bot.commands.cautions import cautioned, cautions, warned
-from bot.commands.limiting import has_room
-from bot.commands.scheduling import kept, preview
 from bot.commands.glass import only_now
+from bot.commands.limiting import has_room
 from bot.commands.premises import among_ourselves
+from bot.commands.scheduling import kept, preview
 from bot.commands.starting import compile_or_refuse, create, new_rollout, start
 from bot.commands.world import Receipt, World
 from bot.grammar import render
@@ -111,7 +111,7 @@ def _has_room(world: World, command: Deploy, line: list[Rollout]) -> None:
     if twin is not None:
         raise Refusal(
             f"{command.version} is already queued for {command.service} in {command.environment} ({twin.id}, by "
-            f"{twin.requester}). Nothing was changed.",
+            f"{twin.requester}). Nothing was changed. `cancel {twin.id}` takes it out of the queue.",
             code="already_queued",
             rollout=twin,
         )

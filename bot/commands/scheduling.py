@@ -17,7 +17,7 @@ from bot.commands.barring import Bar, bar_to, passed, refusal, start_of, start_o
 from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.glass import only_now
 from bot.commands.premises import among_ourselves
-from bot.commands.since import since_live
+from bot.commands.since import changed
 from bot.commands.starting import compile_or_refuse, create, new_rollout, show_plan
 from bot.commands.world import Receipt, World
 from bot.grammar.moments import next_at, next_cron
@@ -135,14 +135,14 @@ async def afresh(world: World, r: Rollout, who: str = "") -> Afresh:
     now = world.now()
     asker = Actor(r.requester, "sluice")
     fresh = new_rollout(world, r.service, r.environment, plan, asker, r.reason, now)
-    said, (_, changes) = await asyncio.gather(cautions(world, plan), since_live(world, plan))
+    said, changes = await asyncio.gather(cautions(world, plan), changed(world, plan))
     fresh = replace(warned(fresh, said), changes=changes)
     ahead, undone = await _before(world, r, busy)
     locks, asked = await world.store.locks(), start_of_row(r, who or r.requester)
     bar = bar_to(world, locks, asked, now)
     fresh = replace(fresh, passed=passed(locks, asked, now, broken=False))
-    why = Barred(bar.code, bar.why, bar.people) if bar is not None else None
-    return Afresh(fresh, barred=why, busy=busy, ahead=ahead, undone=undone)
+    kept_out = Barred(bar.code, bar.why, bar.people) if bar is not None else None
+    return Afresh(fresh, barred=kept_out, busy=busy, ahead=ahead, undone=undone)
 
 
 async def _before(world: World, r: Rollout, busy: str) -> tuple[str, str]:

@@ -27,6 +27,14 @@ async def since_live(world: World, plan: Plan) -> tuple[Live | None, Changes | N
     return live, await world.changes(plan.service, live.version, plan.version, max(left, 0.1))
 
 
+async def changed(world: World, plan: Plan) -> Changes | None:
+    """Return what a plan changes; None, and nobody is asked, where nobody says where the code is. Never raises."""
+    about = world.config.service(plan.service).about
+    if world.config.source is None or about.repository is None:
+        return None
+    return (await since_live(world, plan))[1]
+
+
 async def live_now(world: World, service: str, environment: str) -> Live | None:
     """Return what is live: what the target says, else what went out last; with who brought it where that is known."""
     version = await _seen(world, service, environment)

@@ -19,7 +19,7 @@ from bot.commands.barring import (
 from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.glass import shatter
 from bot.commands.premises import among_ourselves
-from bot.commands.since import since_live
+from bot.commands.since import changed
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Deploy, ShowPlan
 from bot.planning import advice_for, lanes_for, parts_for, plan_for, rules_for
@@ -67,7 +67,7 @@ async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | 
     )
     r = r.tell(Entry("created", actor.id, _sentence(r), data={"digest": plan.digest}))
     r, own = await _let_in(world, command, r, actor)
-    said, (_, changes) = await asyncio.gather(cautions(world, plan), since_live(world, plan))
+    said, changes = await asyncio.gather(cautions(world, plan), changed(world, plan))
     return await create(world, replace(warned(r, (*own, *said)), changes=changes), actor, receipt)
 
 

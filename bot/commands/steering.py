@@ -143,7 +143,9 @@ def _change(
             return lambda r, now: acts.resolve(r, who, reason or "no reason given", now)
         case _:
             raise Refusal(
-                f"{verb} is not something to do to a rollout.", code="unknown_verb", status=422
+                f"{verb} is not something to do to a rollout. `/deploy help` lists what is.",
+                code="unknown_verb",
+                status=422,
             )
 
 
@@ -290,7 +292,7 @@ async def _cast(
                 said = recorded.at if recorded is not None else now
                 gate_meant(r, gate, said, _seen(recorded))
                 r, through = admitted(r, actor, membership, now, reason, glass=glass)
-                r = gates.vote(r, actor.id, now, reason)
+                r = gates.vote(r, actor.id, now, reason, actor.owner)
                 r = await writing.save(through_glass(r, actor.id) if through else r, now)
                 if recorded is not None:
                     await writing.settle(recorded.key, {"code": "ok"})

@@ -4,11 +4,12 @@ Pure. Whatever the text is, the answer is a command or a `WordsError`; the form 
 """
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from bot.grammar.line import Line
-from bot.grammar.mistakes import WordsError, closest, did_you_mean, inert, shown
 from bot.grammar.locking import read_freeze, read_lock, read_thaw, read_unlock
+from bot.grammar.mistakes import WordsError, closest, did_you_mean, inert, shown
 from bot.grammar.phrases import VERBS
 from bot.grammar.places import SENTENCE_ENDS, Known
 from bot.grammar.quantities import duration
@@ -32,6 +33,12 @@ from bot.grammar.verbs import (
 )
 from bot.grammar.words import Place, Said, no_such_verb, place_of, take_apart
 
+_KEEPING: Mapping[str, Callable[[Line, Known], Command]] = {
+    "lock": read_lock,
+    "unlock": read_unlock,
+    "freeze": read_freeze,
+    "thaw": read_thaw,
+}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LIKE_A_DURATION = re.compile(r"[0-9]|pt?[0-9]", re.IGNORECASE)
 _HELP = frozenset({"help", "--help", "-h", "?"})
@@ -94,14 +101,8 @@ def _verb(verb: str, line: Line, known: Known) -> Command:
             return _cancel(line)
         case "help":
             return _help(line)
-        case "lock":
-            return read_lock(line, known)
-        case "unlock":
-            return read_unlock(line, known)
-        case "freeze":
-            return read_freeze(line, known)
-        case "thaw":
-            return read_thaw(line, known)
+        case _ if verb in _KEEPING:
+            return _KEEPING[verb](line, known)
         case _:
             return _about_a_place(verb, line, known)
 

@@ -45,18 +45,8 @@ def render(command: Command) -> str:
             now = "now" if command.now else None
             place = (command.service, command.environment)
             return _line("rollback", *place, to, now, reason=command.reason)
-        case Lock():
-            long = _for(command.seconds)
-            over = "takeover" if command.take_over else None
-            place = (command.service, command.environment)
-            return _line("lock", *place, long, over, reason=command.reason)
-        case Unlock():
-            return _line("unlock", command.service, command.environment, reason=command.reason)
-        case Freeze():
-            long = _for(command.seconds)
-            return _line("freeze", command.environment, long, reason=command.reason)
-        case Thaw():
-            return _line("thaw", command.environment, reason=command.reason)
+        case Lock() | Unlock() | Freeze() | Thaw():
+            return _keeping(command)
         case Help():
             return _line("help", command.topic)
         case Stats():
@@ -65,6 +55,20 @@ def render(command: Command) -> str:
             return _line("cancel", command.id, reason=command.reason)
         case _:
             return _about_a_place(command)
+
+
+def _keeping(command: Lock | Unlock | Freeze | Thaw) -> str:
+    match command:
+        case Lock(service=service, environment=environment):
+            over = "takeover" if command.take_over else None
+            long = _for(command.seconds)
+            return _line("lock", service, environment, long, over, reason=command.reason)
+        case Unlock(service=service, environment=environment):
+            return _line("unlock", service, environment, reason=command.reason)
+        case Freeze(environment=environment):
+            return _line("freeze", environment, _for(command.seconds), reason=command.reason)
+        case Thaw(environment=environment):
+            return _line("thaw", environment, reason=command.reason)
 
 
 def _for(seconds: int | None) -> str | None:

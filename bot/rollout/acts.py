@@ -33,10 +33,13 @@ class WrongStateError(Exception):
 def pause(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
     """Hold here. Checks go on, soak time does not run, an open gate closes."""
     if r.phase is Phase.PAUSED:
-        raise WrongStateError(f"{r.target} is already paused.", code="already_paused")
+        raise WrongStateError(
+            f"{r.target} is already paused; `resume` goes on.", code="already_paused"
+        )
     if r.phase not in {Phase.RUNNING, Phase.WAITING}:
         raise WrongStateError(
-            f"{r.target} is {r.phase.value.lower().replace('_', ' ')}; there is nothing to pause.",
+            f"{r.target} is {r.phase.value.lower().replace('_', ' ')}; there is nothing to pause. "
+            f"`/deploy status {r.service}` shows how it stands.",
             code="not_pausable",
         )
     why = f" ({reason})" if reason else ""
@@ -65,7 +68,10 @@ def _asks_why(r: Rollout) -> dict[str, Any]:
 def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
     """Go on. A gate that was closed by the pause opens afresh, a foreign weight is written over."""
     if r.phase not in {Phase.PAUSED, Phase.NEEDS_ATTENTION}:
-        raise WrongStateError(f"{r.target} is not paused.", code="not_paused")
+        raise WrongStateError(
+            f"{r.target} is not paused; there is nothing to resume. `pause` would hold it.",
+            code="not_paused",
+        )
     text = f"Resumed at {r.weight:g} % by {actor}."
     entry = Entry("resumed", actor, text, event="rollout.resumed")
     if r.back is not None:
@@ -222,13 +228,17 @@ def go_back(
     `force` (`now`) counts only as a second word, once the rollback is held: nobody overrides what they were not told.
     """
     if r.phase.final:
-        raise WrongStateError(f"{r.target} has already ended.", code="already_ended")
+        raise WrongStateError(
+            f"{r.target} has already ended; `/rollback {r.service}` undoes what is live.",
+            code="already_ended",
+        )
     if r.phase is Phase.SCHEDULED:
         return cancel(r, actor, reason, now)
     if r.phase is Phase.ROLLING_BACK and r.back is not None and not r.back.partial:
         if not force or r.back.force:
             raise WrongStateError(
-                f"{r.target} is already rolling back.", code="already_rolling_back"
+                f"{r.target} is already rolling back; wait until its card says that the traffic is home.",
+                code="already_rolling_back",
             )
         parts = tuple(replace(part, trouble=None) for part in r.parts)
         forced = replace(r, back=replace(r.back, force=True), trouble=None, parts=parts)

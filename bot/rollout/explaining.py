@@ -26,7 +26,8 @@ def explain(r: Rollout, number: int, actor: str, reason: str, now: datetime) -> 
     decided = r.decided[number]
     if decided.reason:
         raise WrongStateError(
-            f"The reason of that is noted already: {decided.reason}.", code="already_said"
+            f"The reason of that is noted already: {decided.reason}. Say more in the thread.",
+            code="already_said",
         )
     if now - decided.at > LONGEST:
         raise WrongStateError(

@@ -134,14 +134,14 @@ def close_gate(
     return replace(r, gate=None, closed=(*r.closed, closed))
 
 
-def vote(r: Rollout, actor: str, now: datetime, reason: str = "") -> Rollout:
+def vote(r: Rollout, actor: str, now: datetime, reason: str = "", owner: str = "") -> Rollout:
     """Count one person's yes on the open gate; with the quorum the rollout goes on.
 
     The caller has asked `bot.policy` who may. Raises `ValueError` without an open gate.
     """
     if r.gate is None:
         raise ValueError("no open gate")
-    gate = replace(r.gate, votes=(*r.gate.votes, Vote(actor, now)))
+    gate = replace(r.gate, votes=(*r.gate.votes, Vote(actor, now, owner)))
     data = {"gate": gate.id}
     missing = gate.quorum - len(gate.votes)
     if missing > 0:

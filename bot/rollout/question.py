@@ -19,8 +19,15 @@ class Vote:
 
     actor: str
     at: datetime
+    owner: str = ""
+    """The person behind a token: both are one."""
     broke_glass: bool = False
     """They are no approver, and broke the glass."""
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """All names under which whoever voted counts as one person."""
+        return frozenset(one for one in (self.actor, self.owner) if one)
 
 
 @dataclass(frozen=True, slots=True)

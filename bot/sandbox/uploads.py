@@ -93,7 +93,9 @@ class Uploads:
         alt = str(args.get("alt_txt") or "")
         if len(alt) > _ALT:
             raise Refused("alt_txt_too_large")
-        file = File(f"F{secrets.token_hex(5).upper()}", name, int(length), alt, secrets.token_hex(16))
+        file = File(
+            f"F{secrets.token_hex(5).upper()}", name, int(length), alt, secrets.token_hex(16)
+        )
         self.files[file.id] = file
         return {"upload_url": f"{self._url()}/upload/v1/{file.key}", "file_id": file.id}
 

@@ -204,9 +204,9 @@ class Announcer:
         if code in LOST:
             self._ring(name, self.line.pause or self._now() + _LONGEST)
             self._told_lost = True
-            await self._undelivered.token_lost(
-                code, f"Slack refuses the bot. {self.line.standing}."
-            )
+            if self._undelivered is not None:
+                about = f"Slack refuses the bot. {self.line.standing}."
+                await self._undelivered.token_lost(code, about)
             return
         if code:
             log.warning("Slack refused to show %s: %s", name, code)

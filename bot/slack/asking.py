@@ -5,6 +5,7 @@ they stand under: the gate, the plan, the number of the snapshot.
 """
 
 import json
+from collections.abc import Mapping
 
 from bot.rollout.gates import CALL, goal_of
 from bot.rollout.question import ClosedGate, Gate
@@ -90,8 +91,8 @@ def _entry(r: Rollout, gate: Gate, verb: str, seconds: int = 0) -> str:
     return _packed({**body, "s": seconds} if seconds else body)
 
 
-def _packed(body: dict[str, object]) -> str:
-    return json.dumps(body, separators=(",", ":"))
+def _packed(body: Mapping[str, object]) -> str:
+    return json.dumps(dict(body), separators=(",", ":"))
 
 
 def _evidence(r: Rollout, gate: Gate) -> list[Block]:

@@ -206,7 +206,9 @@ def thread_lines(entries: Sequence[Entry]) -> Message:
     text = "\n".join(
         entry.text.partition("\n")[0] if entry.verb == "log" else entry.text for entry in entries
     )
-    return Message(text, (section("\n".join(told(entry) for entry in entries)), *_asks_why(entries)))
+    return Message(
+        text, (section("\n".join(told(entry) for entry in entries)), *_asks_why(entries))
+    )
 
 
 def _asks_why(entries: Sequence[Entry]) -> list[Block]:

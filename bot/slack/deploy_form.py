@@ -4,25 +4,22 @@ It has no rules of its own: every field is read by the grammar of the typed line
 and the start is the one that was shown.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.commands.answers import PlanChanged
 from bot.grammar import Known, WordsError, parse_line, render
-from bot.grammar.line import Line
-from bot.grammar.options import Given, options_from, take_option
-from bot.grammar.verbs import Deploy, Options, ShowPlan, Status
-from bot.grammar.words import version_of
+from bot.grammar.verbs import Deploy, ShowPlan, Status
 from bot.planning.choosing import default_strategy
 from bot.policy import Actor
 from bot.rollout.values import Rollout
 from bot.settings.scalars import PRESETS
-from bot.settings.values import Config, UnknownNameError
-from bot.slack.blocks import Block, actions, button, plain
+from bot.settings.values import Config
+from bot.slack.blocks import Block, actions, button, plain, section
 from bot.slack.deploy_fields import field, select, typed
+from bot.slack.deploy_reading import CONFIGURED, deploy_of, refused_at
 from bot.slack.message import Message
 from bot.slack.modals import OPENS, About, Said, View, Wrong
 from bot.slack.payloads import Payload
@@ -38,22 +35,8 @@ from bot.slack.replies import answer_message
 from strategies import known_strategies
 
 NAME = "deploy"
-_CONFIGURED = "-"
 _REASON = 300
-_ERROR = 300
 _HINTED = 5
-_FIELDS = {
-    "service": "service",
-    "environment": "environment",
-    "version": "version",
-    "strategy": "strategy",
-    "steps": "steps",
-    "traffic-steps": "steps",
-    "traffic_steps": "steps",
-    "reason": "reason",
-    "because": "reason",
-}
-"""The field that a refusal is about, by the key that it names."""
 
 
 def bare_deploy(body: Payload) -> bool:
@@ -70,8 +53,8 @@ def asks_for_form(text: str) -> bool:
 def invitation() -> Message:
     """Return the way to the form from where none can be opened at once."""
     text = "Press the button for the form, or say it: `deploy SERVICE VERSION`; `plan SERVICE VERSION` shows it first."
-    row = actions(button("Open the form", f"{OPENS}{NAME}", _CONFIGURED, "primary"))
-    return Message(text, ({"type": "section", "text": {"type": "mrkdwn", "text": text}}, row))
+    row = actions(button("Open the form", f"{OPENS}{NAME}", CONFIGURED, "primary"))
+    return Message(text, (section(text), row))
 
 
 async def start_shown(
@@ -147,7 +130,7 @@ class DeployForm:
         if said.about.value.startswith("{"):
             return await self._started(said)
         wrong: dict[str, str] = {}
-        deploy = self._read(said, wrong)
+        deploy = deploy_of(said.values, self._before(said.about.value), self._known, wrong)
         if deploy is None:
             return Wrong(wrong)
         try:
@@ -155,7 +138,7 @@ class DeployForm:
         except Refusal as refusal:
             if refusal.status != 422:
                 raise
-            return Wrong({_FIELDS.get(refusal.key, _place(refusal)): str(refusal)[:_ERROR]})
+            return Wrong(refused_at(refusal))
         return _shown(answer, said.about)
 
     async def _started(self, said: Said) -> View | Message:
@@ -197,7 +180,9 @@ class DeployForm:
 
     def _environment(self, before: Deploy | None) -> Block:
         names = list(
-            dict.fromkeys(name for block in self._config.services.values() for name in block.targets)
+            dict.fromkeys(
+                name for block in self._config.services.values() for name in block.targets
+            )
         )
         usual = before.environment if before else self._known.environment("production") or ""
         element = select("environment", [(name, name) for name in names], usual)
@@ -207,8 +192,8 @@ class DeployForm:
         usual = self._usual(before)
         label = f"As configured ({usual})" if usual else "As configured"
         chosen = before.options.strategy if before else None
-        pairs = [(label, _CONFIGURED), *((name, name) for name in known_strategies())]
-        element = select("strategy", pairs, chosen or _CONFIGURED)
+        pairs = [(label, CONFIGURED), *((name, name) for name in known_strategies())]
+        element = select("strategy", pairs, chosen or CONFIGURED)
         assert element is not None
         return element
 
@@ -230,81 +215,6 @@ class DeployForm:
             for name, environment in places
         }
         return usual.pop() if len(usual) == 1 else ""
-
-    # ---- what was filled in -----------------------------------------------------------------------------------------
-
-    def _read(self, said: Said, wrong: dict[str, str]) -> Deploy | None:
-        """Return what was asked for; None where something is in `wrong`, by field."""
-        text = {key: str(value or "") for key, value in said.values.items()}
-        known = self._known
-        service = _tried(wrong, "service", lambda: known.service(_word(text, "service")))
-        environment = service and _tried(
-            wrong,
-            "environment",
-            lambda: known.required_environment(_word(text, "environment"), service),
-        )
-        version = _tried(wrong, "version", lambda: version_of(_word(text, "version")))
-        options = _options(text, self._before(said.about.value), wrong)
-        if wrong or not (service and environment and version):
-            return None
-        deploy = Deploy(service, version, environment, options, _reason(text))
-        return _tried(wrong, "version", lambda: self._as_a_line(deploy))
-
-    def _as_a_line(self, deploy: Deploy) -> Deploy:
-        """Return what the same would be as a typed line: a version that is a verb is refused there."""
-        command = parse_line(render(deploy), self._known)
-        assert isinstance(command, Deploy)
-        return command
-
-
-_T = TypeVar("_T")
-
-
-def _tried(wrong: dict[str, str], place: str, read: Callable[[], _T]) -> _T | None:
-    try:
-        return read()
-    except WordsError as error:
-        wrong[_FIELDS.get(error.key or "", place)] = str(error)[:_ERROR]
-        return None
-
-
-def _word(text: Mapping[str, str], name: str) -> str:
-    """Return the one word in a field, as phones meant it. Raises `WordsError`."""
-    line = Line(text.get(name, ""))
-    word = line.take()
-    if word is None or line.peek() is not None:
-        raise WordsError("This takes one word.", code="unknown_word", key=name)
-    return word.bare
-
-
-def _options(text: Mapping[str, str], before: Deploy | None, wrong: dict[str, str]) -> Options:
-    """Return the options of the form over those that were asked for before and have no field here."""
-    kept = before.options if before else Options()
-    given = Given()
-    strategy, steps = text.get("strategy", _CONFIGURED), plain(text.get("steps", ""))
-    if strategy not in ("", _CONFIGURED):
-        _tried(wrong, "strategy", lambda: _take(f"strategy={strategy}", given))
-    if steps.strip():
-        listed = re.sub(r"\s*[,/;\s]\s*", ",", steps.strip())
-        _tried(wrong, "steps", lambda: _take(f"steps={listed}", given))
-    chosen = _tried(wrong, "steps", lambda: options_from(given)) or Options()
-    return replace(kept, strategy=chosen.strategy, steps=chosen.steps, typed=())
-
-
-def _take(words: str, given: Given) -> None:
-    line = Line(words)
-    take_option(line, given, "deploy")
-    if line.peek() is not None:
-        raise WordsError("This takes numbers or one name.", code="unknown_word")
-
-
-def _reason(text: Mapping[str, str]) -> str:
-    return " ".join(text.get("reason", "").split())
-
-
-def _place(refusal: Refusal) -> str:
-    """Return the field of a refusal whose key has none: that of the environment for a target that cannot do it."""
-    return "environment" if isinstance(refusal.__cause__, UnknownNameError) else "strategy"
 
 
 def _steps(before: Deploy | None) -> str:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
-from bot.rollout.values import ClosedGate, Rollout
+from bot.rollout.question import ClosedGate
+from bot.rollout.values import Rollout
 from bot.slack import asking
 from bot.slack.blocks import context, section
 from bot.slack.line import LOST

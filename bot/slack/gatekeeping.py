@@ -79,8 +79,11 @@ class Received:
 
 
 Next = Callable[[], Awaitable[None]]
+_OTHER = Turned(200, "other_app")
+"""Answered well, so that Slack does not send it again."""
 _NOT_FOR_ME = (
-    '{"response_type": "ephemeral", "text": "This was not meant for me, so nothing was done. [other_app]"}'
+    '{"response_type": "ephemeral", "text": "This was not meant for me, so nothing was done. '
+    f'[{_OTHER.code}]"}}'
 )
 
 
@@ -95,10 +98,10 @@ def only_ours(origin: Origin) -> Callable[..., Awaitable[BoltResponse | None]]:
         if not why:
             await next_()
             return None
-        log.warning("a payload of %s was refused: other_app", why)
+        log.warning("a payload of %s was refused: %s", why, _OTHER.code)
         typed = "command" in body
-        kind = {"Content-Type": ["application/json"]} if typed else {}
-        return BoltResponse(status=200, body=_NOT_FOR_ME if typed else "", headers=kind)
+        kind: dict[str, str | Sequence[str]] = {"Content-Type": "application/json"} if typed else {}
+        return BoltResponse(status=_OTHER.status, body=_NOT_FOR_ME if typed else "", headers=kind)
 
     return ours
 

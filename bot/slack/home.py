@@ -22,8 +22,7 @@ from bot.slack.blocks import Block, divider, section
 from bot.slack.limits import problems
 from bot.slack.message import Message
 from bot.slack.overview import first_line, home_blocks
-from bot.slack.posting import retry_after
-from bot.slack.speaking import TROUBLE, reason, refused_with
+from bot.slack.speaking import TROUBLE, reason, refused_with, retry_after
 from bot.slack.surveying import Survey
 
 log = logging.getLogger("sluice.home")

@@ -11,8 +11,8 @@ from slack_sdk.errors import SlackApiError
 from bot.rollout.values import Phase, Rollout
 from bot.slack.blocks import escape, section
 from bot.slack.message import Message
-from bot.slack.posting import Poster, Posts, Wanted, retry_after
-from bot.slack.speaking import refused_with
+from bot.slack.posting import Poster, Posts, Wanted
+from bot.slack.speaking import refused_with, retry_after
 from bot.store import Store
 from bot.store.tracing import asked_of
 from strategies.telling import span

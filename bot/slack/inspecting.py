@@ -87,7 +87,9 @@ def _clock(headers: Mapping[str, Any], now: datetime) -> Iterator[Sight]:
         yield Sight("slack clock", "skip", "Slack's answer has no date")
         return
     skew = int(abs((now - theirs).total_seconds()))
-    fix = f"Set the clock of this machine: from {WINDOW} s on every request of Slack is turned away."
+    fix = (
+        f"Set the clock of this machine: from {WINDOW} s on every request of Slack is turned away."
+    )
     if skew > WINDOW:
         yield Sight("slack clock", "fail", f"{skew} s away from Slack's", fix)
     elif skew > _SKEW:

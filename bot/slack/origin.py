@@ -59,7 +59,9 @@ class Origin:
         try:
             answer = await self._client.bots_info(bot=bot)
         except SlackApiError as error:
-            log.warning("bots.info is refused (%s): payloads are not held against our app id", reason(error))
+            log.warning(
+                "bots.info is refused (%s): payloads are not held against our app id", reason(error)
+            )
             return ""
         return str((answer.get("bot") or {}).get("app_id") or "")
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.rollout.locks import Lock
 from bot.rollout.values import Phase, Rollout
 from bot.slack.blocks import (
     Block,
@@ -20,6 +21,7 @@ from bot.slack.blocks import (
     escape,
     header,
     mention,
+    plain,
     section,
 )
 from bot.slack.cards import value
@@ -49,8 +51,7 @@ class Overview:
     live: Sequence[Rollout] = ()
     """What went live before that, the newest of each target."""
     later: Sequence[Rollout] = ()
-    held: Sequence[str] = ()
-    """Locks, as sentences in mrkdwn."""
+    held: Sequence[Lock] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     """By the id of a rollout or of a gate: the link to its message."""
     barred: str = ""
@@ -58,18 +59,29 @@ class Overview:
 
     def undoable(self) -> list[Rollout]:
         """Return what has a button, as it is listed."""
-        return [
-            *(r for r in self.flying if _can_turn(r)),
-            *(r for r in (*self.ended, *self.live) if self.would_be_undone(r)),
-        ]
+        taken = {r.target for r in self.flying}
+        done = []
+        for r in (*self.ended, *self.live):
+            if r.target not in taken and self._would_be_undone(r):
+                done.append(r)
+            # What comes after the newest change of its target is not what would be undone.
+            if r.live_changed or r.phase is Phase.ROLLED_BACK:
+                taken.add(r.target)
+        return [*(r for r in self.flying if _can_turn(r)), *done]
 
-    def would_be_undone(self, r: Rollout) -> bool:
-        """Whether this is what a rollback of its target would undo now; a rollback this young is left alone."""
-        if not r.live_changed or r.target in {one.target for one in self.flying}:
-            return False
+    def labels(self) -> dict[str, str]:
+        """Return the label of each button by its rollout; the environment tells those of one service apart."""
+        rows = self.undoable()
+        count = Counter(r.service for r in rows)
+        return {
+            r.id: f"{r.service} {r.environment}" if count[r.service] > 1 else r.service
+            for r in rows
+        }
+
+    def _would_be_undone(self, r: Rollout) -> bool:
+        """Whether a rollback of its target would undo this; a rollback of the last hour is left alone."""
         young = r.ended is None or self.at - r.ended < RECENT
-        newest = next(one for one in (*self.ended, *self.live) if one.target == r.target)
-        return newest is r and not (r.rollback_of and young)
+        return r.live_changed and not (r.rollback_of and young)
 
 
 def _can_turn(r: Rollout) -> bool:
@@ -103,8 +115,9 @@ def _flying(seen: Overview) -> list[Block]:
     title = header("In flight")
     if not seen.flying:
         return [title, section("Nothing is in flight.")]
-    rows = [_row(seen, r, f" — {place(r)}", red=_can_turn(r)) for r in seen.flying]
-    return [title, *_at_most(rows, _FLYING)]
+    labels = seen.labels()
+    rows = [_row(seen, r, f" — {place(r)}", labels) for r in seen.flying[:_FLYING]]
+    return [title, *rows, *_more(len(seen.flying), _FLYING)]
 
 
 def _mine(seen: Overview) -> list[Block]:
@@ -116,8 +129,8 @@ def _mine(seen: Overview) -> list[Block]:
         ]
     if not seen.mine:
         return []
-    rows = [section(_question(seen, r)) for r in seen.mine]
-    return [header("Waiting for your decision"), *_at_most(rows, _MINE)]
+    rows = [section(_question(seen, r)) for r in seen.mine[:_MINE]]
+    return [header("Waiting for your decision"), *rows, *_more(len(seen.mine), _MINE)]
 
 
 def _question(seen: Overview, r: Rollout) -> str:
@@ -129,12 +142,14 @@ def _question(seen: Overview, r: Rollout) -> str:
 
 def _past(seen: Overview) -> list[Block]:
     listed: list[Block] = []
-    ended = [_row(seen, r, _when(r), red=seen.would_be_undone(r)) for r in seen.ended]
-    live = [_row(seen, r, _when(r), red=seen.would_be_undone(r)) for r in seen.live]
-    if ended:
-        listed += [divider(), header("Last 60 minutes"), *_at_most(ended, _ENDED)]
-    if live:
-        listed += [divider(), header("Live before that"), *_at_most(live, _LIVE)]
+    labels = seen.labels()
+    for title, rows, limit in (
+        ("Last 60 minutes", seen.ended, _ENDED),
+        ("Live before that", seen.live, _LIVE),
+    ):
+        if rows:
+            drawn = [_row(seen, r, _when(r), labels) for r in rows[:limit]]
+            listed += [divider(), header(title), *drawn, *_more(len(rows), limit)]
     return listed
 
 
@@ -145,36 +160,38 @@ def _when(r: Rollout) -> str:
 def _held(seen: Overview) -> list[Block]:
     if not seen.held:
         return []
-    rows = [section(line) for line in seen.held]
-    return [divider(), header("Locks"), *_at_most(rows, _HELD)]
+    rows = [section(_lock(lock)) for lock in seen.held[:_HELD]]
+    return [divider(), header("Locks"), *rows, *_more(len(seen.held), _HELD)]
+
+
+def _lock(lock: Lock) -> str:
+    what = f"{lock.where}: {lock.version}" if lock.version else lock.where
+    until = f" · until {date(lock.expires)}" if lock.expires is not None else ""
+    return f"🔒 *{escape(what)}* · {mention(lock.owner)} · “{escape(lock.reason)}”{until}"
 
 
 def _later(seen: Overview) -> list[Block]:
     if not seen.later:
         return []
-    rows = [section(f"{sign(r)} · *{escape(headline(r))}* · {starts(r)}") for r in seen.later]
-    return [divider(), header("Later"), *_at_most(rows, _LATER)]
+    rows = [
+        section(f"{sign(r)} · *{escape(headline(r))}* · {starts(r)}") for r in seen.later[:_LATER]
+    ]
+    return [divider(), header("Later"), *rows, *_more(len(seen.later), _LATER)]
 
 
-def _row(seen: Overview, r: Rollout, tail: str, *, red: bool) -> Block:
+def _row(seen: Overview, r: Rollout, tail: str, labels: Mapping[str, str]) -> Block:
     link = seen.links.get(r.id, "")
     card = f" · <{link}|card>" if link else ""
     line = section(f"{sign(r)} · *{escape(headline(r))}*{tail} · {mention(r.requester)}{card}")
-    return {**line, "accessory": _red(seen, r)} if red else line
-
-
-def _red(seen: Overview, r: Rollout) -> Block:
-    """Return the red button; where a service has several, the environment tells them apart."""
-    twins = Counter(one.service for one in seen.undoable())[r.service] > 1
-    name = f"{r.service} {r.environment}" if twins else r.service
+    if r.id not in labels:
+        return line
     spoken = f"Roll back {r.service} in {r.environment} from {r.version}"
-    made = button(f"Roll back {name}", "rollback", value(r), "danger")
-    return {**made, "accessibility_label": clip(spoken, _LABEL)}
+    red = button(f"Roll back {labels[r.id]}", "rollback", value(r), "danger")
+    return {**line, "accessory": {**red, "accessibility_label": clip(plain(spoken), _LABEL)}}
 
 
-def _at_most(rows: Sequence[Block], limit: int) -> list[Block]:
-    more = len(rows) - limit
-    return [*rows[:limit], context(f"+ {more} more: `/deploy status`")] if more > 0 else [*rows]
+def _more(there: int, limit: int) -> list[Block]:
+    return [context(f"+ {there - limit} more: `/deploy status`")] if there > limit else []
 
 
 def _words() -> Block:

@@ -19,7 +19,8 @@ from bot.slack.charts.picture import NO_FILE, Hangs, Picture, Subject, subject
 from bot.slack.charts.series import Chart, stage_chart
 from bot.slack.charts.words import alt_text, spark_blocks, spark_text
 from bot.slack.message import Message
-from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted, refused_with, retry_after
+from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted
+from bot.slack.speaking import refused_with, retry_after
 from bot.store import NoRowError, PoisonedRowError, Post, Store
 
 log = logging.getLogger("sluice.pictures")
@@ -93,7 +94,7 @@ class Pictures:
         elif picture is None or picture.hangs is Hangs.REFUSED:
             self._errands.soon(r.id)
         elif wanted.gate and picture.hangs is Hangs.NOWHERE and message is not None:
-            await self._hang(r, wanted, posts, message)
+            await self._hang(r, wanted, posts, message, poster)
         elif not wanted.gate and picture.hangs is Hangs.WORDS:
             await self._say(r, picture, posts, poster)
         elif wanted.gate and picture.of < wanted.of:
@@ -105,14 +106,17 @@ class Pictures:
         else:
             self._errands.soon(r.id)
 
-    async def _hang(self, r: Rollout, wanted: Subject, posts: Posts, message: Message) -> None:
+    async def _hang(
+        self, r: Rollout, wanted: Subject, posts: Posts, message: Message, poster: Poster
+    ) -> None:
         """Try to hang an uploaded picture into the message of its gate."""
         row, gate = posts[wanted.key], posts[wanted.gate]
         picture = Picture.read(row)
         assert picture is not None
         framed = await self._framed(message, r, picture.file, picture.of)
         try:
-            await self._client.chat_update(channel=gate.channel, ts=gate.ts, **framed.payload())
+            where = {"channel": gate.channel, "ts": gate.ts}
+            await poster.call("chat.update", **where, **framed.payload())
         except SlackApiError as error:
             code = refused_with(error)
             if not code or retry_after(error):
@@ -174,10 +178,14 @@ class Pictures:
         self, r: Rollout, wanted: Subject, png: bytes, chart: Chart, card: Post | None
     ) -> str | None:
         """Return the id of the file; `""` when Slack does not want it, None when it is to be tried again later."""
-        place = {} if card is None else {"channel": card.channel, "thread_ts": card.ts}
         try:
             answer = await self._client.files_upload_v2(
-                filename="stage.png", file=png, title=chart.title, alt_txt=alt_text(chart), **place
+                filename="stage.png",
+                file=png,
+                title=chart.title,
+                alt_txt=alt_text(chart),
+                channel=card.channel if card else None,
+                thread_ts=card.ts if card else None,
             )
         except (SlackClientError, *UNREACHABLE) as error:
             code = refused_with(error) if isinstance(error, SlackApiError) else ""

@@ -5,9 +5,10 @@ only where Slack does not let us look it may appear twice.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from aiohttp import ClientError
@@ -17,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.slack.line import LOST, Line
 from bot.slack.message import Message
 from bot.slack.pace import Quiet
-from bot.slack.speaking import reason, refused_with, send
+from bot.slack.speaking import reason, refused_with, retry_after, send
 from bot.store import Post, Store
 
 log = logging.getLogger("sluice.posting")
@@ -29,8 +30,6 @@ UNREACHABLE = (ClientError, TimeoutError, OSError)
 _GONE = {"message_not_found", "edit_window_closed", "cant_update_message", "is_inactive"}
 _NO_THREAD = {"thread_not_found", "message_not_found"}
 _BUSY = "ratelimited"
-_REST = 30.0
-"""Seconds that a method is left alone where Slack does not say how long."""
 _PAGE = 200
 
 Posts = dict[str, Post]
@@ -60,14 +59,6 @@ class NotNowError(TimeoutError):
         """Keep what rests, and how long."""
         super().__init__(method)
         self.until = until
-
-
-def retry_after(error: SlackApiError) -> float:
-    """Return the seconds that Slack asks to be left alone, 0 when it does not."""
-    asked = str((getattr(error.response, "headers", None) or {}).get("Retry-After", ""))
-    if asked.isdecimal():
-        return max(1.0, float(asked))
-    return _REST if refused_with(error) == _BUSY else 0.0
 
 
 class Poster:
@@ -129,11 +120,9 @@ class Poster:
         if post is None or not post.ts or self._line.pause is not None:
             # An alert waits for the link; while Slack does not answer it goes without one.
             return ""
-        ask = self._client.chat_getPermalink
         try:
-            answer = await self._call(
-                "chat.getPermalink", ask, channel=post.channel, message_ts=post.ts
-            )
+            where = {"channel": post.channel, "message_ts": post.ts}
+            answer = await self.call("chat.getPermalink", **where)
         except (SlackApiError, *UNREACHABLE):
             return ""
         return str(answer.get("permalink") or "")
@@ -176,17 +165,13 @@ class Poster:
 
     async def _send(self, method: str, message: Message, **where: Any) -> Any:
         """Send a message, noting how it went; see `speaking.send`."""
+        return await send(partial(self.call, method), message, **where)
 
-        async def call(**body: Any) -> Any:
-            return await self._call(method, getattr(self._client, method.replace(".", "_")), **body)
-
-        return await send(call, message, **where)
-
-    async def _call(self, method: str, call: Callable[..., Awaitable[Any]], **body: Any) -> Any:
-        """Call Slack unless it asked for quiet. Raises `NotNowError`, `SlackApiError` and `UNREACHABLE`."""
+    async def call(self, method: str, **body: Any) -> Any:
+        """Call a method of Slack unless it asked for quiet. Raises `NotNowError`, `SlackApiError`, `UNREACHABLE`."""
         self._ready(method)
         try:
-            answer = await call(**body)
+            answer = await getattr(self._client, method.replace(".", "_"))(**body)
         except SlackApiError as error:
             asked, code = retry_after(error), refused_with(error)
             if asked:
@@ -243,13 +228,10 @@ class Poster:
         options: dict[str, Any] = {"include_all_metadata": True, "limit": _PAGE}
         try:
             if card is not None and card.ts:
-                ask = self._client.conversations_replies
-                answer = await self._call(
-                    "conversations.replies", ask, channel=card.channel, ts=card.ts, **options
-                )
+                where = {"channel": card.channel, "ts": card.ts}
+                answer = await self.call("conversations.replies", **where, **options)
             else:
-                see = self._client.conversations_history
-                answer = await self._call("conversations.history", see, channel=channel, **options)
+                answer = await self.call("conversations.history", channel=channel, **options)
         except SlackApiError as error:
             if not refused_with(error):
                 raise

@@ -52,7 +52,9 @@ def plan_blocks(answer: Answer) -> list[Block]:
     blocks = [section(f"*{escape(_title(answer))}*")]
     if preview is not None:
         blocks += listing([*_before(preview)])
-    blocks += listing([f"*Plan*  {escape(plan.strategy)} · {escape(estimate_phrase(plan))}", *steps])
+    blocks += listing(
+        [f"*Plan*  {escape(plan.strategy)} · {escape(estimate_phrase(plan))}", *steps]
+    )
     checks = escape("; ".join(checks_words(plan))) or "none"
     blocks.append(section(f"*Will check*  {checks}"))
     if answer.due is not None:

@@ -1,4 +1,4 @@
-"""The form for a reason given afterwards: whoever stopped a rollout says why, in one line, when there is time for it."""
+"""The form for a reason given afterwards: whoever stopped a rollout says why, when there is time for it."""
 
 import re
 
@@ -40,7 +40,9 @@ class ReasonForm:
         rollout, decision = _read(said.about)
         reason = " ".join(str(said.values.get(_FIELD) or "").split())
         if not reason:
-            return Wrong({_FIELD: "Say it in a few words, or close the form: nothing waits for it."})
+            return Wrong(
+                {_FIELD: "Say it in a few words, or close the form: nothing waits for it."}
+            )
         if len(reason) > MOST:
             return Wrong({_FIELD: f"That is {len(reason)} characters: use {MOST} at most."})
         await self._commands.explain(rollout, decision, reason, said.actor, said.receipt)
@@ -49,7 +51,8 @@ class ReasonForm:
     def in_words(self, about: About) -> str:
         """Return how it is done without a form."""
         hours = int(LONGEST.total_seconds() // 3600)
-        return f"The button works for {hours} hours; until then, or without it, say it in the thread."
+        which = escape(about.value.partition(" ")[0])
+        return f"The button works for {hours} hours; or say it in the thread of {which}."
 
 
 def _read(about: About) -> tuple[str, int]:

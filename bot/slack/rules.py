@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-
 _FILE = re.compile(r"^[F][A-Z0-9]{8,}$", re.ASCII)
 
 

@@ -34,6 +34,8 @@ def reason(error: BaseException) -> str:
 _REFUSED_BLOCKS = {"invalid_blocks", "msg_too_long", "invalid_blocks_format"}
 _UNSURE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
 """Refusals after which Slack itself does not know whether it was done."""
+_REST = 30.0
+"""Seconds that a method is left alone where Slack does not say how long."""
 
 
 def refused_with(error: SlackApiError) -> str:
@@ -41,6 +43,14 @@ def refused_with(error: SlackApiError) -> str:
     data = getattr(error.response, "data", None)
     code = str(data.get("error") or "") if isinstance(data, dict) else ""
     return "" if code in _UNSURE else code
+
+
+def retry_after(error: SlackApiError) -> float:
+    """Return the seconds that Slack asks to be left alone, 0 when it does not."""
+    asked = str((getattr(error.response, "headers", None) or {}).get("Retry-After", ""))
+    if asked.isdecimal():
+        return max(1.0, float(asked))
+    return _REST if refused_with(error) == "ratelimited" else 0.0
 
 
 async def send(call: Callable[..., Awaitable[Any]], message: Message, **where: Any) -> Any:

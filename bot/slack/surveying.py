@@ -62,6 +62,7 @@ class Survey:
             ended=ended,
             live=_live(past, ended),
             later=await self._store.scheduled(),
+            held=[lock for lock in await self._store.locks() if lock.holds(now)],
             links=await self._links([*flying[:_LINKED], *mine[:_LINKED], *ended[:_LINKED]]),
         )
 

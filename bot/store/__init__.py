@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.rollout.accounting import Outcome
+from bot.rollout.kept import KeptLook
 from bot.rollout.values import Phase, Rollout
 from bot.store import telling
 from bot.store.alarms import ALARM, alarms
@@ -22,7 +23,7 @@ from bot.store.deliveries import closed, deliveries
 from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
 from bot.store.keeping import KEEPING, KEPT
 from bot.store.locks import BarredError, LockReading
-from bot.store.looks import KeptLook, drop_looks, looks, outlived
+from bot.store.looks import drop_looks, looks, outlived
 from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
 from bot.store.rows import (
     Inbound,
@@ -49,7 +50,6 @@ __all__ = [
     "Durations",
     "Inbound",
     "JournalRow",
-    "KeptLook",
     "NoRowError",
     "OpenError",
     "PoisonedRowError",

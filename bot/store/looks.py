@@ -7,33 +7,24 @@ is bounded twice: old looks of one rollout are thinned out, and those of rollout
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.rollout.kept import KeptLook
 from bot.rollout.values import Rollout
 from bot.store.rows import epoch, moment
 from bot.store.tables import LOOKS, OUTCOMES
 from strategies.verdict import Look, Sample
 
 MOST = 2_000
-"""Looks of one rollout; with one more, every second of the older half goes."""
+"""Looks of one rollout; before there are more, every second of the older half goes."""
+EVERY = 64
+"""Saves between two counts; each brings one look at most."""
 KEPT_FOR = timedelta(days=30)
 """How long the looks of a rollout stay behind its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptLook:
-    """One look as it is kept, and where the rollout stood."""
-
-    cursor: int
-    weight: float
-    place: str
-    """Which of several targets it is of; `""` where there is one only."""
-    look: Look
 
 
 def look_columns(r: Rollout) -> dict[str, Any] | None:
@@ -56,15 +47,15 @@ async def keep_look(db: AsyncConnection, adding: Any, r: Rollout) -> None:
     if columns is None:
         return
     key = [LOOKS.c.rollout, LOOKS.c.at]
-    kept = await db.execute(adding.values(**columns).on_conflict_do_nothing(index_elements=key))
-    if kept.rowcount == 1:
+    await db.execute(adding.values(**columns).on_conflict_do_nothing(index_elements=key))
+    if r.revision % EVERY == 0:
         await _thin_out(db, r.id)
 
 
 async def _thin_out(db: AsyncConnection, rollout: str) -> None:
     """Drop every second look of the older half, where there are too many of one rollout."""
     kept = await db.execute(select(func.count()).where(LOOKS.c.rollout == rollout))
-    if kept.scalar_one() <= MOST:
+    if kept.scalar_one() <= MOST - EVERY:
         return
     older = await db.execute(
         select(LOOKS.c.at).where(LOOKS.c.rollout == rollout).order_by(LOOKS.c.at).limit(MOST // 2)

@@ -241,9 +241,14 @@ async def test_after_two_hours_of_silence_there_is_one_digest_and_one_message_in
     room.slack.calls.clear()
     await room.wait(61)
     assert len(room.story) == 2
-    assert [line.split("  ")[1] for line in room.story[1].splitlines()[1:]] == [f"line {n}" for n in range(12)]
+    assert [line.split("  ")[1] for line in room.story[1].splitlines()[1:]] == [
+        f"line {n}" for n in range(12)
+    ]
     assert "11 %" in room.said()[0]
-    assert "While Slack could not be reached* (2026-11-21 03:00 UTC – 2026-11-21 05:0" in room.said()[1]
+    assert (
+        "While Slack could not be reached* (2026-11-21 03:00 UTC – 2026-11-21 05:0"
+        in room.said()[1]
+    )
     assert len(room.sent("chat.postMessage") + room.sent("chat.update")) == 3
 
 

@@ -1,4 +1,4 @@
-"""A4–A6, E.3: who may is asked at the moment of the click; forward fails closed, back never waits, the glass is loud."""
+"""A4–A6, E.3: who may is asked at the click; forward fails closed, back never waits, the glass is loud."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -61,7 +61,9 @@ async def test_a_name_that_looks_like_an_approvers_is_no_approver(stage):
     assert (await stage.row()).gate is not None
 
 
-async def test_whoever_lost_the_role_between_two_votes_does_not_count_when_the_next_is_counted(tmp_path):
+async def test_whoever_lost_the_role_between_two_votes_does_not_count_when_the_next_is_counted(
+    tmp_path,
+):
     """E.3 no. 7: with two needed, the vote of somebody who has left the group since falls."""
     async with Stage.opened(tmp_path, approvals=2) as stage:
         await stage.slack.add_group(Group("S0SRE", "sre", (ANA, BEN, OLU)))

@@ -1,4 +1,4 @@
-"""A1–A3, A9: one test over all that Slack sends; another app, another workspace, a replay, and outsiders at every door."""
+"""A1–A3, A9: one test over all that Slack sends: another app, another workspace, a replay, outsiders at every door."""
 
 import json
 import time
@@ -9,7 +9,7 @@ import pytest
 from bot.rollout.values import Phase
 from bot.sandbox.chat import APP_ID, BOT_USER, TEAM, Person
 from bot.sandbox.payloads import event_body, signed
-from tests.scenario.stage import ANA, DANA, DEPLOYS, SECRET, Stage
+from tests.scenario.stage import ANA, DEPLOYS, SECRET, Stage
 
 
 def form(body: dict) -> tuple[str, str]:
@@ -36,13 +36,21 @@ def command(r) -> tuple[str, str]:
 def press(r, name="promote", value="") -> tuple[str, str]:
     held = value or json.dumps({"r": r.id, "g": r.gate.id})
     action = {"action_id": name, "value": held, "action_ts": str(time.monotonic_ns())}
-    return form({"type": "block_actions", **BASE, **PERSON, "channel": {"id": DEPLOYS}, "actions": [action]})
+    return form(
+        {"type": "block_actions", **BASE, **PERSON, "channel": {"id": DEPLOYS}, "actions": [action]}
+    )
 
 
 def submitted(r) -> tuple[str, str]:
     about = {"v": f"promote {r.service} production", "c": DEPLOYS, "m": "", "t": "", "o": ""}
     state = {"values": {"reason": {"reason": {"type": "plain_text_input", "value": "it burns"}}}}
-    view = {"id": "V1", "type": "modal", "callback_id": "break-glass", "private_metadata": json.dumps(about), "state": state}
+    view = {
+        "id": "V1",
+        "type": "modal",
+        "callback_id": "break-glass",
+        "private_metadata": json.dumps(about),
+        "state": state,
+    }
     return form({"type": "view_submission", **BASE, **PERSON, "view": view})
 
 
@@ -57,7 +65,16 @@ def home(_) -> tuple[str, str]:
 
 def mention(r) -> tuple[str, str]:
     said = f"<@{BOT_USER}> promote {r.service}"
-    return envelope({"type": "app_mention", "user": ANA, "team": TEAM, "text": said, "channel": DEPLOYS, "ts": "1.2"})
+    return envelope(
+        {
+            "type": "app_mention",
+            "user": ANA,
+            "team": TEAM,
+            "text": said,
+            "channel": DEPLOYS,
+            "ts": "1.2",
+        }
+    )
 
 
 def news(_) -> tuple[str, str]:
@@ -123,7 +140,9 @@ async def test_what_is_for_another_app_or_workspace_does_nothing_at_any_door(sta
 async def test_in_an_installation_for_a_whole_organisation_the_organisation_counts(stage):
     """B.13: `team` is null there; whoever is of another workspace of the organisation is a colleague."""
     home = stage.bot.door.origin.home
-    stage.bot.door.origin.home = type(home)("", "E0OURS", home.bot_id, home.bot_user, True, home.app)
+    stage.bot.door.origin.home = type(home)(
+        "", "E0OURS", home.bot_id, home.bot_user, True, home.app
+    )
     ours = {"team": None, "enterprise": {"id": "E0OURS"}, "user": {"id": ANA, "team_id": "T0OTHER"}}
     body = {"type": "block_actions", **BASE, **ours, "channel": {"id": DEPLOYS}}
     origin = stage.bot.door.origin
@@ -192,7 +211,7 @@ FORMS = {
 
 
 async def test_every_form_and_shortcut_has_a_row(stage):
-    """A9: a new form has to be looked at here. None has rules of its own: each says a line, or presses what is asked."""
+    """A9: a new form has to be looked at here. None has rules of its own: each says a line, or presses."""
     door = stage.bot.door
     assert set(door.forms.by_name) == set(FORMS)
     assert set(door.shortcuts.values()) <= set(FORMS)

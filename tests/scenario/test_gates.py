@@ -1,4 +1,4 @@
-"""M3: the question to people reads as a chat, counts live, is bound to the picture that was shown, and ends as one line."""
+"""M3: the question reads as a chat, counts live, is bound to the picture that was shown, and ends as one line."""
 
 from datetime import timedelta
 

@@ -112,3 +112,11 @@ async def test_what_waits_is_left_out_and_said_so_where_slack_does_not_tell_the_
     home = await Phone(stage, ANA).open_home()
     assert "Slack did not say what waits for your decision" in home
     assert "[Roll back auth-service]" in home
+
+
+async def test_what_is_locked_stands_on_the_tab_with_who_and_why(stage):
+    await stage.say("/deploy lock auth-service production for 2h db failover", by=ANA)
+    home = await Phone(stage).open_home()
+    assert "Locks" in home
+    assert "@Ana" in home
+    assert "db failover" in home

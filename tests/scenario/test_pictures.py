@@ -1,4 +1,4 @@
-"""A question carries a picture of its stage (M3, "chart in thread"), and so does the thread of an automatic rollback (M5).
+"""A question carries a picture of its stage (M3), and so does the thread of an automatic rollback (M5).
 
 The question is asked first. What Slack does not take becomes a picture in the thread, or the same numbers as text.
 """
@@ -75,7 +75,9 @@ async def test_the_question_gets_its_picture_with_its_numbers_in_words(stage):
 
 async def test_the_question_is_asked_before_there_is_a_picture(stage):
     await to_gate(stage)
-    order = [name for name, args in stage.slack.calls if name.startswith("files.") or "blocks" in args]
+    order = [
+        name for name, args in stage.slack.calls if name.startswith("files.") or "blocks" in args
+    ]
     asked = max(i for i, name in enumerate(order) if name == "chat.postMessage")
     assert order.index(UPLOAD) > asked
     assert order[-1] == "chat.update"
@@ -183,4 +185,3 @@ async def test_an_automatic_rollback_leaves_one_picture_in_the_thread(stage):
     await stage.wait(600)
     assert stage.story.count("[picture:") == 1
     assert not any("[picture:" in text for text in stage.channel(ALERTS))
-

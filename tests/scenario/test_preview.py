@@ -222,3 +222,13 @@ async def test_an_ordinary_deploy_keeps_what_it_changes_too(tmp_path):
         )
         await stage.restart()
         assert (await stage.row()).changes == row.changes
+
+
+async def test_the_card_and_the_gate_say_what_it_changes(tmp_path):
+    """M2 and M3: `7 commits, 3 authors, ⚠ migrations · compare`."""
+    async with previewing(tmp_path) as stage:
+        await stage.deploy()
+        assert "7 commits, 3 authors · compare · ⚠ touches db/migrations/" in stage.card
+        await stage.wait(75)
+        gate = next(text for text in stage.channel() if "Decision needed" in text)
+        assert "7 commits, 3 authors · compare" in gate

@@ -15,8 +15,8 @@ from bot.grammar.verbs import Options
 KNOWN = Known({"checkout": ("production",), "auth-service": ("production",)})
 CONTRACT = (
     "strategy traffic-steps (steps) step-duration (soak) error-threshold latency-p95 auto-promote dry-run namespace "
-    "mesh at cron header user-tier region batch-size batch-delay max-concurrent test-duration split approvals "
-    "keep-baseline confidence gate"
+    "mesh at cron after header user-tier region batch-size batch-delay max-concurrent test-duration split approvals "
+    "keep-baseline confidence break-glass gate"
 )
 
 

@@ -35,7 +35,9 @@ def waiting() -> Rollout:
 
 
 def person(user: str, **flags: bool) -> tuple[Actor, Membership]:
-    everybody = frozenset({"U0ANA", "U0DANA", "U0EDI", "U0GUEST", "U0GONE", "U0BOT", "U0OUT", "U0ELSE"})
+    everybody = frozenset(
+        {"U0ANA", "U0DANA", "U0EDI", "U0GUEST", "U0GONE", "U0BOT", "U0OUT", "U0ELSE"}
+    )
     groups = {"S0SRE": everybody, "S0ONCALL": frozenset({"U0OLU"})}
     return Actor(user, "slack"), Membership(groups, Person(user, **flags))
 
@@ -238,7 +240,11 @@ def test_every_route_has_a_row_and_only_what_is_open_needs_no_token():
     }
     assert set(found) == set(ROUTES)
     closed = {name for name, path in found.items() if path not in OPEN}
-    assert {name for name, kind in ROUTES.items() if kind not in {"open", "signed", "alerts", "controller"}} == closed
+    assert {
+        name
+        for name, kind in ROUTES.items()
+        if kind not in {"open", "signed", "alerts", "controller"}
+    } == closed
 
 
 def test_every_command_of_the_terminal_has_a_row():

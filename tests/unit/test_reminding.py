@@ -10,7 +10,9 @@ from bot.rollout.question import Gate
 from bot.rollout.reminding import next_rung, nudged
 from bot.rollout.seen import Seen
 from bot.rollout.values import Phase, Rules
+from bot.settings import read_config
 from tests.fakes.rollouts import NOON, rollout
+from tests.unit.settings_example import EXAMPLE, changed, problems
 
 LADDER = (300, 900, 1800)
 
@@ -71,3 +73,32 @@ def test_with_none_configured_nobody_is_reminded():
     row = asked(ladder=())
     assert nudged(row, after(80_000)) is row
     assert next_rung(row) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("[1m, 2m, 1h]", (60, 120, 3600)), ("[]", ()), (None, LADDER)],
+)
+def test_an_environment_says_when(written, read):
+    line = (
+        f"    gate_expires: 24h\n    reminders: {written}" if written else "    gate_expires: 24h"
+    )
+    config = read_config(EXAMPLE.replace("    gate_expires: 24h", line), "sluice.yaml")
+    assert config.environment("production").reminders == read
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("[5m, 15m]", "bad_reminders"),
+        ("[5m, 5m, 30m]", "bad_reminders"),
+        ("[5m, 15m, 10m]", "bad_reminders"),
+        ("[5, 15m, 30m]", "bare_number"),
+        ("5m", "wrong_type"),
+    ],
+)
+def test_what_is_no_ladder_is_refused(written, code):
+    found = problems(
+        changed("    gate_expires: 24h", f"    gate_expires: 24h\n    reminders: {written}")
+    )
+    assert [problem.code for problem in found] == [code]

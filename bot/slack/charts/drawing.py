@@ -71,7 +71,9 @@ def _draw_panel(chart: Chart, panel: Panel, axes: Any) -> None:
     axes.yaxis.get_major_locator().set_params(nbins=5)
     axes.grid(visible=True, color=_GRID, linewidth=1)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=_TEXT, loc="upper right", bbox_to_anchor=(1.0, 1.22), ncols=2, frameon=False)
+    axes.legend(
+        fontsize=_TEXT, loc="upper right", bbox_to_anchor=(1.0, 1.22), ncols=2, frameon=False
+    )
 
 
 def _name_limit(axes: Any, limit: Line) -> None:
@@ -93,8 +95,9 @@ def _draw_time(chart: Chart, axes: Any) -> None:
     from matplotlib.dates import AutoDateLocator, DateFormatter  # noqa: PLC0415
 
     long = (chart.at[-1] - chart.at[0]).total_seconds() > 24 * 3600
-    axes.xaxis.set_major_locator(AutoDateLocator(tz=UTC, minticks=2, maxticks=5))
-    axes.xaxis.set_major_formatter(DateFormatter("%b %d\n%H:%M" if long else "%H:%M", tz=UTC))
+    axes.xaxis.set_major_locator(AutoDateLocator(tz=UTC, minticks=2, maxticks=5))  # type: ignore[no-untyped-call]
+    wording = "%b %d\n%H:%M" if long else "%H:%M"
+    axes.xaxis.set_major_formatter(DateFormatter(wording, tz=UTC))  # type: ignore[no-untyped-call]
     axes.set_xlabel("UTC", fontsize=_TEXT, color=_INK)
 
 

@@ -1,4 +1,4 @@
-"""What became of the picture of one question, as it is remembered beside the posts of a rollout. Pure.
+"""What became of the picture of one question, as it is remembered beside the posts of a rollout.
 
 A row of POSTS under the key `chart:<gate>`: its `ts` is the id of the file at Slack, its `digest` says the rest.
 """

@@ -1,4 +1,4 @@
-"""What is on the picture of a stage: the numbers of both lanes over its time, and the limits they are held against. Pure.
+"""What is on the picture of a stage: the numbers of both lanes over its time, and the limits on them. Pure.
 
 Where there is no number there is a gap, never a line: what was not measured is not drawn.
 """
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from bot.rollout.kept import KeptLook
 from bot.rollout.values import Rollout
 from bot.slack.wording import metric_label, percent
-from bot.store import KeptLook
 from strategies.plan import Check
 from strategies.verdict import limit_words
 
@@ -101,20 +101,17 @@ def _stage(kept: Sequence[KeptLook]) -> list[KeptLook]:
 
 def _spaced(stage: Sequence[KeptLook]) -> Iterator[KeptLook]:
     """Yield the looks with an empty one wherever nobody looked for long."""
-    usual = timedelta(0)
-    for one, following in pairwise(stage):
+    apart = [after.look.at - before.look.at for before, after in pairwise(stage)]
+    for index, one in enumerate(stage):
         yield one
-        apart = following.look.at - one.look.at
-        if apart > max(_SILENCE, _WIDER * usual):
-            between = replace(one.look, at=one.look.at + apart / 2, samples=())
+        beside = [*apart[max(0, index - 1) : index], *apart[index + 1 : index + 2]]
+        usual = max(beside, default=timedelta(0))
+        if index < len(apart) and apart[index] > max(_SILENCE, _WIDER * usual):
+            between = replace(one.look, at=one.look.at + apart[index] / 2, samples=())
             yield replace(one, look=between)
-        usual = apart
-    yield stage[-1]
 
 
-def _panel(
-    r: Rollout, metric: str, checks: Sequence[Check], stage: Sequence[KeptLook]
-) -> Panel:
+def _panel(r: Rollout, metric: str, checks: Sequence[Check], stage: Sequence[KeptLook]) -> Panel:
     samples = [one.look.get(metric) for one in stage]
     stable = tuple(sample.stable for sample in samples)
     canary = tuple(sample.canary for sample in samples)

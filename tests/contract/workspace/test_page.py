@@ -15,6 +15,8 @@ DEPLOYS = "C0DEPLOYS"
         ("/mesh.js", "javascript"),
         ("/form.js", "javascript"),
         ("/ideas.js", "javascript"),
+        ("/home.js", "javascript"),
+        ("/shortcuts.js", "javascript"),
     ],
 )
 async def test_the_page_is_served(slack, session, path, kind):
