@@ -64,6 +64,7 @@ def methods_called() -> set[str]:
         p.read_text("utf-8") for top in ("slack", "app") for p in (ROOT / "bot" / top).glob("*.py")
     )
     found = set(re.findall(r"\.([a-z]\w*_\w+)", source))
+    found |= {name.replace(".", "_") for name in re.findall(r'\.call\("([\w.]+)"', source)}
     return {name for name in found if callable(getattr(AsyncWebClient, name, None))}
 
 

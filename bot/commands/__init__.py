@@ -65,9 +65,7 @@ class Commands:
             case _:
                 return await self._show(command, actor)
 
-    async def _deploy(
-        self, command: verbs.Deploy, actor: Actor, receipt: Receipt | None
-    ) -> Answer:
+    async def _deploy(self, command: verbs.Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
         world = self._world
         if command.shown is not None:
             before = await as_shown(world, command, actor, receipt)

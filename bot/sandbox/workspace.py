@@ -267,7 +267,9 @@ class Workspace:
         if self.down:
             return web.Response(status=503, text="service unavailable")
         form = await request.post() if request.content_type.startswith("multipart/") else {}
-        sent = next((part.file.read() for part in form.values() if isinstance(part, FileField)), b"")
+        sent = next(
+            (part.file.read() for part in form.values() if isinstance(part, FileField)), b""
+        )
         status, text = self.uploads.take(request.match_info["key"], sent or await request.read())
         return web.Response(status=status, text=text)
 

@@ -5,6 +5,7 @@ Typed, on the Home tab, in a form: on a phone the card is far away, and the last
 
 import logging
 from datetime import datetime
+from typing import NamedTuple
 
 from slack_sdk.errors import SlackApiError
 
@@ -20,13 +21,19 @@ from strategies.telling import span
 log = logging.getLogger("sluice.homeward")
 
 
+class _News(NamedTuple):
+    once: str
+    """The name under which it is said once."""
+    sentence: str
+
+
 async def tell_who_asked(store: Store, poster: Poster, r: Rollout, posts: Posts) -> None:
     """Send the one direct message that is due, if any is. Raises what the poster raises when Slack gave no answer."""
     news = _news(r)
     person = _asker(r)
     if news is None or not person.startswith(("U", "W")):
         return
-    key, sentence = f"{news[0]}:{person}", news[1]
+    key, sentence = f"{news.once}:{person}", news.sentence
     if (there := posts.get(key)) is not None and there.ts:
         return
     asked = await store.ask(asked_of(r.id))
@@ -49,21 +56,29 @@ def _asker(r: Rollout) -> str:
     return r.back.actor if r.back is not None and not r.back.automatic else ""
 
 
-def _news(r: Rollout) -> tuple[str, str] | None:
-    """Return what there is to say, under which name it is said once."""
+def _news(r: Rollout) -> _News | None:
+    """Return what there is to say."""
     where = f"{r.service} in {r.environment}"
     if r.phase is Phase.NEEDS_ATTENTION and (r.back is not None or r.rollback_of):
         why = r.trouble.sentence if r.trouble is not None else "The card says why."
-        return "stuck", f"The rollback of {where} does not get on: {why}"
+        return _News(once="stuck", sentence=f"The rollback of {where} does not get on: {why}")
     if r.rollback_of and r.phase is Phase.SUCCEEDED:
-        return "home", f"{r.version} has all traffic of {where} again{_took(r.started, r.ended)}."
+        return _News(
+            once="home",
+            sentence=f"{r.version} has all traffic of {where} again{_took(r.started, r.ended)}.",
+        )
     if r.rollback_of or r.back is None or r.back.lost or r.back.partial:
         return None
     if r.back.home is not None or r.phase is Phase.ROLLED_BACK:
         took = _took(r.back.at, r.back.home or r.ended)
-        return "home", f"{r.from_version} has all traffic of {where} again{took}."
+        return _News(
+            once="home", sentence=f"{r.from_version} has all traffic of {where} again{took}."
+        )
     if r.phase is Phase.CANCELLED and r.armed is None:
-        return "home", f"{where} was left as it was: {r.version} had not got any traffic."
+        return _News(
+            once="home",
+            sentence=f"{where} was left as it was: {r.version} had not got any traffic.",
+        )
     return None
 
 

@@ -4,19 +4,12 @@ Everything that a command changes is committed before `ack`: Slack never repeats
 `bot.commands` does. Lazy listeners are not used: what is only in memory after the ack would be lost.
 """
 
-import asyncio
 import html
 import logging
 import re
-import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.commands import Answer, Commands, Receipt, Refusal
@@ -24,12 +17,12 @@ from bot.commands.authority import COMMANDS
 from bot.grammar import Known, WordsError, parse, parse_line
 from bot.grammar.verbs import Command, Promote
 from bot.policy import Actor
+from bot.slack.bolt import Bolt
 from bot.slack.channels import ANYWHERE, Channels
 from bot.slack.deploy_form import NAME as DEPLOY
 from bot.slack.deploy_form import asks_for_form, bare_deploy, invitation
 from bot.slack.directory import SlackDirectory
 from bot.slack.explaining import Explaining
-from bot.slack.gatekeeping import Received, Turned, for_bolt, only_ours, turned_away
 from bot.slack.home import Home as Tabs
 from bot.slack.inbox import Inbox, Reply
 from bot.slack.message import Message
@@ -38,58 +31,16 @@ from bot.slack.news import News
 from bot.slack.origin import Home, Origin
 from bot.slack.payloads import Payload, author_of, command_fingerprint, label_of, where
 from bot.slack.pressing import After, Presses, Say, placed
+from bot.slack.promptness import DONE, Outcome, Prompt
 from bot.slack.replying import Replies
-from bot.slack.speaking import nameless
 from bot.slack.threads import Threads
 from bot.store import Inbound
 
 log = logging.getLogger("sluice.slack")
 
-_BUDGET = 2.2
-"""Seconds for the commit: Slack gives up at 3, and a silent success after that would be clicked again."""
-
-_LATE = Message(
-    "The database is slow: whether this was recorded is not known yet. I will say so here; look at the card before "
-    "you say it again. [not_known_yet]"
-)
-_DONE = Message("Done.")
-_BROKEN = Message(
-    "Something went wrong here; nothing may have been done. Try again, or use `sluice`."
-)
-
 _OLD_SHORTCUT = Message(
     "This shortcut is from another version of the bot; nothing was changed. `/deploy help` says what works."
 )
-
-Outcome = tuple[Message | None, After | None]
-"""What a person is told, and what happens after the acknowledgement."""
-
-
-async def _answered(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Turn a failure into a sentence: Slack shows a bare triangle for anything else."""
-    try:
-        return await work
-    except Exception:
-        log.exception("a command or a press failed")
-        return _BROKEN, None
-
-
-async def _afterwards(task: asyncio.Task[Outcome], reply: Reply) -> None:
-    """Give slow work its effect and its answer."""
-    message, after = await task
-    if after is not None:
-        after()
-    await reply(message or _DONE)
-
-
-async def _late_form(
-    sending: asyncio.Task[tuple[dict[str, Any], Message | None]], reply: Reply
-) -> None:
-    """Tell what came of a form that was slow; what it would have shown on the screen is said as a message."""
-    answer, message = await sending
-    wrong = " ".join(answer.get("errors", {}).values())
-    shown = Message("The form says more.", tuple((answer.get("view") or {}).get("blocks", ())))
-    await reply(message or (Message(f"Nothing was done. {wrong}") if wrong else shown))
 
 
 class SlackDoor:
@@ -110,13 +61,10 @@ class SlackDoor:
         self.origin = origin
         self._commands = commands
         self._news = News(directory, channels)
-        self._client = client
-        self._token = token
-        self._secret = signing_secret
-        self._received = Received()
         self._channels = channels
         self._known = Known(commands.known())
         self._replies = Replies(client)
+        self._prompt = Prompt(self._replies)
         self.forms = Forms(client)
         self.shortcuts: dict[str, str] = {}
         """The form that each shortcut of the manifest opens, by its callback id."""
@@ -128,15 +76,10 @@ class SlackDoor:
             commands, self._replies, self.forms, self.explaining, self._say, self._after
         )
         self.inbox: Inbox | None = None
-        self._socket: AsyncSocketModeHandler | None = None
-        self._app = AsyncApp(
-            client=nameless(client),
-            signing_secret=signing_secret,
-            authorize=self._authorization(),
-            process_before_response=True,
-            ssl_check_enabled=False,
-            logger=logging.getLogger("sluice.bolt"),
-        )
+        self._bolt = Bolt(client, origin, token, signing_secret)
+        self.events = self._bolt.events
+        self.connect_socket = self._bolt.connect_socket
+        self.disconnect = self._bolt.disconnect
         self._register()
 
     @property
@@ -153,63 +96,17 @@ class SlackDoor:
         """Ask Slack which workspace this is. Raises what Slack raises."""
         await self.origin.greet()
 
-    def _authorization(self) -> Callable[..., Awaitable[AuthorizeResult]]:
-        # A plain function, because Bolt fills the parameters by their names, `self` among them. It never calls Slack:
-        # that would stand between a click and its acknowledgement.
-        async def authorize() -> AuthorizeResult:
-            return AuthorizeResult(
-                enterprise_id=self.home.enterprise or None,
-                team_id=self.home.team or None,
-                bot_token=self._token,
-                bot_id=self.home.bot_id or None,
-                bot_user_id=self.home.bot_user or None,
-            )
-
-        return authorize
-
     def _register(self) -> None:
-        self._app.middleware(only_ours(self.origin))
-        self._app.command(re.compile(r".*"))(self._on_command)
-        self._app.action(re.compile(r".*"))(self._on_action)
-        self._app.view(re.compile(r".*"))(self._on_form)
-        self._app.shortcut(re.compile(r".*"))(self._on_shortcut)
-        self._app.event("app_home_opened")(self._on_home)
-        self._app.event("app_mention")(self._on_mention)
-        self._news.register(self._app)
-        self._app.event(re.compile(r".*"))(self._on_other_event)
-        self._app.error(self._on_error)
-
-    async def events(self, request: web.Request) -> web.Response:
-        """Serve one request of Slack."""
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return web.json_response({"error": "too_large"}, status=413)
-        except web.RequestPayloadError:
-            return web.json_response({"error": "bad_request"}, status=400)
-        # Wall time, whatever clock the bot runs on: Slack signs with it.
-        now = time.time()
-        turned = turned_away(request.headers, body, self._secret, now)
-        if turned is None and self._received.again(request.headers["X-Slack-Signature"], now):
-            log.warning("a request to /slack/events came a second time: nothing was done again")
-            return web.Response()
-        bolt = turned or for_bolt(request.headers, request.content_type, body.decode("utf-8"))
-        if isinstance(bolt, Turned):
-            log.warning("a request to /slack/events was turned away: %s", bolt.code)
-            return web.json_response({"error": bolt.code}, status=bolt.status)
-        if bolt is None:
-            return web.Response()
-        return await to_aiohttp_response(await self._app.async_dispatch(bolt))
-
-    async def connect_socket(self, app_token: str) -> None:
-        """Receive over Socket Mode as well; everything goes through the same listeners."""
-        self._socket = AsyncSocketModeHandler(self._app, app_token)
-        await self._socket.connect_async()  # type: ignore[no-untyped-call]
-
-    async def disconnect(self) -> None:
-        """Leave Socket Mode, if it was used."""
-        if self._socket is not None:
-            await self._socket.close_async()  # type: ignore[no-untyped-call]
+        app = self._bolt.app
+        app.command(re.compile(r".*"))(self._on_command)
+        app.action(re.compile(r".*"))(self._on_action)
+        app.view(re.compile(r".*"))(self._on_form)
+        app.shortcut(re.compile(r".*"))(self._on_shortcut)
+        app.event("app_home_opened")(self._on_home)
+        app.event("app_mention")(self._on_mention)
+        self._news.register(app)
+        app.event(re.compile(r".*"))(self._on_other_event)
+        app.error(self._on_error)
 
     async def settled(self) -> None:
         """Wait until all answers have been sent."""
@@ -225,22 +122,10 @@ class SlackDoor:
             who = self.origin.of_command(body)
             self._replies.soon(self.forms.asked(DEPLOY, body, who, self._replies.on(body)))
             return
-        outcome = await self._in_time(self._command(body), self._replies.on(body))
-        await ack(response_type="ephemeral", **(outcome[0] or _DONE).payload())
+        outcome = await self._prompt.outcome(self._command(body), self._replies.on(body))
+        await ack(response_type="ephemeral", **(outcome[0] or DONE).payload())
         if outcome[1] is not None:
             outcome[1]()
-
-    async def _in_time(self, work: Coroutine[Any, Any, Outcome], reply: Reply) -> Outcome:
-        """Return what came of a command or a press, or within the time that Slack gives that it is not known yet.
-
-        Slow work is never cut off: its commit may have landed, and then it must have its effect and its answer.
-        """
-        task = asyncio.create_task(_answered(work))
-        done, _ = await asyncio.wait({task}, timeout=_BUDGET)
-        if done:
-            return task.result()
-        self._replies.soon(_afterwards(task, reply))
-        return _LATE, None
 
     async def _command(self, body: Payload) -> Outcome:
         actor = self.origin.of_command(body)
@@ -266,7 +151,7 @@ class SlackDoor:
 
     async def _on_action(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
         reply = self._replies.on(body)
-        trouble, after = await self._in_time(self._tried(body, reply), reply)
+        trouble, after = await self._prompt.outcome(self._tried(body, reply), reply)
         await ack()
         if trouble is not None:
             self._replies.soon(reply(trouble))
@@ -293,24 +178,11 @@ class SlackDoor:
 
     async def _on_form(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
         reply = self._replies.on({**body, "view": {}})
-        sending = asyncio.create_task(self._sent(body))
-        done, _ = await asyncio.wait({sending}, timeout=_BUDGET)
-        if not done:
-            self._replies.soon(_late_form(sending, reply))
-            await ack(response_action="clear")
-            self._replies.soon(reply(_LATE))
-            return
-        answer, message = sending.result()
+        sending = self.forms.sent(body, self.origin.of_press(body))
+        answer, message = await self._prompt.sent(sending, reply)
         await ack(**answer)
         if message is not None:
             self._replies.soon(reply(message))
-
-    async def _sent(self, body: Payload) -> tuple[dict[str, Any], Message | None]:
-        try:
-            return await self.forms.sent(body, self.origin.of_press(body))
-        except Exception:
-            log.exception("a form failed")
-            return {"response_action": "clear"}, _BROKEN
 
     async def _on_shortcut(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
         await ack()

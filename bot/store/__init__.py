@@ -14,7 +14,6 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.rollout.accounting import Outcome
 from bot.rollout.kept import KeptLook
 from bot.rollout.values import Phase, Rollout
 from bot.store import telling
@@ -24,7 +23,7 @@ from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_
 from bot.store.keeping import KEEPING, KEPT
 from bot.store.locks import BarredError, LockReading
 from bot.store.looks import drop_looks, looks, outlived
-from bot.store.outcomes import BUCKETS, Durations, Totals, approvals, newest, totals
+from bot.store.outcomes import BUCKETS, Durations, OutcomeReading, Totals
 from bot.store.rows import (
     Inbound,
     JournalRow,
@@ -39,7 +38,8 @@ from bot.store.rows import (
     load,
     moment,
 )
-from bot.store.tables import IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS, TOKENS
+from bot.store.tables import IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS
+from bot.store.tokens import TokenReading
 from bot.store.writing import BusyError, NoRowError, StaleError, Writing, get, holder
 
 __all__ = [
@@ -67,7 +67,7 @@ __all__ = [
 Found = TypeVar("Found")
 
 
-class Store(LockReading):
+class Store(LockReading, OutcomeReading, TokenReading):
     """The database of one bot."""
 
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
@@ -290,16 +290,6 @@ class Store(LockReading):
             )
             return [inbound_row(row) for row in rows]
 
-    async def token(self, digest: str) -> Token | None:
-        """Return the token with this digest, also when it is revoked."""
-        async with self._reader.connect() as connection:
-            found = await connection.execute(select(TOKENS).where(TOKENS.c.digest == digest))
-            row = found.one_or_none()
-        if row is None:
-            return None
-        revoked = moment(row.revoked) if row.revoked else None
-        return Token(row.name, row.owner, moment(row.created), revoked)
-
     async def alarms(self) -> dict[str, int]:
         """Return how many alerts from outside were taken, by what became of them."""
         async with self._reader.connect() as connection:
@@ -312,25 +302,6 @@ class Store(LockReading):
                 select(ROLLOUTS.c.phase, func.count()).group_by(ROLLOUTS.c.phase)
             )
             return {str(phase): int(count) for phase, count in rows}
-
-    async def outcomes(
-        self, since: datetime, service: str | None = None, *, limit: int
-    ) -> list[Outcome]:
-        """Return how the rollouts that ended since then ended, newest first."""
-        async with self._reader.connect() as connection:
-            return await newest(connection, since, service, limit)
-
-    async def approvals(
-        self, since: datetime, service: str | None = None, *, limit: int
-    ) -> list[tuple[str, float]]:
-        """Return the strategy and the open seconds of every gate that people let pass since then, newest first."""
-        async with self._reader.connect() as connection:
-            return await approvals(connection, since, service, limit)
-
-    async def totals(self) -> Totals:
-        """Return the sums over every rollout that ever ended."""
-        async with self._reader.connect() as connection:
-            return await totals(connection)
 
     async def ask(self, question: Callable[[AsyncConnection], Awaitable[Found]]) -> Found:
         """Return the answer to a question of `bot.store.tracing`."""

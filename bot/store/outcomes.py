@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.rollout.accounting import Outcome, outcome_of
 from bot.rollout.values import Rollout
@@ -153,3 +153,28 @@ async def _durations(db: AsyncConnection, took: ColumnElement[float | None]) -> 
         Durations(strategy, outcome, tuple(map(int, counts)), float(total), int(count))
         for strategy, outcome, total, count, *counts in rows
     ]
+
+
+class OutcomeReading:
+    """The part of a `Store` that reads how rollouts ended."""
+
+    _reader: AsyncEngine
+
+    async def outcomes(
+        self, since: datetime, service: str | None = None, *, limit: int
+    ) -> list[Outcome]:
+        """Return how the rollouts that ended since then ended, newest first."""
+        async with self._reader.connect() as connection:
+            return await newest(connection, since, service, limit)
+
+    async def approvals(
+        self, since: datetime, service: str | None = None, *, limit: int
+    ) -> list[tuple[str, float]]:
+        """Return the strategy and the open seconds of every gate that people let pass since then, newest first."""
+        async with self._reader.connect() as connection:
+            return await approvals(connection, since, service, limit)
+
+    async def totals(self) -> Totals:
+        """Return the sums over every rollout that ever ended."""
+        async with self._reader.connect() as connection:
+            return await totals(connection)

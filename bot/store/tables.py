@@ -82,6 +82,7 @@ INBOX = Table(
     Column("rollout", String(32), nullable=False),
     Column("answer", Text),
     Index("inbox_open", "at", sqlite_where=text("answer IS NULL")),
+    Index("inbox_by_rollout", "rollout"),
 )
 
 POSTS = Table(
@@ -93,6 +94,7 @@ POSTS = Table(
     Column("ts", String(40), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("at", Float, nullable=False),
+    Index("posts_by_place", "channel", "ts"),
 )
 
 DELIVERIES = Table(

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Table, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.rollout.accounting import accounted
@@ -33,9 +32,9 @@ from bot.store.tables import (
     POSTS,
     ROLLOUTS,
     TARGETS,
-    TOKENS,
 )
 from bot.store.telling import append
+from bot.store.tokens import TokenWriting
 
 _SCHEDULED = Phase.SCHEDULED.value
 
@@ -57,7 +56,7 @@ class BusyError(Exception):
         self.rollout = rollout
 
 
-class Writing(LockWriting):
+class Writing(LockWriting, TokenWriting):
     """One transaction. Everything done through it is committed together, or not at all."""
 
     def __init__(self, connection: AsyncConnection) -> None:
@@ -293,24 +292,6 @@ class Writing(LockWriting):
     async def rename_sink(self, old: str, new: str) -> None:
         """Take over how deliveries stand under the name that a sink had."""
         await rename(self._db, old, new)
-
-    async def put_token(self, name: str, digest: str, owner: str, now: datetime) -> None:
-        """Keep a new token. Raises `KeyError` when the name is taken."""
-        try:
-            await self._db.execute(
-                insert(TOKENS).values(name=name, digest=digest, owner=owner, created=epoch(now))
-            )
-        except IntegrityError as error:
-            raise KeyError(name) from error
-
-    async def revoke_token(self, name: str, now: datetime) -> bool:
-        """Revoke a token, effective at once; False when there is none of that name."""
-        changed = await self._db.execute(
-            update(TOKENS)
-            .where(TOKENS.c.name == name, TOKENS.c.revoked.is_(None))
-            .values(revoked=epoch(now))
-        )
-        return changed.rowcount == 1
 
 
 async def holder(connection: AsyncConnection, service: str, environment: str) -> str:

@@ -1,4 +1,4 @@
-"""What keeps new versions out, and the numbers of every look."""
+"""What keeps new versions out, the numbers of every look, and the ways back from a message to its rollout."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create both tables, empty."""
+    """Create both tables, empty, and two indexes."""
+    op.create_index("posts_by_place", "posts", ["channel", "ts"], unique=False)
+    op.create_index("inbox_by_rollout", "inbox", ["rollout"], unique=False)
     op.create_table(
         "locks",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -47,7 +49,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop both tables."""
+    """Drop both tables and both indexes."""
+    op.drop_index("inbox_by_rollout", table_name="inbox")
+    op.drop_index("posts_by_place", table_name="posts")
     op.drop_table("looks")
     op.drop_index("locks_open", table_name="locks")
     op.drop_table("locks")

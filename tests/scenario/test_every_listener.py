@@ -116,11 +116,11 @@ LISTENERS = {
         lambda s: (event({"type": "app_home_opened", "user": ANA, "tab": "home"}), JSON),
     ),
     "user": (
-        "_on_user_change",
+        "listen",
         lambda s: (event({"type": "user_change", "user": {"id": ANA}}), JSON),
     ),
     "group": (
-        "_on_group_change",
+        "listen",
         lambda s: (event({"type": "subteam_members_changed", "subteam_id": "S0SRE"}), JSON),
     ),
     "other": ("_on_other_event", lambda s: (event({"type": "team_join"}), JSON)),
@@ -158,7 +158,7 @@ def headers_of(text: str, kind: str, *, secret: str = SECRET, ago: int = 0) -> d
 
 
 def test_every_listener_that_is_registered_is_in_the_table(stage):
-    registered = {one.ack_function.__name__ for one in stage.bot.door._app._async_listeners}
+    registered = {one.ack_function.__name__ for one in stage.bot.door._bolt.app._async_listeners}
     assert {name for name, _ in LISTENERS.values()} == registered
 
 

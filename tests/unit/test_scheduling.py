@@ -206,7 +206,11 @@ def test_when_it_is_due_it_is_the_row_that_would_be_created_now_with_its_own_nam
 MINUTE = timedelta(minutes=1)
 AGAINST = [
     ({"rollout": None, "problem": "no such service.", "busy": "r-9"}, 0, "not_plannable"),
-    ({"rollout": replace(waiting(), plan=OTHER), "barred": Barred("frozen", "now")}, 0, "plan_changed"),
+    (
+        {"rollout": replace(waiting(), plan=OTHER), "barred": Barred("frozen", "now")},
+        0,
+        "plan_changed",
+    ),
     ({"barred": Barred("frozen", "it is frozen")}, 16, "frozen"),
     ({"busy": "r-9"}, 16, "missed"),
     ({}, 16, "missed"),
