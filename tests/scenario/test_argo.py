@@ -75,10 +75,10 @@ async def test_a_yes_to_a_pause_that_is_over_is_refused_and_nothing_is_resumed(s
     assert stage.share == 50  # at its second pause; the card still shows the first one
     before = stage.orders
     await stage.press("Promote to 50 %")
-    assert "the pause of auth-service that you saw is over" in stage.heard(ANA)
+    assert "The pause of auth-service that you saw is over" in stage.heard(ANA)
     await stage.wait(10)
     assert (stage.share, stage.orders) == (50, before)
-    assert "Closed: it was moved on by itself or by somebody else (step 4 of 4)." in "".join(
+    assert "Closed: it was moved on by itself or by somebody else (step 4 of 4) · " in "".join(
         stage.channel()
     )
     await stage.press("Promote to 100 %")

@@ -4,7 +4,7 @@ import pytest
 
 from bot.rollout.values import Phase
 from integrations.base import Lane
-from tests.scenario.stage import ALERTS, ANA, DANA, OLU, Stage
+from tests.scenario.stage import ALERTS, ANA, BEN, DANA, OLU, Stage
 from tests.sweeping import mostly_swept
 
 LINES = [
@@ -198,7 +198,10 @@ async def test_a_smaller_foreign_weight_can_be_kept_and_the_plan_goes_on_from_th
     assert await stage.phase() == (Phase.RUNNING, "")
     assert stage.weights == (80, 20)
     await stage.wait(80)
-    await stage.press("Promote to 100 %")
+    # Whoever changed what runs does not approve it.
+    await stage.press("Promote to 100 %", by=ANA)
+    assert "self_approval" in stage.heard(ANA)
+    await stage.press("Promote to 100 %", by=BEN)
     await stage.wait(20)
     assert stage.weights == (0, 100)
 

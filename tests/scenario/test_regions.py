@@ -156,7 +156,7 @@ async def test_a_smaller_weight_of_somebody_else_in_one_region_can_be_kept(stage
     status, body = await stage.rest("GET", "/api/v1/deployments")
     assert (status, [one["weight"] for one in body["items"][0]["targets"]]) == (200, [50, 20])
     await stage.wait(90)
-    await stage.press("Promote to 100 %")
+    await stage.press("Promote to 100 %", by=BEN)
     await stage.wait(30)
     assert stage.here_and_there == ((0, 100), (0, 100))
 

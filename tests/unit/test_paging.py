@@ -34,6 +34,7 @@ TABLE = [
     ("succeeded", (Change(), OVER), (Change(), OVER)),
     ("rolled_back", (BACK, OVER), (Change(), OVER)),
     ("cancelled", (OVER,), (OVER,)),
+    ("glass_broken", (), ()),
 ]
 
 

@@ -5,7 +5,9 @@ import pytest
 from bot.cli.drawing import plan_lines, rollout_lines
 from bot.cli.terminal import Style
 from bot.commands.answers import Answer
-from bot.slack.replies import answer_message, plan_message
+from bot.slack.message import Message
+from bot.slack.previewing import plan_message
+from bot.slack.replies import answer_message
 from strategies.cookies import Cookie, cookie_rule
 from strategies.plan import (
     Batch,
@@ -29,6 +31,10 @@ def plan(*steps, warnings=()):
     return Plan("checkout", "production", "v2", "own", steps, warnings)
 
 
+def planned(shown: Plan) -> Message:
+    return plan_message(Answer("", plan=shown, kind="plan"))
+
+
 @pytest.mark.parametrize("name", STEP_NAMES)
 def test_every_step_has_a_sentence(name):
     sentence = step_sentence(EVERY_STEP[name])
@@ -44,7 +50,7 @@ def test_every_step_is_a_line_of_the_terminal_and_of_the_chat(name):
 
     assert line.startswith(f"  1. {name:<10} ")
     assert step_sentence(step).split(" ", 2)[2] in line
-    assert "1. " in texts(plan_message(plan(step)))
+    assert "1. " in texts(planned(plan(step)))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +113,7 @@ def test_a_long_list_is_counted():
 )
 def test_the_estimate_says_what_it_leaves_out(steps, phrase):
     assert estimate_phrase(plan(*steps)) == phrase
-    assert phrase in texts(plan_message(plan(*steps)))
+    assert phrase in texts(planned(plan(*steps)))
     assert phrase in plan_lines(plan(*steps), Style())[1]
 
 
@@ -119,24 +125,24 @@ def test_a_duration_is_said_in_its_largest_whole_unit(seconds, words):
 def test_a_long_plan_is_shown_whole():
     steps = [step for n in range(1, 21) for step in (SetWeight(5.0 * n), Soak(300))]
 
-    assert "40. watch for" in texts(plan_message(plan(*steps)))
+    assert "40. watch for" in texts(planned(plan(*steps)))
 
 
 def test_a_plan_that_no_message_can_hold_says_how_much_is_missing():
     tests = tuple(SmokeTest("http://x/" + "y" * 500) for _ in range(5))
-    shown = texts(plan_message(plan(*[Smoke(tests)] * 20)))
+    shown = texts(planned(plan(*[Smoke(tests)] * 20)))
 
     assert "more" in shown.splitlines()[-1] or "+ " in shown
 
 
 def test_the_gate_of_a_plan_mentions_whom_it_asks():
-    assert "of <!subteam^S0SRE>, within 24 h" in texts(plan_message(plan(EVERY_STEP["Approve"])))
+    assert "of <!subteam^S0SRE>, within 24 h" in texts(planned(plan(EVERY_STEP["Approve"])))
 
 
 def test_foreign_words_in_a_plan_do_nothing():
     hostile = Match((Rule("x", equals="<!channel>"),))
 
-    assert "<!channel>" not in texts(plan_message(plan(hostile, warnings=("<!here>",))))
+    assert "<!channel>" not in texts(planned(plan(hostile, warnings=("<!here>",))))
 
 
 def test_advice_stands_with_the_plan():
@@ -150,7 +156,7 @@ def test_the_checks_of_an_ab_test_are_shown():
     guarded = Compare((Yardstick("rps"),), 60, checks=EVERY_STEP["Soak"].checks)
 
     assert plan_lines(plan(guarded), Style())[-1] == "Checks: error_rate ≤ 5 % → rollback"
-    assert "error_rate ≤ 5 % → rollback" in texts(plan_message(plan(guarded)))
+    assert "error_rate ≤ 5 % → rollback" in texts(planned(plan(guarded)))
 
 
 @pytest.mark.parametrize(
