@@ -25,7 +25,15 @@ from bot.rollout.seen import Afresh, Need, Seen
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutFleet, PutLane, PutLed, PutWeight
 from bot.schedule import Timers
-from bot.store import BarredError, BusyError, NoRowError, PoisonedRowError, StaleError, Store
+from bot.store import (
+    BarredError,
+    BusyError,
+    FullError,
+    NoRowError,
+    PoisonedRowError,
+    StaleError,
+    Store,
+)
 from integrations.base import ConflictError, IntegrationError
 
 log = logging.getLogger("sluice.reconciler")
@@ -216,7 +224,7 @@ class Reconciler:
             seen = await self._observe(r, troubles)
             try:
                 r, changed = await self._advance(r, seen)
-            except (StaleError, BusyError, BarredError):
+            except (StaleError, BusyError, FullError, BarredError):
                 # At a start another rollout, or a lock, may have been first; the next look says so.
                 r, troubles = await self._store.get(rollout), {}
                 continue

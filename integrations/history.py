@@ -1,6 +1,7 @@
 """What the bot asks of a host of source code: what lies between two versions. The errors are those of the base."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -16,6 +17,8 @@ class Between:
     files: tuple[str, ...] = ()
     whole: bool = True
     """False where the host listed only the first of the commits or files."""
+    first: datetime | None = None
+    """When the oldest commit was made; None: the host did not list it, or did not say."""
     behind: int = 0
     """Commits that only the old version has: then this is a way back, at least in part."""
 

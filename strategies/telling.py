@@ -26,6 +26,7 @@ from strategies.plan import (
     Step,
     Switch,
 )
+from strategies.verdict import metric_label
 
 _SHOWN = 5
 """Rules, tests and metrics that a sentence names; the rest is counted."""
@@ -127,7 +128,10 @@ def _test(test: SmokeTest) -> str:
 
 def _compare(step: Compare) -> str:
     weighted = step.score == "weighted"
-    metrics = some(f"{m.metric} {m.weight:g} %" if weighted else m.metric for m in step.metrics)
+    metrics = some(
+        f"{metric_label(m.metric)} {m.weight:g} %" if weighted else metric_label(m.metric)
+        for m in step.metrics
+    )
     how = "score" if weighted else "metrics won"
     ends = {
         "auto": f"the better {how} stays by itself",

@@ -112,6 +112,32 @@ _UNITS = {
 }
 
 
+_LABELS = {
+    "requests": "Requests",
+    "error_rate": "Error rate",
+    "success_rate": "Success rate",
+    "latency_p50": "p50",
+    "latency_p95": "p95",
+    "latency_p99": "p99",
+    "rps": "Requests/s",
+    "cpu": "CPU",
+    "memory": "Memory",
+    "latency_avg": "Average latency",
+    "connection_failures": "Connection failures",
+    "circuit_breaker_trips": "Breaker trips/min",
+    "cold_start_rate": "Cold starts",
+    "throttles": "Throttled",
+    "conversion_rate": "Conversion rate",
+    "user_engagement": "User engagement",
+    "revenue": "Revenue",
+}
+
+
+def metric_label(metric: str) -> str:
+    """Return how people call a metric, the same in every sentence and table; the name that a team gave its own."""
+    return _LABELS.get(metric, metric)
+
+
 def unit(metric: str) -> str:
     """Return the unit that stands behind a number of this metric."""
     return _UNITS.get(metric, "")
@@ -166,21 +192,21 @@ def _hold(
         )  # fmt: skip
 
     if sample.canary is None:
-        why = f"{check.metric}: {sample.why_canary or 'no data'}"
+        why = f"{metric_label(check.metric)}: {sample.why_canary or 'no data'}"
         return result(Verdict.INCONCLUSIVE, why), past
     relative = check.bound[0].endswith("baseline")
     if relative and weight >= 100:
         return result(Verdict.INCONCLUSIVE, "no baseline at 100 %", counts=False), past
     if relative and sample.stable is None:
-        why = f"{check.metric} of stable: {sample.why_stable or 'no data'}"
+        why = f"{metric_label(check.metric)} of stable: {sample.why_stable or 'no data'}"
         return result(Verdict.INCONCLUSIVE, why), past
     seen = look.tried if check.metric == _THROTTLES else look.requests
     if seen < min_requests:
         why = f"{seen:,} of {min_requests:,} requests needed to judge"
         return result(Verdict.INCONCLUSIVE, why), past
-    broken = _broken(check, sample.canary, sample.stable)
+    broken = beyond(check, sample.canary, sample.stable)
     kept = (*past, broken)[-check.of :]
-    measured = f"{check.metric} {number(sample.canary, check.metric)} (limit {limit})"
+    measured = f"{metric_label(check.metric)} {number(sample.canary, check.metric)} (limit {limit})"
     if sum(kept) >= check.failures:
         often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
         return result(Verdict.FAIL, f"{measured}{often}"), kept
@@ -193,7 +219,8 @@ def _throttled(look: Look) -> str:
     return f" ({number(share, _THROTTLES)} of the calls are throttled)" if share else ""
 
 
-def _broken(check: Check, canary: float, stable: float | None) -> bool:
+def beyond(check: Check, canary: float, stable: float | None) -> bool:
+    """Whether a number is beyond the limit of a check."""
     match check.bound:
         case "above", limit:
             return canary > limit

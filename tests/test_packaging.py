@@ -134,6 +134,7 @@ def test_the_socket_variant_is_what_the_head_of_the_manifest_says():
     assert not re.search(r"url", yaml.safe_dump(over_socket))
     assert over_socket["settings"]["interactivity"] == {"is_enabled": True}
     assert set(over_socket["settings"]["event_subscriptions"]) == {"bot_events"}
+    assert yaml.safe_load(text("docs/manifest-socket.yml")) == over_socket
 
 
 def without(value, keys: set[str]):

@@ -23,10 +23,12 @@ from bot.schedule import Clock
 from bot.settings.environment import Settings
 from bot.slack.aftercare import Aftercare
 from bot.slack.announcer import Announcer
+from bot.slack.by_hand import by_hand
 from bot.slack.channels import Channels
 from bot.slack.charts.painter import Painter
-from bot.slack.deploy_form import DeployForm
+from bot.slack.deploy_form import DeployForm, asks_to_see
 from bot.slack.directory import SlackDirectory
+from bot.slack.form import Ways
 from bot.slack.glass_form import GlassForm
 from bot.slack.home import Home
 from bot.slack.inbox import Inbox
@@ -60,6 +62,7 @@ class Parts:
         self.settings = settings
         self.clock = clock
         self.store = store
+        store.limits = config.limits
         self.targets = Targets(config, clock.now, settings.kubeconfig)
         self.changes = ChangeLog(config, clock.now)
         self.client = web_client(settings.slack_bot_token.reveal(), settings.slack_api_url, session)
@@ -85,6 +88,7 @@ class Parts:
         self.announcer = Announcer(
             self.store, self.client, now, config.slack.alert_channel, breath=self.clock.breath
         )
+        self.announcer.alerts.by_hand = partial(by_hand, config)
         if config.slack.pictures:
             self.announcer.pictures = Pictures(
                 self.store, self.client, now, self.announcer.touch, Painter()
@@ -136,18 +140,22 @@ class Parts:
         )
         self.door.explaining.link = self.announcer.permalink
         self.inbox.refused = self.door.explaining.refused
-        self.door.forms.add(Versions(self.commands))
+        self.door.forms.add(Versions(self.commands), Ways(anywhere=True))
         self.door.forms.add(GlassForm(self.commands))
-        self.door.forms.add(ReasonForm(self.commands))
-        self.door.forms.add(DeployForm(self.commands, self.settings.config))
+        self.door.forms.add(ReasonForm(self.commands), Ways(anywhere=True))
+        self.door.forms.add(
+            DeployForm(self.commands, self.settings.config), Ways(only_shows=asks_to_see)
+        )
 
     def _put_at_hand(self, directory: SlackDirectory) -> None:
         """Make what people have on a phone: the Home tab, the shortcuts, the words in threads."""
         survey = Survey(self.store, directory, self.client, self.clock.now)
         self.home = Home(survey, self.client, self.clock.now, Replies(self.client).directly)
         self.door.use(self.home, Threads(self.commands, self.store, Known(self.commands.known())))
-        self.door.forms.add(Emergency(survey))
-        self.door.forms.add(UndoThis(self.commands, self.store, survey), acts=True)
+        self.door.forms.add(Emergency(survey), Ways(said=True, anywhere=True))
+        self.door.forms.add(
+            UndoThis(self.commands, self.store, survey), Ways(said=True, anywhere=True)
+        )
         self.door.shortcuts |= SHORTCUTS
 
     async def links(self, r: Rollout) -> dict[str, str]:

@@ -5,11 +5,13 @@ Nothing here touches a target or Slack: the reconciler does that when it is woke
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import assert_never
 
 from bot.commands import alarming, hooking
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.as_it_stands import as_it_stands
 from bot.commands.authority import ACTS, COMMANDS, enter
 from bot.commands.binding import Picture
 from bot.commands.explaining import explainable, give_reason
@@ -20,10 +22,12 @@ from bot.commands.previewing import as_shown, shown
 from bot.commands.queueing import queue, start_or_offer
 from bot.commands.reading import details, history, stats, status
 from bot.commands.scheduling import afresh, call_off, later, planned, schedule
+from bot.commands.starting import repeated
 from bot.commands.steering import press, settle_promote, steer
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
 from bot.policy import Actor
+from bot.rollout.past import newest_finished
 from bot.rollout.seen import Afresh
 from bot.rollout.values import Rollout
 from bot.store import Inbound
@@ -45,10 +49,26 @@ class Commands:
         self, command: verbs.Command, actor: Actor, receipt: Receipt | None = None
     ) -> Answer:
         """Do what was asked, or raise `Refusal`."""
+        async with as_it_stands(self._world):
+            return await self._handle(command, actor, receipt)
+
+    async def _handle(
+        self, command: verbs.Command, actor: Actor, receipt: Receipt | None
+    ) -> Answer:
+        enter(self._world, actor, COMMANDS.get(type(command)))
+        if receipt is not None and _known_again(command):
+            # Before any bar or limit: what was done is told again, whatever was locked or filled since.
+            before = await self._world.store.inbound(receipt.key)
+            if before is not None:
+                return await repeated(self._world, receipt.key)
+        about = _counted(command)
+        if not about:
+            return await self._do(command, actor, receipt)
+        with self._turnstile.passing(actor, about):
+            return await self._do(command, actor, receipt)
+
+    async def _do(self, command: verbs.Command, actor: Actor, receipt: Receipt | None) -> Answer:
         world = self._world
-        enter(world, actor, COMMANDS.get(type(command)))
-        if isinstance(command, verbs.Deploy | verbs.Promote | verbs.Resume):
-            self._turnstile.enter(actor, command.service)
         match command:
             case verbs.Deploy():
                 return await self._deploy(command, actor, receipt)
@@ -84,7 +104,7 @@ class Commands:
             case verbs.ShowPlan():
                 return await shown(world, command, actor)
             case verbs.Status():
-                return await status(world, command)
+                return await status(world, command, actor)
             case verbs.History():
                 return await history(world, command)
             case verbs.Schedule():
@@ -113,21 +133,23 @@ class Commands:
         """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
         # A word that is no act at all is told so where acts are known.
         enter(self._world, actor, ACTS.get(verb, "read"))
-        if verb in {"promote", "resume", "adopt"}:
-            self._turnstile.enter(actor, rollout)
-        return await press(
-            self._world,
-            verb,
-            rollout,
-            actor,
-            receipt,
-            gate=gate,
-            reason=reason,
-            seconds=seconds,
-            force=force,
-            winner=winner,
-            picture=picture,
-        )
+        counted = verb in {"promote", "resume", "adopt"}
+        once = self._turnstile.passing(actor, rollout) if counted else nullcontext()
+        async with as_it_stands(self._world):
+            with once:
+                return await press(
+                    self._world,
+                    verb,
+                    rollout,
+                    actor,
+                    receipt,
+                    gate=gate,
+                    reason=reason,
+                    seconds=seconds,
+                    force=force,
+                    winner=winner,
+                    picture=picture,
+                )
 
     async def explain(
         self,
@@ -165,6 +187,14 @@ class Commands:
         """Return a rollout by id. Raises `Refusal`."""
         return await find(self._world, rollout)
 
+    async def there(self, service: str, environment: str | None) -> str:
+        """Return the rollout that going back would be about now; `""` where that is not one and known."""
+        flying = await self._world.store.in_flight(service, environment)
+        if flying:
+            return flying[0].id if len(flying) == 1 else ""
+        newest = newest_finished(await self._world.store.history(service, environment, limit=200))
+        return newest.id if newest is not None else ""
+
     async def past(self, service: str, environment: str, actor: Actor) -> Sequence[Rollout]:
         """Return what was rolled out to a target, newest first; as far back as `rollback … to` looks."""
         enter(self._world, actor, "read")
@@ -181,10 +211,33 @@ class Commands:
 
     async def settle(self, inbound: Inbound) -> Answer:
         """Carry out a promote whose click was recorded: look up who may, then vote. Raises `Refusal`."""
-        return await settle_promote(self._world, inbound)
+        async with as_it_stands(self._world):
+            return await settle_promote(self._world, inbound)
 
     def known(self) -> Mapping[str, Sequence[str]]:
         """Return the services and their environments, for the grammar."""
         return {
             name: tuple(service.targets) for name, service in self._world.config.services.items()
         }
+
+
+def _known_again(command: verbs.Command) -> bool:
+    """Whether a second delivery is looked for at once; a start that was shown says first whether it may be pressed."""
+    match command:
+        case verbs.Deploy():
+            return command.shown is None
+        case verbs.Lock() | verbs.Unlock() | verbs.Freeze() | verbs.Thaw() | verbs.Cancel():
+            return True
+        case _:
+            return False
+
+
+def _counted(command: verbs.Command) -> str:
+    """Return what a command is counted about, `""` where it is not."""
+    match command:
+        case verbs.Deploy() | verbs.Promote() | verbs.Resume() | verbs.Lock() | verbs.Unlock():
+            return command.service
+        case verbs.Freeze() | verbs.Thaw():
+            return command.environment
+        case _:
+            return ""

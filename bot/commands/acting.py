@@ -8,15 +8,17 @@ from datetime import datetime
 
 from bot import policy
 from bot.commands.answers import Answer, Offer, Refusal
-from bot.commands.authority import check
+from bot.commands.authority import VOUCHED, check
 from bot.commands.barring import bar_of, refusal, start_of_row
+from bot.commands.limiting import no_room
 from bot.commands.starting import busy, repeated
 from bot.commands.world import Receipt, World
 from bot.policy import Actor, Verb
 from bot.rollout import acts
 from bot.rollout.explaining import unexplained
+from bot.rollout.stuck import since_stuck
 from bot.rollout.values import Rollout
-from bot.store import BarredError, BusyError, NoRowError, PoisonedRowError, StaleError
+from bot.store import BarredError, BusyError, FullError, NoRowError, PoisonedRowError, StaleError
 
 TRIES = 20
 """How often a row may move under an act before the person is asked to say it again."""
@@ -55,7 +57,10 @@ def unreadable(rollout: str) -> Refusal:
 async def act(
     world: World, rollout: str, actor: Actor, verb: Verb, receipt: Receipt | None, change: Act
 ) -> Answer:
-    """Apply one change with its receipt in one transaction; a row that moved meanwhile is read again."""
+    """Apply one change with its receipt in one transaction; a row that moved meanwhile is read again.
+
+    Whoever goes forward was vouched for before.
+    """
     for _ in range(TRIES):
         try:
             async with world.store.writing() as writing:
@@ -65,7 +70,7 @@ async def act(
                 ):
                     return await repeated(world, receipt.key)
                 r = await writing.load(rollout)
-                check(policy.allow(actor, verb, r))
+                check(policy.allow(actor, verb, r, VOUCHED))
                 r = await writing.save(change(r, now), now)
         except StaleError:
             continue
@@ -74,6 +79,8 @@ async def act(
         except BarredError as error:
             asked = start_of_row(r, actor.id)
             raise refusal(bar_of(error.lock, asked), asked, r) from error
+        except FullError as error:
+            raise no_room(error, r) from error
         except NoRowError as error:
             raise unknown(rollout) from error
         except PoisonedRowError as error:
@@ -105,6 +112,11 @@ def _afterwards(verb: Verb, r: Rollout, actor: Actor) -> tuple[Offer, ...]:
     return (Offer("Add a reason", f"{r.id} {newest}", form="reason"),)
 
 
+def _reminded(r: Rollout) -> str:
+    stuck = since_stuck(r) is not None
+    return "others are reminded once an hour only" if stuck else "nobody is reminded of it any more"
+
+
 def did(verb: Verb, r: Rollout) -> str:
     """Return what was done, as a sentence."""
     if r.code == "called_off":
@@ -117,7 +129,7 @@ def did(verb: Verb, r: Rollout) -> str:
         "keep": f"A stays: {r.from_version} of {r.service} gets all traffic back now.",
         "rollback": f"Rolling {r.service} in {r.environment} back to {r.from_version or 'the version before'} now.",
         "resolve": f"Resolved {r.service} {r.version} by hand.",
-        "acknowledge": f"You look at {r.service} {r.version}; nobody is reminded of it any more.",
+        "acknowledge": f"You look at {r.service} {r.version}; {_reminded(r)}.",
         "promote": f"Approved {r.service} {r.version} at {r.weight:g} %.",
     }
     return done.get(verb, "Done.")

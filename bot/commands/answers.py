@@ -1,9 +1,9 @@
 """What comes back from a command: one answer or one refusal, the same for every door."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
 
 from bot.grammar.verbs import Deploy, History
 from bot.rollout.changes import Changes
@@ -25,6 +25,9 @@ class Offer:
     danger: bool = False
     form: str = ""
     """The form that the button opens instead of saying the line; the line is then what the form is about."""
+    of: str = ""
+    """The rollout that a way back was offered about, in flight or ended last, or the locks (`l-1,l-2`): a press counts
+    for no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,20 @@ class Notice:
     people: Sequence[str] = ()
     """Whose ids in the sentence become mentions."""
     offers: Sequence[Offer] = ()
+    aloud: str = ""
+    """What is said in a channel instead, without buttons, where a person cannot be told; `""`: it is known there."""
+    channel: str = ""
+    """That channel; `""`: the usual one."""
+
+    def as_body(self) -> dict[str, Any]:
+        """Return it as it is kept until it was said."""
+        body: dict[str, Any] = asdict(self)
+        return body
+
+    @classmethod
+    def of_body(cls, body: Mapping[str, Any]) -> Self:
+        """Return what was kept. Raises `TypeError` and `KeyError` for what another version kept."""
+        return cls(**{**body, "offers": [Offer(**offer) for offer in body["offers"]]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,12 @@ class Answer:
     """What keeps new versions out of the places that a status is about, oldest first."""
     live: Mapping[str, Live] = field(default_factory=dict)
     """By target (`service/environment`): what is live there, as far as rollouts tell."""
+    replaced: Mapping[str, Rollout] = field(default_factory=dict)
+    """Of rows that were live: what took their place, by their id (`bot.rollout.past.successors`)."""
+    targets: Sequence[tuple[str, str]] = ()
+    """With a status: every service and environment that it is about, also where nothing was ever deployed."""
+    single: bool = False
+    """With a status: one service was asked about, and is shown with all that is known of it."""
     older: History | None = None
     """What shows the page behind this one; None: there is none."""
     story: Sequence[tuple[datetime, Entry]] = ()
@@ -125,6 +148,8 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunct
         self.offers = tuple(offers)
         self.rollout = rollout
         self.people = tuple(people)
+        self.now: Rollout | None = None
+        """Where `rollout` has ended: what is live on its target, or moves there, at this moment."""
 
 
 class PlanChanged(Refusal):

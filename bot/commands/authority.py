@@ -10,7 +10,7 @@ from bot import policy
 from bot.commands.answers import Refusal
 from bot.commands.world import World
 from bot.grammar import verbs
-from bot.policy import Actor, Verb
+from bot.policy import Actor, Membership, Verb
 
 COMMANDS: Mapping[type, Verb] = {
     verbs.Deploy: "deploy",
@@ -47,8 +47,10 @@ ACTS: Mapping[str, Verb] = {
 }
 """The verb of everything that is done to one rollout; what is missing is no act at all, and is told so later."""
 
-_DECIDED_LATER: frozenset[Verb] = frozenset({"promote", "unlock"})
-"""What needs a look-up, which would stand before the acknowledgement here."""
+_DECIDED_LATER: frozenset[Verb] = policy.LOOKED_UP | {"promote"}
+"""What needs a look-up, which would stand before the acknowledgement here; `vouch` does it."""
+VOUCHED = Membership()
+"""What is known of somebody whom `vouch` has let pass; inside of a transaction nobody is asked anything."""
 
 
 def enter(world: World, actor: Actor, verb: Verb | None) -> None:
@@ -62,12 +64,15 @@ def enter(world: World, actor: Actor, verb: Verb | None) -> None:
     recalled = world.directory.recalled(actor) if actor.door == "slack" else None
     early: Verb = "read" if verb in _DECIDED_LATER else verb
     check(policy.allow(actor, early, membership=recalled))
+    unplaced = policy.unplaced(actor, verb)
+    if unplaced is not None:
+        check(unplaced)
 
 
 async def vouch(world: World, actor: Actor, verb: policy.Verb) -> None:
-    """Refuse guests, bots and the deactivated what moves a rollout forward; who cannot be looked up may go on.
+    """Refuse guests, bots, the deactivated, and whoever cannot be told from them, what moves a rollout forward.
 
-    The gates still ask for an approver, and that look-up fails closed. Going back and pausing never wait for this.
+    Whom Slack knew as a member within a day goes on while it does not answer. Going back and pausing never wait.
     """
     person = await world.directory.membership(actor, ()) if actor.door == "slack" else None
     check(policy.allow(actor, verb, membership=person))

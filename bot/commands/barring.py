@@ -121,9 +121,9 @@ def refusal(bar: Bar, start: Start, rollout: Rollout | None = None) -> Refusal:
 
 
 def take_over_offer(lock: Lock) -> Offer:
-    """Return the button that takes a lock from its owner."""
+    """Return the button that takes this very lock from its owner."""
     line = render(LockVerb(lock.service, lock.environment or None, take_over=True))
-    return Offer("Take over", line)
+    return Offer("Take over", line, of=lock.id)
 
 
 def own_warnings(locks: Sequence[Lock]) -> tuple[str, ...]:

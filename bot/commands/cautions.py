@@ -9,11 +9,24 @@ from dataclasses import replace
 
 from bot.commands.answers import Answer
 from bot.commands.world import World
+from bot.policy import Actor
 from bot.rollout.values import Entry, Rollout
+from bot.rollout.voting import NEVER, unreachable
 from bot.settings.scalars import format_duration
 from bot.settings.values import is_production
 from integrations.base import version_of
-from strategies.plan import Batch, Compare, Plan, Replace, SetWeight, Soak, Step, Switch
+from strategies.plan import (
+    Approve,
+    Batch,
+    Compare,
+    Follow,
+    Plan,
+    Replace,
+    SetWeight,
+    Soak,
+    Step,
+    Switch,
+)
 
 PATIENCE = 1.5
 """Seconds that metrics or the cluster may be asked: the commit behind that has to fit into Slack's three as well."""
@@ -23,17 +36,40 @@ _LOOKED_AT = 200
 """Rollouts of staging that are looked at, newest first."""
 
 
-async def cautions(world: World, plan: Plan) -> tuple[str, ...]:
-    """Return what the store and the metrics say about a plan."""
-    untried, rps = await asyncio.gather(_untried(world, plan), _rps(world, plan))
-    return (*untried, *(() if rps is None else thin_stages(plan, rps)))
+async def cautions(world: World, plan: Plan, actor: Actor | None = None) -> tuple[str, ...]:
+    """Return what the store, the metrics and Slack say about a plan that `actor` asks for."""
+    untried, rps, never = await asyncio.gather(
+        _untried(world, plan), _rps(world, plan), never_approved(world, plan, actor)
+    )
+    alone = (never,) if never else ()
+    return (*untried, *alone, *(() if rps is None else thin_stages(plan, rps)))
 
 
-async def cautioned(world: World, answer: Answer) -> Answer:
+async def never_approved(world: World, plan: Plan, actor: Actor | None) -> str:
+    """Return that a plan asks for more approvals than there can be, `""` where it may get them or nobody knows."""
+    gate = next((step for step in plan.steps if isinstance(step, Approve | Follow)), None)
+    if gate is None or actor is None or not gate.quorum:
+        return ""
+    groups, members = [one for one in gate.groups if one.startswith("S")], {}
+    if groups:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await world.directory.membership(actor, groups)
+        except TimeoutError:
+            return ""
+        members = {group: found.members[group] for group in groups if found.says(group)}
+    block = world.config.environment(plan.environment)
+    out = () if block.self_approval and actor.door != "rest" else tuple(actor.ids)
+    return unreachable(gate.groups, members, out, gate.quorum, plan.environment)
+
+
+async def cautioned(world: World, answer: Answer, actor: Actor | None = None) -> Answer:
     """Return a plan that is shown, with what the store, the metrics and the target say about it."""
     if answer.plan is None:
         return answer
-    said, met = await asyncio.gather(cautions(world, answer.plan), _ahead(world, answer.plan))
+    said, met = await asyncio.gather(
+        cautions(world, answer.plan, actor), _ahead(world, answer.plan)
+    )
     warnings = (*answer.plan.warnings, *said, *met)
     return replace(answer, plan=replace(answer.plan, warnings=warnings))
 
@@ -43,6 +79,8 @@ def warned(r: Rollout, sentences: tuple[str, ...]) -> Rollout:
     if not sentences:
         return r
     r = replace(r, plan=replace(r.plan, warnings=(*r.plan.warnings, *sentences)))
+    never = next((one for one in sentences if one.startswith(NEVER)), "")
+    r = replace(r, rules=replace(r.rules, unreachable=never)) if never else r
     return r.tell(Entry("warned", "sluice", " ".join(sentences), code="plan_warning"))
 
 

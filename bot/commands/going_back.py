@@ -10,6 +10,14 @@ from datetime import datetime, timedelta
 from bot import policy
 from bot.commands.acting import act, look_behind
 from bot.commands.answers import Answer, Offer, Refusal
+from bot.commands.asking_back import (
+    already_back,
+    confirmation,
+    line_of,
+    named,
+    things_changed,
+    was_taken_back,
+)
 from bot.commands.authority import check
 from bot.commands.starting import busy, create, new_rollout, repeated
 from bot.commands.world import Receipt, World
@@ -17,9 +25,12 @@ from bot.grammar.verbs import Rollback
 from bot.planning import lanes_for, rollback_plan
 from bot.policy import Actor
 from bot.rollout import acts
+from bot.rollout.locks import Lock
+from bot.rollout.locks import standing as holding
 from bot.rollout.part import Part
 from bot.rollout.parts import standing
-from bot.rollout.past import ever_stable, newest_finished, stable_versions
+from bot.rollout.past import ever_stable, newest_finished, stable_versions, taken_back
+from bot.rollout.stuck import since_stuck
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
 
@@ -36,6 +47,10 @@ async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receip
         return await undoable(world)
     if command.environment is not None:
         _known(world, command.service, command.environment)
+    if command.of is not None:
+        before = await _as_it_stood(world, command, receipt)
+        if before is not None:
+            return before
     flying = await world.store.in_flight(command.service, command.environment)
     if command.to is None and len(flying) == 1:
         _not_back_and_forth(flying[0])
@@ -47,17 +62,39 @@ async def go_back(world: World, command: Rollback, actor: Actor, receipt: Receip
             offers=[
                 Offer(
                     f"Roll back {r.environment}",
-                    f"rollback {r.service} {r.environment}",
+                    line_of(replace(command, environment=r.environment, now=False)),
                     danger=True,
+                    of=r.id,
                 )
                 for r in flying
             ],
         )
-    if len(flying) == 1 and command.to == flying[0].from_version:
+    if len(flying) == 1 and named(command.to or "", {flying[0].from_version}):
         return await abort(world, flying[0].id, actor, receipt, command.reason, force=command.now)
     if flying:
         raise await busy(world.store, flying[0].id)
     return await _afterwards(world, command, actor, receipt)
+
+
+async def _as_it_stood(world: World, command: Rollback, receipt: Receipt | None) -> Answer | None:
+    """Return the answer that a press had already; None: its target stands as it did when the button was shown.
+
+    Raises `Refusal` `things_changed` with the question as it is now.
+    """
+    if receipt is not None and await world.store.inbound(receipt.key) is not None:
+        return await repeated(world, receipt.key)
+    assert command.service is not None
+    environment = command.environment or _default_environment(world, command.service)
+    flying = await world.store.in_flight(command.service, environment)
+    past = await world.store.history(command.service, environment, limit=200)
+    there = flying[0] if flying else newest_finished(past)
+    if there is None or there.id == command.of:
+        return None
+    if flying:
+        _not_back_and_forth(flying[0])
+        raise things_changed(command, flying[0], None)
+    afresh = replace(command, environment=environment, to=None, now=False, of=None)
+    raise things_changed(command, there, _question(afresh, environment, past, world.now()))
 
 
 def _not_back_and_forth(r: Rollout) -> None:
@@ -65,7 +102,8 @@ def _not_back_and_forth(r: Rollout) -> None:
     if r.rollback_of and r.phase is not Phase.ROLLING_BACK:
         raise Refusal(
             f"{r.service} in {r.environment} is already on its way back to {r.version} ({r.id}, by {r.requester}). "
-            f"Nothing was changed. To return to {r.from_version or 'the version before'} instead, use its card.",
+            f"Nothing was changed. `/rollback {r.service} {r.environment} to {r.from_version or 'VERSION'}` turns it "
+            "around instead.",
             code="already_rolling_back",
             rollout=r,
         )
@@ -90,11 +128,20 @@ async def undoable(world: World) -> Answer:
             rows.append(r)
         if r.live_changed or r.phase is Phase.ROLLED_BACK:
             seen.add(r.target)
+    going = [_going_back(r) for r in flying if r.phase is Phase.ROLLING_BACK]
     if not rows:
-        return Answer("There is nothing to undo.", kind="status")
-    return Answer(
-        "What can be undone, newest first:", rows=rows[:10], kind="status", code="undoable"
-    )
+        nothing = "There is nothing else to undo." if going else "There is nothing to undo."
+        return Answer(" ".join([*going, nothing]), kind="status")
+    said = " ".join([*going, "What can be undone, newest first:"])
+    return Answer(said, rows=rows[:10], kind="status", code="undoable")
+
+
+def _going_back(r: Rollout) -> str:
+    """Say of a rollback that is under way whether it gets on, and what to do where it does not."""
+    what = f"{r.service} {r.version} in {r.environment} is already rolling back"
+    if since_stuck(r) is None:
+        return f"{what} to {r.from_version or 'the version before'}."
+    return f"{what}, and {acts.not_getting_on(r)}"
 
 
 async def abort(
@@ -154,17 +201,19 @@ async def _afterwards(
         return await repeated(world, receipt.key)
     now = world.now()
     version = _version_to(command, environment, past, now)
+    await _not_taken_back(world, command, environment, past, version)
     ready = _kept_ready(past, version, now)
     if not command.now:
-        raise _confirmation(command, environment, past, version, ready=ready)
+        raise confirmation(command, environment, past, version, ready=ready)
     lanes = lanes_for(command.service, environment, world.config)
     plan = rollback_plan(command.service, environment, version, lanes)
     undone = newest_finished(past)
     r = new_rollout(world, command.service, environment, plan, actor, command.reason, now)
+    why = f": {command.reason}" if command.reason else "."
     entry = Entry(
         "created",
         actor.id,
-        f"{r.service} in {environment} goes back to {version}, asked for by {actor.id} without further question.",
+        f"{r.service} in {environment} goes back to {version}, asked for by {actor.id} without further question{why}",
         data={"digest": plan.digest, "now": True},
     )
     r = replace(r, rollback_of=undone.id if undone else "unknown", image=_image_of(past, version))
@@ -173,6 +222,34 @@ async def _afterwards(
     r = replace(r, parts=_with_flags(r, past, version))
     r = r.tell(entry)
     return await _create(world, r, actor, receipt, ready=ready)
+
+
+async def _not_taken_back(
+    world: World, command: Rollback, environment: str, past: Sequence[Rollout], version: str
+) -> None:
+    """Refuse to go back to what was itself taken back; what ran right before the live one may always return."""
+    if version in stable_versions(past)[-2:-1]:
+        return
+    by: Rollout | Lock | None = taken_back(past).get(version)
+    if by is None and command.service is not None:
+        found = holding(
+            await world.store.locks(), command.service, environment, version, world.now()
+        )
+        by = next((lock for lock in found if lock.kind == "quarantine"), None)
+    if by is not None:
+        raise was_taken_back(command, environment, version, by)
+
+
+def _question(
+    command: Rollback, environment: str, past: Sequence[Rollout], now: datetime
+) -> Refusal:
+    """Return what `/rollback` would ask, or answer, at this moment."""
+    try:
+        version = _version_to(command, environment, past, now)
+    except Refusal as refusal:
+        return refusal
+    ready = _kept_ready(past, version, now)
+    return confirmation(command, environment, past, version, ready=ready)
 
 
 async def _create(
@@ -247,25 +324,28 @@ def _default_environment(world: World, service: str) -> str:
 def _version_to(command: Rollback, environment: str, past: Sequence[Rollout], now: datetime) -> str:
     stack = stable_versions(past)
     if command.to is not None:
-        if command.to not in ever_stable(past):
+        version = named(command.to, ever_stable(past))
+        if not version:
             raise Refusal(
                 f"{command.to} has not been stable on {command.service} in {environment}"
                 + (f"; it was {', '.join(reversed(stack[-5:]))} before." if stack else ".")
                 + " Use `/deploy` for a new version.",
                 code="not_a_past_version",
             )
-        if stack and command.to == stack[-1]:
+        if stack and version == stack[-1]:
             raise Refusal(
-                f"{command.to} is what is live on {command.service} in {environment}. Name another one. Nothing was "
+                f"{version} is what is live on {command.service} in {environment}. Name another one. Nothing was "
                 "changed.",
                 code="already_live",
             )
-        return command.to
+        return version
     newest = newest_finished(past)
     if newest is not None and newest.ended is not None:
         undone = newest.phase is Phase.ROLLED_BACK or bool(newest.rollback_of)
         if undone and now - newest.ended < RECENT:
-            raise _already(command, environment, newest, stack, now)
+            bad = taken_back(past)
+            fit = [*(one for one in stack[:-1] if one not in bad), *stack[-1:]]
+            raise already_back(command, environment, newest, fit, now)
     if len(stack) < 2:
         raise Refusal(
             f"{command.service} in {environment} has no earlier version on record to go back to. "
@@ -273,53 +353,3 @@ def _version_to(command: Rollback, environment: str, past: Sequence[Rollout], no
             code="nothing_to_roll_back",
         )
     return stack[-2]
-
-
-def _already(
-    command: Rollback, environment: str, newest: Rollout, stack: list[str], now: datetime
-) -> Refusal:
-    minutes = int((now - (newest.ended or now)).total_seconds() // 60)
-    live = stack[-1] if stack else newest.from_version
-    further = stack[-2] if len(stack) > 1 else ""
-    offers = (
-        [
-            Offer(
-                f"Go further back to {further}",
-                f"rollback {command.service} {environment} to {further}",
-                danger=True,
-            )
-        ]
-        if further
-        else []
-    )
-    return Refusal(
-        f"{command.service} in {environment} was already rolled back {minutes} min ago; {live} is live. "
-        f"Nothing was changed. `/rollback {command.service} {environment} to VERSION` goes further back.",
-        code="already_rolled_back",
-        offers=offers,
-        rollout=newest,
-    )
-
-
-def _confirmation(
-    command: Rollback, environment: str, past: Sequence[Rollout], version: str, *, ready: bool
-) -> Refusal:
-    stack = stable_versions(past)
-    live = stack[-1] if stack else "what is live"
-    to = f" to {command.to}" if command.to else ""
-    how = (
-        f"{version} is still kept ready, so the traffic moves at once."
-        if ready
-        else f"{version} is no longer kept ready, so this takes as long as it needs to start."
-    )
-    return Refusal(
-        f"Roll {command.service} in {environment} back from {live} to {version}? {how}",
-        code="confirmation_needed",
-        offers=[
-            Offer(
-                "Yes, roll back now",
-                f"rollback {command.service} {environment}{to} now",
-                danger=True,
-            )
-        ],
-    )

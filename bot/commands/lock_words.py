@@ -174,8 +174,12 @@ def spread(world: World, notices: Sequence[Notice]) -> None:
 
 
 def told_of_taking(world: World, new: Lock, others: Sequence[Lock], actor: Actor) -> list[Notice]:
-    """Return who hears that a lock was taken over: the channel, and whoever had it."""
+    """Return who hears of a new lock, or one that was taken over: the channel, and whoever had it."""
     notices = []
+    if not others:
+        assert new.expires is not None
+        aloud = f"{actor.id} locked {new.where} until {clock(new.expires)}: “{new.reason}”. `/rollback` still works."
+        notices.append(Notice(channel_of(world.config, new.service), aloud, (actor.id,)))
     for one in others:
         assert new.expires is not None
         so = f"“{new.reason}”, until {clock(new.expires)}"

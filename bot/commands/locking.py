@@ -75,9 +75,10 @@ async def lock(world: World, command: LockVerb, actor: Actor, receipt: Receipt |
         if same:
             new = replace(new, id=same[0].id, at=same[0].at)
         await writing.put_lock(new)
-    spread(world, told_of_taking(world, new, others, actor))
+    longer = bool(same)
+    spread(world, () if longer and not others else told_of_taking(world, new, others, actor))
     flying = await world.store.in_flight(command.service, command.environment)
-    sentence = f"{did_lock(new, others, extended=bool(same))} {meanwhile(command, new)}"
+    sentence = f"{did_lock(new, others, extended=longer)} {meanwhile(command, new)}"
     return listing(Answer(sentence, people=owners(others)), flying)
 
 

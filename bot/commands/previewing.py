@@ -30,7 +30,7 @@ async def shown(world: World, command: ShowPlan, actor: Actor) -> Answer:
     answer = preview(world, command)
     assert answer.plan is not None
     answer, (live, changes), bar = await asyncio.gather(
-        cautioned(world, answer),
+        cautioned(world, answer, actor),
         since_live(world, answer.plan),
         _in_the_way(world, command.deploy, actor),
     )

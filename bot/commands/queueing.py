@@ -9,17 +9,17 @@ from dataclasses import replace
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.authority import vouch
+from bot.commands.barring import bar_to, start_of
 from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.glass import only_now
-from bot.commands.limiting import has_room
 from bot.commands.premises import among_ourselves
-from bot.commands.scheduling import kept, preview
+from bot.commands.scheduling import foretold, kept, preview
 from bot.commands.starting import compile_or_refuse, create, new_rollout, start
 from bot.commands.world import Receipt, World
 from bot.grammar import render
 from bot.grammar.verbs import Deploy, ShowPlan
 from bot.policy import Actor
-from bot.rollout.queueing import ended_well
+from bot.rollout.queueing import ended_well, in_line
 from bot.rollout.values import Entry, Phase, Rollout
 
 _LINE = 1900
@@ -27,11 +27,38 @@ _LINE = 1900
 
 
 async def queue(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
-    """Commit a rollout that starts after the one that it names; where that has ended well, start it now."""
+    """Commit a rollout that starts after those before it; where there are none any more, start it now."""
     if command.options.dry_run:
-        return await cautioned(world, preview(world, ShowPlan(command)))
-    before = await find(world, command.options.after or "")
+        return await cautioned(world, preview(world, ShowPlan(command)), actor)
     now_then = replace(command, options=replace(command.options, after=None))
+    last, place = await _behind(world, command)
+    if last is None:
+        return await start(world, now_then, actor, receipt)
+    plan = compile_or_refuse(world, now_then)
+    await vouch(world, actor, "deploy")
+    only_now(command)
+    await among_ourselves(world, command.service)
+    now = world.now()
+    asked = start_of(now_then, actor.id)
+    bar = bar_to(world, await world.store.locks(), asked, now)
+    r = new_rollout(world, command.service, command.environment, plan, actor, command.reason, now)
+    before = f", {place} before it in the queue" if place else ""
+    sentence = (
+        f"{r.service} {r.version} → {r.environment} is queued by {r.requester}: it starts when {last.version} "
+        f"({last.id}) has ended well{before}. `cancel {r.id}` takes it back."
+    )
+    entry = Entry("queued", actor.id, sentence, event="rollout.scheduled", data={"after": last.id})
+    r = replace(r, phase=Phase.SCHEDULED, after=last.id, asked=kept(now_then)).tell(entry)
+    answer = await create(world, warned(r, await cautions(world, plan, actor)), actor, receipt)
+    return foretold(answer, sentence, now_then, bar) if answer.created else answer
+
+
+async def _behind(world: World, command: Deploy) -> tuple[Rollout | None, int]:
+    """Return the last one before a request in its queue, None where it may start, and how many wait. Raises `Refusal`.
+
+    Somebody who saw an older rollout meant the end of the line: whatever has come since is before them too.
+    """
+    before = await find(world, command.options.after or "")
     _one_target(command, before)
     if before.phase.final and not ended_well(before):
         raise Refusal(
@@ -41,34 +68,18 @@ async def queue(world: World, command: Deploy, actor: Actor, receipt: Receipt | 
             rollout=before,
         )
     line = await waiting(world, command.service, command.environment)
-    if before.phase.final and not line:
-        return await start(world, now_then, actor, receipt)
-    plan = compile_or_refuse(world, now_then)
-    _has_room(world, command, line)
-    await vouch(world, actor, "deploy")
-    only_now(command)
-    await among_ourselves(world, command.service)
-    last = line[-1] if line else before
-    r = new_rollout(
-        world, command.service, command.environment, plan, actor, command.reason, world.now()
-    )
-    place = f", {len(line)} before it in the queue" if line else ""
-    sentence = (
-        f"{r.service} {r.version} → {r.environment} is queued by {r.requester}: it starts when {last.version} "
-        f"({last.id}) has ended well{place}. `cancel {r.id}` takes it back."
-    )
-    entry = Entry("queued", actor.id, sentence, event="rollout.scheduled", data={"after": last.id})
-    r = replace(r, phase=Phase.SCHEDULED, after=last.id, asked=kept(now_then)).tell(entry)
-    answer = await create(world, warned(r, await cautions(world, plan)), actor, receipt)
-    return replace(answer, sentence=sentence) if answer.created else answer
+    if line:
+        return line[-1], len(line)
+    if not before.phase.final:
+        return before, 0
+    holder = await world.store.holder(command.service, command.environment)
+    return (await find(world, holder), 0) if holder else (None, 0)
 
 
 async def start_or_offer(
     world: World, command: Deploy, actor: Actor, receipt: Receipt | None
 ) -> Answer:
     """Start; where the target is busy, offer to wait for it. Raises `Refusal`."""
-    if not command.options.dry_run:
-        await has_room(world)
     try:
         return await start(world, command, actor, receipt)
     except Refusal as refusal:
@@ -76,9 +87,8 @@ async def start_or_offer(
 
 
 async def waiting(world: World, service: str, environment: str) -> list[Rollout]:
-    """Return what waits for a target, in its order; what asks people has left the line."""
-    rows = await world.store.scheduled(service, environment)
-    return sorted((r for r in rows if r.after and r.gate is None), key=lambda r: (r.created, r.id))
+    """Return what waits for a target, in its order; what asks people keeps its place."""
+    return in_line(await world.store.scheduled(service, environment))
 
 
 def offered(command: Deploy, refusal: Refusal) -> Refusal:
@@ -103,23 +113,4 @@ def _one_target(command: Deploy, before: Rollout) -> None:
             code="another_target",
             status=422,
             key="after",
-        )
-
-
-def _has_room(world: World, command: Deploy, line: list[Rollout]) -> None:
-    twin = next((r for r in line if r.version == command.version), None)
-    if twin is not None:
-        raise Refusal(
-            f"{command.version} is already queued for {command.service} in {command.environment} ({twin.id}, by "
-            f"{twin.requester}). Nothing was changed. `cancel {twin.id}` takes it out of the queue.",
-            code="already_queued",
-            rollout=twin,
-        )
-    most = world.config.limits.queue
-    if len(line) >= most:
-        raise Refusal(
-            f"{len(line)} rollouts wait for {command.service} in {command.environment} already, and there is room for "
-            f"{most}. Cancel one (`/deploy schedule {command.service}`), or wait.",
-            code="queue_full",
-            status=429,
         )

@@ -6,10 +6,14 @@ from datetime import timedelta
 
 from bot.commands.acting import find
 from bot.commands.answers import Answer, Live
+from bot.commands.barring import take_over_offer
+from bot.commands.lock_words import owners
+from bot.commands.summing_up import summed_up
 from bot.commands.world import World
 from bot.grammar.verbs import History, Status
+from bot.policy import Actor
 from bot.rollout.locks import Lock
-from bot.rollout.past import stable_versions
+from bot.rollout.past import stable_versions, successors
 from bot.rollout.values import Phase, Rollout
 from bot.stats import DAYS, MOST, stats_of, summary
 
@@ -19,8 +23,8 @@ TAIL = 12
 """Lines of the journal among the details of a rollout."""
 
 
-async def status(world: World, command: Status) -> Answer:
-    """Return what is in flight, the newest finished rollout of every other target, and what is scheduled."""
+async def status(world: World, command: Status, actor: Actor) -> Answer:
+    """Return every target that is asked about: what is in flight, else how the newest ended; then what is scheduled."""
     flying = await world.store.in_flight(command.service, command.environment)
     rows: list[Rollout] = list(flying)
     seen = {r.target for r in flying}
@@ -29,17 +33,36 @@ async def status(world: World, command: Status) -> Answer:
         if r.target not in seen and r.phase is not Phase.SCHEDULED:
             seen.add(r.target)
             rows.append(r)
-    scheduled = await world.store.scheduled(command.service, command.environment)
-    rows += scheduled
-    if not rows:
-        what = f"of {command.service} " if command.service else ""
-        locks = await _locks(world, command)
-        return Answer(f"No rollouts {what}yet.", kind="status", locks=locks)
-    later = f", {len(scheduled)} scheduled" if scheduled else ""
-    sentence = f"{len(flying)} in flight{later}."
-    return Answer(
-        sentence, rows=rows, kind="status", live=_live(past), locks=await _locks(world, command)
+    rows += await world.store.scheduled(command.service, command.environment)
+    answer = Answer(
+        "",
+        rows=rows,
+        kind="status",
+        live=_live(past),
+        locks=await _locks(world, command),
+        replaced=successors(past),
+        targets=_targets(world, command),
+        single=command.service is not None,
     )
+    theirs = [one for one in answer.locks if one.kind == "lock" and one.owner not in actor.ids]
+    return replace(
+        answer,
+        sentence=summed_up(answer),
+        offers=[
+            replace(take_over_offer(one), label=f"Take over {one.service or 'the lock'}")
+            for one in theirs
+        ],
+        people=owners(answer.locks),
+    )
+
+
+def _targets(world: World, command: Status) -> list[tuple[str, str]]:
+    return [
+        (service, environment)
+        for service, block in world.config.services.items()
+        for environment in block.targets
+        if command.service in {None, service} and command.environment in {None, environment}
+    ]
 
 
 async def _locks(world: World, command: Status) -> list[Lock]:
@@ -70,14 +93,16 @@ async def history(world: World, command: History) -> Answer:
     rows = await world.store.history(command.service, command.environment, limit=wanted)
     page = rows[command.skip : command.skip + PAGE]
     sentence = (
-        f"The last {len(page)} rollouts of {command.service}, newest first."
+        f"The only rollout of {command.service}."
+        if len(page) == 1 and not command.skip
+        else f"The last {len(page)} rollouts of {command.service}, newest first."
         if page and not command.skip
         else f"Rollouts {command.skip + 1} to {command.skip + len(page)} of {command.service}, newest first."
         if page
         else f"{command.service} has no {'more ' if command.skip else ''}rollouts{'' if command.skip else ' yet'}."
     )
     older = replace(command, skip=command.skip + PAGE) if len(rows) == wanted else None
-    return Answer(sentence, rows=page, kind="history", older=older)
+    return Answer(sentence, rows=page, kind="history", older=older, replaced=successors(rows))
 
 
 async def details(world: World, rollout: str) -> Answer:
@@ -85,8 +110,13 @@ async def details(world: World, rollout: str) -> Answer:
     r = await find(world, rollout)
     lines = (await world.store.journal(rollout))[-TAIL:]
     story = tuple((line.at, line.entry) for line in lines)
+    past = await world.store.history(r.service, r.environment) if r.live_changed else []
     return Answer(
-        f"{r.service} {r.version} in {r.environment}", rollout=r, story=story, kind="details"
+        f"{r.service} {r.version} in {r.environment}",
+        rollout=r,
+        story=story,
+        kind="details",
+        replaced=successors(past) if r.live_changed else {},
     )
 
 

@@ -24,7 +24,7 @@ from bot.grammar.moments import next_at, next_cron
 from bot.grammar.verbs import Cancel, Deploy, Schedule, ShowPlan
 from bot.policy import Actor
 from bot.rollout import acts
-from bot.rollout.queueing import ended_well
+from bot.rollout.queueing import ended_well, in_line, unbegun
 from bot.rollout.scheduling import HORIZON
 from bot.rollout.seen import Afresh, Barred
 from bot.rollout.times import clock, lasting
@@ -34,6 +34,8 @@ from strategies.plan import Plan
 from strategies.wish import Wish
 
 _COMMAND = TypeAdapter(Deploy)
+_LINKS = 100
+"""Rollouts that are gone back to along a queue."""
 
 
 def later(command: Deploy) -> bool:
@@ -63,7 +65,7 @@ def preview(world: World, command: ShowPlan) -> Answer:
 async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
     """Commit a rollout that starts later. It does not hold its target, so that others go on meanwhile."""
     if command.options.dry_run:
-        return await cautioned(world, preview(world, ShowPlan(command)))
+        return await cautioned(world, preview(world, ShowPlan(command)), actor)
     plan = compile_or_refuse(world, command)
     now = world.now()
     due = due_of(command, now)
@@ -85,12 +87,15 @@ async def schedule(world: World, command: Deploy, actor: Actor, receipt: Receipt
         data={"digest": plan.digest, "due": due.isoformat()},
     )
     r = replace(r, phase=Phase.SCHEDULED, due=due, asked=kept(command))
-    r = warned(r.tell(entry), await cautions(world, plan))
+    r = warned(r.tell(entry), await cautions(world, plan, actor))
     answer = await create(world, r, actor, receipt)
-    if not answer.created:
-        return answer
+    return replace(foretold(answer, sentence, command, bar), due=due) if answer.created else answer
+
+
+def foretold(answer: Answer, sentence: str, command: Deploy, bar: Bar | None) -> Answer:
+    """Return the answer to what starts later, with what is known to be in its way."""
     said = f"{sentence} {_ahead(command, bar)}".rstrip()
-    return replace(answer, sentence=said, due=due, people=bar.people if bar is not None else ())
+    return replace(answer, sentence=said, people=bar.people if bar is not None else ())
 
 
 def due_of(command: Deploy, now: datetime) -> datetime:
@@ -135,32 +140,45 @@ async def afresh(world: World, r: Rollout, who: str = "") -> Afresh:
     now = world.now()
     asker = Actor(r.requester, "sluice")
     fresh = new_rollout(world, r.service, r.environment, plan, asker, r.reason, now)
-    said, changes = await asyncio.gather(cautions(world, plan), changed(world, plan))
+    said, changes = await asyncio.gather(cautions(world, plan, asker), changed(world, plan))
     fresh = replace(warned(fresh, said), changes=changes)
     ahead, undone = await _before(world, r, busy)
     locks, asked = await world.store.locks(), start_of_row(r, who or r.requester)
     bar = bar_to(world, locks, asked, now)
     fresh = replace(fresh, passed=passed(locks, asked, now, broken=False))
     kept_out = Barred(bar.code, bar.why, bar.people) if bar is not None else None
-    return Afresh(fresh, barred=kept_out, busy=busy, ahead=ahead, undone=undone)
+    most = world.config.limits.rollouts
+    full = most if await world.store.in_flight_count() >= most else 0
+    return Afresh(fresh, barred=kept_out, busy=busy, ahead=ahead, undone=undone, full=full)
 
 
 async def _before(world: World, r: Rollout, busy: str) -> tuple[str, str]:
     """Return what a queued rollout still waits for, and how that ended which it waited for, where that was not well."""
     if not r.after:
         return "", ""
-    rows = await world.store.scheduled(r.service, r.environment)
-    line = [one for one in rows if one.after and one.gate is None]
+    line = in_line(await world.store.scheduled(r.service, r.environment))
     earlier = [one for one in line if (one.created, one.id) < (r.created, r.id)]
     if earlier or busy:
         return (earlier[-1].id if earlier else busy), ""
     try:
-        before = await find(world, r.after)
+        before = await _begun_before(world, r)
     except Refusal as refusal:
         return "", f"{r.after} cannot be looked up ({refusal.code})"
+    if not before.phase.final:
+        return before.id, ""
     if ended_well(before):
         return "", ""
     return "", f"{before.version} ({before.id}) was {before.phase.value.lower().replace('_', ' ')}"
+
+
+async def _begun_before(world: World, r: Rollout) -> Rollout:
+    """Return what a queued rollout comes after; what left the line unbegun stood for what was before it."""
+    before = await find(world, r.after)
+    for _ in range(_LINKS):
+        if not (before.after and before.phase.final and unbegun(before)):
+            break
+        before = await find(world, before.after)
+    return before
 
 
 async def start_now(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
@@ -240,7 +258,7 @@ def _ahead(command: Deploy, bar: Bar | None) -> str:
     ask = "it will ask instead of starting"
     if bar is None:
         return ""
-    if bar.code == "frozen":
+    if bar.code == "frozen" and later(command):
         return f"{command.environment} will be frozen then ({bar.why}): {ask}."
     return f"Where that lasts until then, {ask}: {bar.why}."
 

@@ -18,6 +18,7 @@ from bot.commands.barring import (
 )
 from bot.commands.cautions import cautioned, cautions, warned
 from bot.commands.glass import shatter
+from bot.commands.limiting import already_queued, no_room
 from bot.commands.premises import among_ourselves
 from bot.commands.since import changed
 from bot.commands.world import Receipt, World
@@ -27,7 +28,15 @@ from bot.policy import Actor
 from bot.rollout.locks import EVERYTHING
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.settings.values import UnknownNameError
-from bot.store import BarredError, BusyError, Inbound, PoisonedRowError, Store
+from bot.store import (
+    BarredError,
+    BusyError,
+    FullError,
+    Inbound,
+    PoisonedRowError,
+    Store,
+    TwinError,
+)
 from strategies.plan import Plan
 from strategies.request import PlanError
 
@@ -58,16 +67,20 @@ def show_plan(world: World, command: ShowPlan) -> Answer:
 async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | None) -> Answer:
     """Commit a new rollout with its plan, then wake it."""
     if command.options.dry_run:
-        return await cautioned(world, show_plan(world, ShowPlan(command)))
+        return await cautioned(world, show_plan(world, ShowPlan(command)), actor)
     plan = compile_or_refuse(world, command)
-    await vouch(world, actor, "deploy")
+    if not command.options.break_glass:
+        await vouch(world, actor, "deploy")
     await among_ourselves(world, command.service)
     r = new_rollout(
         world, command.service, command.environment, plan, actor, command.reason, world.now()
     )
     r = r.tell(Entry("created", actor.id, _sentence(r), data={"digest": plan.digest}))
     r, own = await _let_in(world, command, r, actor)
-    said, changes = await asyncio.gather(cautions(world, plan), changed(world, plan))
+    if command.options.break_glass and EVERYTHING not in r.passed:
+        # There was nothing to break: this is a start like any other.
+        await vouch(world, actor, "deploy")
+    said, changes = await asyncio.gather(cautions(world, plan, actor), changed(world, plan))
     return await create(world, replace(warned(r, (*own, *said)), changes=changes), actor, receipt)
 
 
@@ -119,7 +132,7 @@ def new_rollout(
 
 
 async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None) -> Answer:
-    """Insert a rollout with its receipt in one transaction. Raises `Refusal` when the target is busy or barred."""
+    """Insert a rollout with its receipt in one transaction. Raises `Refusal` where something is in the way by then."""
     try:
         async with world.store.writing() as writing:
             if receipt is not None:
@@ -133,6 +146,10 @@ async def create(world: World, r: Rollout, actor: Actor, receipt: Receipt | None
             r = await writing.create(r)
     except BusyError as error:
         raise await busy(world.store, error.rollout) from error
+    except TwinError as error:
+        raise already_queued(await world.store.get(error.rollout)) from error
+    except FullError as error:
+        raise no_room(error, r) from error
     except BarredError as error:
         asked = start_of_row(r, actor.id)
         raise refusal(bar_of(error.lock, asked), asked) from error
@@ -166,6 +183,14 @@ async def busy(store: Store, rollout: str) -> Refusal:
             f"The target is held by {rollout}, whose stored row cannot be read. Look at the traffic by hand, then "
             "mend the row in the database (the log names what is wrong with it).",
             code="poisoned_row",
+        )
+    if r.phase is Phase.ROLLING_BACK:
+        home = r.from_version or "the version before"
+        return Refusal(
+            f"{r.service} in {r.environment} is rolling back from {r.version} to {home} ({r.id}). Wait until that is "
+            "done.",
+            code="rollout_in_flight",
+            rollout=r,
         )
     where = "paused" if r.phase is Phase.PAUSED else f"at {r.weight:g} %"
     return Refusal(

@@ -3,8 +3,10 @@
 The announcer knows what arrived; what follows from it is a change of the row like any other, and goes through here.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from bot.commands.acting import TRIES
@@ -29,10 +31,21 @@ class Undelivered:
         self._store = store
         self._now = now
         self._wake = wake
+        self._one_at_a_time = asyncio.Lock()
 
-    async def lose(self, rollout: str, gate: str, why: str) -> None:
-        """Record that no message about the open gate reached anybody; once is enough."""
-        await self._change(rollout, lambda r, _: unseen.lose(r, gate, why))
+    async def lose(self, rollout: str, loss: unseen.Loss) -> None:
+        """Record that nobody can see, or answer, the open gate; people are called once for all that wait."""
+        async with self._one_at_a_time:
+            others = () if loss.alone else await self._open_questions()
+            await self._change(rollout, lambda r, now: unseen.lose(r, loss, now, others))
+
+    async def _open_questions(self) -> list[Rollout]:
+        found = []
+        for rollout in await self._store.live_ids():
+            with suppress(NoRowError, PoisonedRowError):
+                r = await self._store.get(rollout)
+                found += [r] if r.gate is not None else []
+        return found
 
     async def find(self, rollout: str, gate: str) -> None:
         """Record that somebody can see the open gate now."""

@@ -25,7 +25,9 @@ class Directory(Protocol):
         """Look up; never raises, `known=False` says that it could not be looked up. `others` have voted before."""
         ...
 
-    def recalled(self, actor: Actor, groups: Sequence[str] = ()) -> Membership:
+    def recalled(
+        self, actor: Actor, groups: Sequence[str] = (), others: Sequence[str] = ()
+    ) -> Membership:
         """Return what was last heard, without asking."""
         ...
 

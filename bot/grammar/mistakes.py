@@ -46,6 +46,9 @@ class WordsError(Exception):
     `suggestion` is what was probably meant, ready to be typed.
     """
 
+    line: str = ""
+    """The whole line as it was probably meant, from its verb on, where only one thing can be meant."""
+
     def __init__(
         self, sentence: str, *, code: Code, key: str | None = None, suggestion: str | None = None
     ) -> None:
@@ -55,6 +58,8 @@ class WordsError(Exception):
         self.code: Code = code
         self.key = key
         self.suggestion = suggestion
+        self.instead: tuple[int, int, str] | None = None
+        """Between which characters of what was typed which words would have to stand, where that is clear."""
 
 
 def shown(text: str) -> str:
@@ -108,6 +113,15 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
     return next(
         (name for name in candidates if len(begun) >= _PREFIX and name.startswith(begun)), None
     )
+
+
+def clearly(word: str, suggestion: str | None, names: Iterable[str]) -> bool:
+    """Say whether a suggestion is the only one of the names that a word may be a slip of."""
+    most = min(TWO_EDITS, len(word) // 2)
+    every = list(names)
+    near = [name for name in every if within(word, name, most)]
+    begun = [name for name in every if name.startswith(word.casefold())]
+    return (near or begun) == [suggestion]
 
 
 def did_you_mean(suggestion: str | None) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from bot.grammar.line import Line
+from bot.grammar.line import Line, Word
 from bot.grammar.locking import read_freeze, read_lock, read_thaw, read_unlock
 from bot.grammar.mistakes import WordsError, closest, did_you_mean, inert, shown
 from bot.grammar.phrases import VERBS
@@ -47,7 +47,13 @@ _HELP = frozenset({"help", "--help", "-h", "?"})
 def parse(text: str, *, command: Literal["deploy", "rollback"], known: Known) -> Command:
     """Read what was typed behind `/deploy` or `/rollback`. Raises `WordsError`."""
     line = Line(text)
-    return _behind_rollback(line, known) if command == "rollback" else _behind_deploy(line, known)
+    try:
+        if command == "rollback":
+            return _behind_rollback(line, known)
+        return _behind_deploy(line, known)
+    except WordsError as error:
+        _say_whole(error, text, command)
+        raise
 
 
 def parse_line(text: str, known: Known) -> Command:
@@ -55,11 +61,44 @@ def parse_line(text: str, known: Known) -> Command:
 
     What follows `deploy` is read as behind `/deploy`; a slash before the verb does no harm. Raises `WordsError`.
     """
+    try:
+        return _from_its_verb(Line(text), known)
+    except WordsError as error:
+        _say_whole(error, text, "")
+        raise
+
+
+def _say_whole(error: WordsError, text: str, verb: str) -> None:
+    """Note with an error the whole line as it was probably meant, where that is clear."""
+    if error.instead is None:
+        return
+    start, end, meant = error.instead
     line = Line(text)
+    first = line.take()
+    behind = first is None or spelled(line, first) not in VERBS
+    before = f"{verb} " if verb and behind and meant not in VERBS else ""
+    error.line = f"{before}{text[:start]}{meant}{text[end:]}".strip()
+
+
+def spelled(line: Line, word: Word) -> str:
+    """Return the verb that a word just taken is, as it is written here; `roll back` is one word."""
+    key = word.key.removeprefix("/").rstrip(SENTENCE_ENDS)
+    following = line.peek()
+    if key == "roll" and following is not None and _is_back(following):
+        line.take()
+        return "rollback"
+    return "rollback" if key == "roll-back" else key
+
+
+def _is_back(word: Word) -> bool:
+    return word.key.rstrip(SENTENCE_ENDS) == "back"
+
+
+def _from_its_verb(line: Line, known: Known) -> Command:
     word = line.take()
     if word is None or word.key in _HELP:
         return _help(line)
-    match word.key.removeprefix("/").rstrip(SENTENCE_ENDS):
+    match spelled(line, word):
         case "deploy":
             return _behind_deploy(line, known)
         case "rollback":
@@ -77,11 +116,23 @@ def _behind_deploy(line: Line, known: Known) -> Command:
     if word.key in _HELP or word.key in VERBS:
         line.take()
         return _verb("help" if word.key in _HELP else word.key, line, known)
+    if not known.has_service(word.bare):
+        back = line.at
+        line.take()
+        if spelled(line, word) == "rollback":
+            return _behind_rollback(line, known)
+        line.at = back
     return read_deploy(line, known)
 
 
 def _behind_rollback(line: Line, known: Known) -> Command:
-    word = line.peek()
+    while (word := line.peek()) is not None and not known.has_service(word.bare):
+        back = line.at
+        line.take()
+        # `/rollback rollback checkout`: a phone shows no more than the end of what is typed.
+        if spelled(line, word) != "rollback":
+            line.at = back
+            break
     if word is not None and word.key in _HELP and not known.has_service(word.bare):
         return Help("rollback")
     return read_rollback(line, known)

@@ -9,7 +9,15 @@ from bot.grammar.options import options_from
 from bot.grammar.phrases import VERBS
 from bot.grammar.places import Known
 from bot.grammar.verbs import Deploy
-from bot.grammar.words import missing_service, take_apart, unknown_word, version_of
+from bot.grammar.words import (
+    meant_back,
+    missing_service,
+    no_rollback,
+    service_of,
+    take_apart,
+    unknown_word,
+    version_of,
+)
 
 _OUR_WORDS = frozenset(VERBS)
 
@@ -19,7 +27,10 @@ def read_deploy(line: Line, known: Known, verb: str = "deploy") -> Deploy:
     said = take_apart(line, verb)
     if not said.words:
         raise missing_service(f"{verb} checkout v1.42")
-    service = known.service(said.words[0].bare, VERBS)
+    first = said.words[0]
+    if meant_back(first) and not known.has_service(first.bare):
+        raise no_rollback(first)
+    service = service_of(first, known, VERBS)
     version, environment = _version_and_environment(said.words[1:], service, known)
     if version.casefold() in _OUR_WORDS:
         raise _verb_as_version(version, service, environment)

@@ -9,7 +9,7 @@ from bot.grammar.line import Line, Word
 from bot.grammar.mistakes import WordsError, shown
 from bot.grammar.options import is_option, unknown_option
 from bot.grammar.places import SENTENCE_ENDS, Known
-from bot.grammar.verbs import Resolve, Rollback
+from bot.grammar.verbs import Help, Resolve, Rollback
 from bot.grammar.words import (
     Place,
     missing_service,
@@ -22,7 +22,21 @@ from bot.grammar.words import (
 _SURELY_A_VERSION = re.compile(r"v[0-9][\w.-]*|[0-9]+\.[0-9]+\.[0-9][\w.-]*|\S+[:@]\S+", re.ASCII)
 
 
-def read_rollback(line: Line, known: Known) -> Rollback:
+# Those of them that begin a reason as rarely: behind `12:30` or an address there may well be one.
+_BEGINS_A_VERSION = re.compile(
+    r"(?:v[0-9][\w.-]*|[0-9]+\.[0-9]+\.[0-9][\w.-]*)", re.ASCII | re.IGNORECASE
+)
+_GLUED = re.compile(rf"to-?(?P<version>{_BEGINS_A_VERSION.pattern})", re.ASCII | re.IGNORECASE)
+_LIKE_TO = frozenset({"too", "two", "->", "-->", "=>", "→", "⇒", ">"})
+# `v2 is broken` is a reason and nothing else.
+_TELLS = frozenset(
+    {"is", "was", "has", "had", "does", "looks", "seems", "fails", "failed", "breaks", "broke"}
+)
+_COMMAS = ",;:!?…"
+_HELP = frozenset({"help", "--help", "-h", "?"})
+
+
+def read_rollback(line: Line, known: Known) -> Rollback | Help:
     """Read `[SERVICE] [ENV] [to VERSION] [now] [REASON…]`. Raises `WordsError`."""
     place, to, now = Place(), None, False
     while (word := line.peek()) is not None and not word.because:
@@ -39,7 +53,10 @@ def read_rollback(line: Line, known: Known) -> Rollback:
             line.take()
         else:
             break
-    _refuse_lone_version(line, word, to)
+    if word is not None and to is None:
+        _refuse_a_version(line, word)
+    if word is not None and place.service and not (to or now) and _asks_for_help(line, word):
+        return Help("rollback")
     reason = take_loose_reason(line, known)
     if place.service is None:
         if to or reason:
@@ -92,17 +109,51 @@ def _take_version(line: Line, place: Place, known: Known) -> str:
         raise WordsError(
             sentence, code="ambiguous_word", key="version", suggestion=shown(environment)
         )
-    return version_of(text)
+    # A full stop may belong to a version: whether it does is for the versions that were stable to say.
+    return version_of(text.rstrip(_COMMAS))
 
 
-def _refuse_lone_version(line: Line, word: Word | None, to: str | None) -> None:
-    if word is None or to is not None or not _SURELY_A_VERSION.fullmatch(word.bare):
+def _refuse_a_version(line: Line, word: Word) -> None:
+    """Ask about a version that would begin the reason: taken for one, the command would go somewhere else."""
+    following = _behind(line)
+    meant, end = _meant(word, following)
+    if not meant:
         return
+    typed = word.text if end == word.end or following is None else f"{word.text} {following.text}"
+    sentence = (
+        f"`{shown(typed)}` looks like a version. Write `{shown(meant)}` to go there, "
+        "or put `because` before the reason."
+    )
+    error = WordsError(sentence, code="ambiguous_word", key="version", suggestion=shown(meant))
+    error.instead = word.start, end, meant
+    raise error
+
+
+def _meant(word: Word, following: Word | None) -> tuple[str, int]:
+    """Return what would have to stand for a word that looks like a version, and where that ends."""
+    bare = word.bare.rstrip(SENTENCE_ENDS)
+    if following is not None and following.key in _TELLS:
+        return "", 0
+    if _BEGINS_A_VERSION.fullmatch(bare):
+        return f"to {bare}", word.end
+    if (glued := _GLUED.fullmatch(bare)) is not None:
+        return f"to {glued['version']}", word.end
+    if following is None:
+        return (f"to {bare}", word.end) if _SURELY_A_VERSION.fullmatch(bare) else ("", 0)
+    behind = following.bare.rstrip(SENTENCE_ENDS)
+    if word.key in _LIKE_TO and _BEGINS_A_VERSION.fullmatch(behind):
+        return f"to {behind}", following.end
+    return "", 0
+
+
+def _behind(line: Line) -> Word | None:
     back = line.at
     line.take()
-    alone = line.peek() is None
+    following = line.peek()
     line.at = back
-    if alone:
-        meant = f"to {word.bare}"
-        sentence = f"`{shown(word.text)}` looks like a version. Write `{shown(meant)}` to go there."
-        raise WordsError(sentence, code="ambiguous_word", key="version", suggestion=meant)
+    return following
+
+
+def _asks_for_help(line: Line, word: Word) -> bool:
+    """Say whether a service is followed by a cry for the words, and by nothing else."""
+    return word.key.rstrip(SENTENCE_ENDS) in _HELP and _behind(line) is None

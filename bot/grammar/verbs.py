@@ -164,6 +164,8 @@ class Rollback:
     to: str | None = None
     now: bool = False
     reason: str = ""
+    of: str | None = None
+    """The rollout, in flight or the newest that ended, that a button was about; None: whatever is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ class Lock:
     take_over: bool = False
     """Take a lock that somebody else has."""
     reason: str = ""
+    of: tuple[str, ...] = ()
+    """The locks that a button was about, by id: it takes those over, or makes that one last so much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,8 @@ class Unlock:
     service: str
     environment: str | None = None
     reason: str = ""
+    of: tuple[str, ...] = ()
+    """The lock that a button was about, by id; empty: whatever is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,8 @@ class Freeze:
     environment: str
     seconds: int | None = None
     reason: str = ""
+    of: tuple[str, ...] = ()
+    """The stop that a button was about, by id, which is to last so much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,8 @@ class Thaw:
 
     environment: str
     reason: str = ""
+    of: tuple[str, ...] = ()
+    """The stop that a button was about, by id; empty: whatever is there."""
 
 
 @dataclass(frozen=True, slots=True)

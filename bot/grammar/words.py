@@ -4,12 +4,13 @@ Pure. The order of things on a line matters little; what matters is that every w
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.grammar.line import Line, Word
-from bot.grammar.mistakes import WordsError, closest, did_you_mean, listed, shown
+from bot.grammar.mistakes import WordsError, clearly, closest, did_you_mean, listed, shown
 from bot.grammar.options import KEYS, Given, is_option, take_option, unknown_option
-from bot.grammar.places import SHORT, Known
+from bot.grammar.places import SENTENCE_ENDS, SHORT, Known
 
 _TAG = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _DIGEST = r"[a-z0-9]{1,16}:[0-9a-fA-F]{32,128}"
@@ -57,6 +58,16 @@ def take_apart(line: Line, verb: str) -> Said:
     return said
 
 
+def service_of(word: Word, known: Known, verbs: Sequence[str] = ()) -> str:
+    """Return the service that a word names; one clear slip says what would have to stand there. Raises `WordsError`."""
+    try:
+        return known.service(word.bare, verbs)
+    except WordsError as error:
+        if clearly(word.bare, error.suggestion, known.services):
+            error.instead = word.start, word.end, error.suggestion or ""
+        raise
+
+
 def place_of(words: list[Word], known: Known) -> Place:
     """Read `[SERVICE] [ENV]`; every word must have its place. Raises `WordsError`."""
     place = Place()
@@ -76,7 +87,7 @@ def narrowed(place: Place, word: Word, known: Known) -> Place | None:
     if place == Place():
         if not known.has_service(word.bare) and (anywhere := known.environment(word.bare)):
             return Place(environment=anywhere)
-        return Place(service=known.service(word.bare))
+        return Place(service=service_of(word, known))
     if place.service is None or place.environment is not None:
         return None
     here = known.environment(word.bare, place.service)
@@ -137,9 +148,27 @@ def unknown_word(word: Word, known: Known) -> WordsError:
 
 def no_such_verb(word: Word, known: Known, verbs: tuple[str, ...]) -> WordsError:
     """Return the error for a line that does not begin with a verb."""
+    if meant_back(word):
+        return no_rollback(word)
     near = closest(word.bare, verbs)
     if near is None and known.has_service(word.bare):
         near = f"deploy {word.bare}"
     ask = did_you_mean(near) or f" A line begins with one of {listed(verbs, most=len(verbs))}."
     sentence = f"`{shown(word.text)}` is not something I can do.{ask}"
     return WordsError(sentence, code="unknown_word", key=shown(word.text), suggestion=near)
+
+
+_BACK = frozenset({"stop", "abort", "undo", "revert"})
+
+
+def meant_back(word: Word) -> bool:
+    """Say whether a first word is what people say at night for `rollback`."""
+    return word.key.removeprefix("/").rstrip(SENTENCE_ENDS) in _BACK
+
+
+def no_rollback(word: Word) -> WordsError:
+    """Return the question whether `rollback` was meant."""
+    sentence = f"`{shown(word.text)}` is not something I can do. Did you mean `rollback`?"
+    error = WordsError(sentence, code="unknown_word", key=shown(word.text), suggestion="rollback")
+    error.instead = word.start, word.end, "rollback"
+    return error

@@ -6,7 +6,7 @@ Pure. An option that would be ignored is refused: whoever typed it believes that
 import re
 
 from bot.grammar.mistakes import shown
-from bot.grammar.verbs import Deploy
+from bot.grammar.verbs import Deploy, Options
 from bot.settings.fitting import no_such_header
 from bot.settings.targets import TargetBlock
 from strategies import COMPILERS
@@ -44,6 +44,30 @@ _ONLY_FOR: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """By field of a wish: the option as people type it, and the strategies that have a use for it."""
 _AUDIENCE_KEYS = {"x-user-tier": "user-tier", "x-region": "region"}
+
+
+_OPTIONS = {
+    "soak": "soak",
+    "keep_baseline": "keep_baseline",
+    "header": "match",
+    "user_tier": "match",
+    "region": "match",
+    "batch_size": "batch",
+    "batch_delay": "batch_delay",
+    "max_concurrent": "max_concurrent",
+    "test_duration": "test_duration",
+    "split": "split",
+}
+"""By field of `Options`: the field of the wish that it becomes."""
+
+
+def without_use(options: Options, strategy: str) -> dict[str, None]:
+    """Return the options, by field, that were given and mean nothing for a strategy; steps have a field of their own."""
+    return {
+        field: None
+        for field, wished in _OPTIONS.items()
+        if getattr(options, field) is not None and strategy not in _ONLY_FOR[wished][1]
+    }
 
 
 def must_be_this_target(wish: Wish, target: TargetBlock, deploy: Deploy) -> None:

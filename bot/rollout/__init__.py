@@ -10,7 +10,7 @@ from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offlin
 from bot.rollout.forward import walk
 from bot.rollout.judging import look_at
 from bot.rollout.outages import PATIENCE, answers_again, troubled
-from bot.rollout.resting import recheck, reminded, waiting
+from bot.rollout.resting import recheck, reminded, still_stuck, waiting
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.shown import renewed
@@ -39,7 +39,8 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
             return retire(recheck(r, seen), seen)
         case Phase.ROLLING_BACK:
             led = r.lanes == "led" and r.armed is not None
-            return aborting.go_home(r, seen) if led else roll_back(r, seen)
+            after = aborting.go_home(r, seen) if led else roll_back(r, seen)
+            return still_stuck(after, seen)
         case Phase.RUNNING | Phase.WAITING | Phase.PAUSED:
             return following.forward(r, seen) if r.lanes == "led" else _forward(r, seen)
 

@@ -13,6 +13,8 @@ from bot.rollout.intents import ANYTHING
 from bot.rollout.part import Armed, Part
 from bot.rollout.parts import summed, view
 from bot.rollout.question import Decided
+from bot.rollout.stuck import since_stuck
+from bot.rollout.times import clock
 from bot.rollout.trail import Looker
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
@@ -74,6 +76,7 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
         )
     text = f"Resumed at {r.weight:g} % by {actor}."
     entry = Entry("resumed", actor, text, event="rollout.resumed")
+    r = _decided(r, Decided("resume", actor, now))
     if r.back is not None:
         return replace(
             r,
@@ -236,10 +239,7 @@ def go_back(
         return cancel(r, actor, reason, now)
     if r.phase is Phase.ROLLING_BACK and r.back is not None and not r.back.partial:
         if not force or r.back.force:
-            raise WrongStateError(
-                f"{r.target} is already rolling back; wait until its card says that the traffic is home.",
-                code="already_rolling_back",
-            )
+            raise WrongStateError(_already(r), code="already_rolling_back")
         parts = tuple(replace(part, trouble=None) for part in r.parts)
         forced = replace(r, back=replace(r.back, force=True), trouble=None, parts=parts)
         return forced.tell(Entry("forced", actor, f"{actor} moves the traffic home regardless."))
@@ -254,6 +254,23 @@ def go_back(
     )
     r = _decided(r, Decided("rollback", actor, now, reason))
     return start_back(r, back, _asks_why(r))
+
+
+def _already(r: Rollout) -> str:
+    since = since_stuck(r)
+    if since is None:
+        return f"{r.target} is already rolling back; wait until its card says that the traffic is home."
+    return f"{r.target} is already rolling back, and {not_getting_on(r)}"
+
+
+def not_getting_on(r: Rollout) -> str:
+    """Return what there is to do about a rollback that is stuck, as the end of a sentence."""
+    since = since_stuck(r) or r.created
+    why = f" ({r.trouble.sentence.rstrip('.')})" if r.trouble is not None else ""
+    return (
+        f"does not get on since {clock(since)}{why}. It is tried again at least once a minute. Put it right by hand, "
+        f"as its thread says; then it ends by itself, or with `/deploy resolve {r.service} {r.environment} REASON`."
+    )
 
 
 def keep(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
@@ -295,18 +312,21 @@ def acknowledge(r: Rollout, actor: str, now: datetime) -> Rollout:
 
 
 def resolve(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
-    """End by hand what needs attention; nothing is written to the target."""
-    if r.phase is Phase.ROLLING_BACK:
+    """End by hand what needs attention, or goes back and does not get on; nothing is written to the target."""
+    stuck = since_stuck(r) is not None
+    if r.phase is Phase.ROLLING_BACK and not stuck:
         raise WrongStateError(
-            f"{r.target} is rolling back, and goes on until it reads back as before; its thread says what is in the "
-            "way. Put that right, and it ends by itself.",
+            f"{r.target} is rolling back and gets on; it ends by itself once it reads back as before.",
             code="nothing_to_resolve",
         )
-    if r.phase is not Phase.NEEDS_ATTENTION:
+    if r.phase is not Phase.NEEDS_ATTENTION and not stuck:
         raise WrongStateError(
             f"{r.target} does not need attention; `rollback` ends it.", code="nothing_to_resolve"
         )
     text = f"Resolved by hand by {actor}: {reason}."
-    return replace(r, phase=Phase.CANCELLED, code="resolved", ended=now, trouble=None).tell(
+    r = _decided(r, Decided("resolve", actor, now, reason))
+    parts = tuple(replace(part, intent=None) for part in r.parts)
+    ended = replace(r, phase=Phase.CANCELLED, code="resolved", ended=now, trouble=None)
+    return replace(ended, intent=None, parts=parts).tell(
         Entry("resolved", actor, text, code="resolved", event="rollout.cancelled")
     )

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from bot.rollout import fleets
 from bot.rollout.holding import awaited
+from bot.rollout.impact import exactly, home_at
 from bot.rollout.intents import ANYTHING, fence_of, intent_state, same_image, same_weight, unwritten
 from bot.rollout.pace import DRAIN, RECHECK
 from bot.rollout.part import Armed
@@ -237,7 +238,7 @@ def done(r: Rollout, seen: Seen) -> Rollout:
     assert r.back is not None
     if r.back.lost:
         return _a_stays(r, seen)
-    seconds = int((seen.now - r.back.at).total_seconds())
+    home = exactly(((home_at(r) or seen.now) - r.back.at).total_seconds())
     how = "automatically" if r.back.automatic else f"by {r.back.actor}"
     why = f": {r.back.reason}" if r.back.reason else ""
     kept = any(entry.verb == "canary_kept" for entry in r.news)
@@ -251,7 +252,7 @@ def done(r: Rollout, seen: Seen) -> Rollout:
     how_it_is = "All traffic is as before" if but and not r.back.rest else how_it_is
     text = (
         f"Rolled back {r.service} {r.version} → {r.from_version} in {r.environment} {how} "
-        f"from {r.back.weight:g} %{why}. {how_it_is}, {seconds} s after the decision."
+        f"from {r.back.weight:g} %{why}. The traffic was home {home} after the decision, read back. {how_it_is}."
         f"{''.join(f' But {one}' for one in but)}"
     )
     return rolled_back(replace(r, retire_at=still_kept(r, seen.now)), seen, text)

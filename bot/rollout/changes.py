@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from integrations.history import Between
 
@@ -32,6 +33,8 @@ class Changes:
     note: str = ""
     whole: bool = True
     """False where the numbers are at least what is said."""
+    first: datetime | None = None
+    """When the oldest of its commits was made, where the host said so."""
     behind: int = 0
     """Commits of the live version that the new one has not."""
 
@@ -46,6 +49,7 @@ def changes_of(between: Between, link: str) -> Changes:
         touched=delicate(between.files)[:_TOUCHED],
         titles=tuple(title[:_TITLE] for title in between.titles),
         whole=between.whole,
+        first=between.first,
         behind=between.behind,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.rollout.past import ever_stable, stable_versions
+from bot.rollout.past import ever_stable, stable_versions, taken_back
 from bot.rollout.values import Phase, Rollout
 
 
@@ -27,15 +27,15 @@ def choices(newest_first: Sequence[Rollout]) -> list[Choice]:
     """Return the versions before the live one, the newest first: those that did well and those that were taken back."""
     stack = stable_versions(newest_first)
     live = stack[-1] if stack else ""
-    undone = {r.rollback_of: r for r in newest_first if r.rollback_of and r.live_changed}
+    taken = taken_back(newest_first)
     found: dict[str, Choice] = {}
     replaced: datetime | None = None
     for r in newest_first:
-        if r.phase is Phase.ROLLED_BACK and not r.rollback_of:
+        if taken.get(r.version) is r and r.phase is Phase.ROLLED_BACK:
             found.setdefault(r.version, _taken_back(r))
         if r.live_changed:
             if r.version not in found:
-                found[r.version] = _was_live(r, undone.get(r.id), replaced)
+                found[r.version] = _was_live(r, taken.get(r.version), replaced)
             replaced = r.started or r.created
     for version in sorted(ever_stable(newest_first) - set(found)):
         found[version] = Choice(version)

@@ -17,8 +17,8 @@ MOST = 300
 
 def unexplained(r: Rollout) -> int | None:
     """Return the newest decision that has no reason yet, by its number; None where there is none."""
-    newest = len(r.decided) - 1
-    return newest if newest >= 0 and not r.decided[newest].reason else None
+    stopped = [n for n, one in enumerate(r.decided) if one.deed in {"pause", "rollback"}]
+    return stopped[-1] if stopped and not r.decided[stopped[-1]].reason else None
 
 
 def explain(r: Rollout, number: int, actor: str, reason: str, now: datetime) -> Rollout:

@@ -20,6 +20,7 @@ from bot.rollout.retiring import still_kept
 from bot.rollout.seen import Seen
 from bot.rollout.smoking import smoke
 from bot.rollout.soaking import soak
+from bot.rollout.times import lasting
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutLane, PutWeight
 from bot.rollout.weighing import (
@@ -150,9 +151,9 @@ def _retire(r: Rollout, seen: Seen, step: Retire) -> Rollout:
 
 def succeed(r: Rollout, now: datetime, kept: int = 0) -> Rollout:
     """End well. Where lanes swap the old version is kept ready for `kept` seconds, and until proxies have followed."""
-    took = int((now - r.created).total_seconds() // 60)
+    took = lasting((now - (r.started or r.created)).total_seconds())
     verb = "rolled back to" if r.rollback_of else "live:"
-    text = f"{r.service} {verb} {r.version} in {r.environment}, after {took} min."
+    text = f"{r.service} {verb} {r.version} in {r.environment}, after {took}."
     # Replaced in its place there is nothing left to keep.
     keeps = r.lanes == "swap" and not r.in_place and not standing(r)
     retire_at = now + max(LAG, timedelta(seconds=kept)) if keeps else still_kept(r, now)

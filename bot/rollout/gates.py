@@ -79,14 +79,13 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
         kind=kind,
         opened=now,
         expires=now + timedelta(seconds=expires),
-        quorum=approve.quorum if approve else max(1, r.rules.approvals),
-        groups=approve.groups if approve else r.rules.approvers,
+        quorum=_quorum(r, approve),
+        groups=approve.groups if approve and not r.rules.renewed else r.rules.approvers,
         look=r.look,
         judgement=r.judgement,
         weakened=approve.weakened if isinstance(approve, Approve) and kind == "approve" else (),
     )
     kept = replace(r.progress, attempt=attempt)
-    blind = kind == "ask" and r.judgement is not None and not r.judgement.asks
     return replace(r, phase=Phase.WAITING, gate=gate, progress=kept).tell(
         Entry(
             "gate_opened",
@@ -94,10 +93,22 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
             _question(r, kind),
             event="rollout.waiting",
             data={"gate": gate.id},
-            # Numbers that are missing at the end of the longest soak need people, not only approvers.
-            tell="broadcast" if blind else "",
+            # Numbers that are missing at the end of the longest soak need people, not only approvers: in the channel
+            # the question itself mentions them.
+            tell="alert" if is_blind(gate) else "",
         )
     )
+
+
+def is_blind(gate: Gate) -> bool:
+    """Whether it asks because there are no numbers that could decide."""
+    return gate.kind == "ask" and gate.judgement is not None and not gate.judgement.asks
+
+
+def _quorum(r: Rollout, approve: Approve | Follow | None) -> int:
+    """Return how many have to approve: as planned, or as configured since where that is more."""
+    planned = approve.quorum if approve else 1
+    return planned if approve and not r.rules.renewed else max(planned, r.rules.approvals)
 
 
 def _approve_of(r: Rollout) -> Approve | Follow | None:
@@ -143,13 +154,15 @@ def vote(r: Rollout, actor: str, now: datetime, reason: str = "", owner: str = "
         raise ValueError("no open gate")
     gate = replace(r.gate, votes=(*r.gate.votes, Vote(actor, now, owner)))
     data = {"gate": gate.id}
-    missing = gate.quorum - len(gate.votes)
-    if missing > 0:
-        text = f"{actor} approved at {r.weight:g} %; {missing} more needed."
+    if gate.missing:
+        beside = ""
+        if gate.votes[-1] not in gate.counted:
+            beside = " A token that names no owner does not count beside people."
+        text = f"{actor} approved at {r.weight:g} %; {gate.missing} more needed.{beside}"
         return replace(r, gate=gate).tell(Entry("voted", actor, text, data=data))
     won = gate.kind == "winner"
     waited = lasting((now - gate.opened).total_seconds())
-    people = tuple(v.actor for v in gate.votes)
+    people = tuple(v.actor for v in gate.counted)
     why = f" ({reason})" if reason else ""
     done = f"Promoted {'B ' if won else ''}{goal_of(r)} by {', '.join(people)}"
     text = f"{done} after {waited}{why}."

@@ -15,13 +15,14 @@ def affected(r: Rollout) -> str:
     if back is None or back.weight <= 0 or since is None or home is None:
         return ""
     lasted = exactly((home - since).total_seconds())
+    until = f" from {back.weight:g} % until home"
     results = back.judgement.failed("rollback") if back.judgement is not None else ()
     errors = next((x.canary for x in results if x.metric == "error_rate" and x.canary), None)
     if errors is None:
-        return f"≈ {back.weight:g} % of the requests got {r.version}, for at most {lasted}"
+        return f"≈ {back.weight:g} % of the requests got {r.version}, for at most {lasted}{until}"
     share = f"{back.weight * errors / 100:.2g} %"
     what = f"{back.weight:g} % of the traffic with {number(errors, 'error_rate')} errors"
-    return f"≈ {share} of all requests failed ({what}), for at most {lasted}"
+    return f"≈ {share} of all requests failed ({what}), for at most {lasted}{until}"
 
 
 def home_at(r: Rollout) -> datetime | None:

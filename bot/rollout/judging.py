@@ -10,7 +10,7 @@ from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Approve, Watch
-from strategies.verdict import Fails, Judgement, Look, Result, Verdict, judge, number
+from strategies.verdict import Fails, Judgement, Look, Result, Verdict, beyond, judge, number
 
 _REFRESH = timedelta(minutes=1)
 """How old the numbers on the card may be before an uneventful look is kept anyway."""
@@ -56,31 +56,54 @@ def fall_back(r: Rollout, judgement: Judgement, seen: Seen) -> Rollout:
 
 
 def recovered(r: Rollout, look: Look) -> str:
-    """Return the sentence that says, some minutes after a rollback, whether the numbers are well again."""
+    """Return the sentence that says, some minutes after a rollback, how stable is now, and whether that helped."""
     failed = r.back.judgement.failed("rollback") if r.back and r.back.judgement else ()
-    metrics = [result.metric for result in failed] or ["error_rate", "latency_p95"]
-    now_words = ", ".join(
-        f"{m} {number(look.get(m).stable, m)}{_was(failed, m)}" for m in dict.fromkeys(metrics)
-    )
+    metrics = list(dict.fromkeys(result.metric for result in failed)) or [*_USUAL]
     if look.problem or all(look.get(m).stable is None for m in metrics):
         why = look.problem or look.get(metrics[0]).why_stable
+        what = "whether it helped" if failed else "how stable is"
+        return f"{_LATER} there are no numbers to tell {what}: {why}."
+    if not failed:
+        return f"{_LATER} {r.from_version or 'stable'} {_health(r, look)}."
+    compared = ", ".join(_then_and_now(r, result, look) for result in _by_metric(failed))
+    if any(_still_bad(one, look) for one in failed):
         return (
-            f"5 minutes after the rollback there are no numbers to tell whether it helped: {why}."
-        )
-    still_bad = [f for f in failed if _still_bad(f, look)]
-    if still_bad:
-        return (
-            f"5 minutes after the rollback the numbers have NOT recovered: {now_words}. "
+            f"{_LATER} the numbers have NOT recovered: {compared}. "
             "The cause is probably not this version; look further."
         )
-    return f"5 minutes after the rollback the numbers have recovered: {now_words}."
+    return f"{_LATER} the numbers have recovered: {compared}."
 
 
-def _was(failed: tuple[Result, ...], metric: str) -> str:
-    for result in failed:
-        if result.metric == metric:
-            return f" (was {number(result.canary, metric)}, limit {result.limit})"
-    return ""
+_LATER = "5 minutes after the rollback"
+_USUAL = ("error_rate", "latency_p95")
+
+
+def _by_metric(failed: tuple[Result, ...]) -> list[Result]:
+    """Return one failed check for each metric, the first."""
+    return list({result.metric: result for result in reversed(failed)}.values())[::-1]
+
+
+def _then_and_now(r: Rollout, failed: Result, look: Look) -> str:
+    now = number(look.get(failed.metric).stable, failed.metric)
+    was = number(failed.canary, failed.metric)
+    old = r.from_version or "stable"
+    return f"{failed.metric} {now} on {old} now, {was} on {r.version} then (limit {failed.limit})"
+
+
+def _health(r: Rollout, look: Look) -> str:
+    """Return how stable is where nothing had failed: held against the limits that stand for themselves."""
+    checks = [
+        check
+        for check in (r.watched.checks if r.watched is not None else ())
+        if check.bound[0] in {"above", "below"} and look.get(check.metric).stable is not None
+    ]
+    over = [check for check in checks if beyond(check, look.get(check.metric).stable or 0.0, None)]
+    metrics = dict.fromkeys([*_USUAL, *(check.metric for check in checks)])
+    numbers = [
+        f"{m} {number(look.get(m).stable, m)}" for m in metrics if look.get(m).stable is not None
+    ]
+    word = "is over its limits" if over else "is healthy" if checks else "has"
+    return f"{word}{':' if checks else ''} {', '.join(numbers)}"
 
 
 def _still_bad(result: Result, look: Look) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bot.rollout import scheduling
 from bot.rollout.part import Part
 from bot.rollout.parts import turn_of, view
+from bot.rollout.question import Decided
 from bot.rollout.reminding import next_rung
 from bot.rollout.seen import Need
 from bot.rollout.smoking import next_try, tests_due
@@ -49,6 +50,12 @@ COMPARE_LONG = 3600
 """Seconds from which on an A/B test is looked at once a minute only."""
 REMIND = timedelta(days=1)
 """Between two reminders of a rollout that holds by itself."""
+STUCK = timedelta(minutes=15)
+"""Between two reminders of a rollback that does not get on; then, once somebody looks at it, an hour."""
+LOOKED_AT = timedelta(hours=1)
+PAUSED_QUIETLY = timedelta(minutes=30)
+"""After which a pause is brought to mind in the thread, and after which in the channel; then once a day."""
+PAUSED_ALOUD = timedelta(hours=4)
 FOLLOW = timedelta(seconds=5)
 """Between two looks at what another controller moves."""
 SLOWEST = timedelta(minutes=1)
@@ -203,8 +210,30 @@ def _resting_need(r: Rollout) -> Need:
     return Need(split=unclear, lanes=unclear)
 
 
+def paused_by(r: Rollout) -> Decided | None:
+    """Return who paused a rollout that is paused because a person wanted that."""
+    if r.phase is not Phase.PAUSED or r.code != "paused":
+        return None
+    return next((one for one in reversed(r.decided) if one.deed == "pause"), None)
+
+
+def stuck_reminder_at(r: Rollout) -> datetime | None:
+    """Return when people are to be told again that a rollback does not get on."""
+    if r.reminded is None or r.back is None:
+        return None
+    if r.looker is None or r.looker.at < r.back.at:
+        return r.reminded + STUCK
+    return max(r.reminded, r.looker.at) + LOOKED_AT
+
+
 def reminder_at(r: Rollout) -> datetime | None:
     """Return when people are to be told again that this rollout holds and needs them."""
+    paused = paused_by(r)
+    if paused is not None:
+        quiet, aloud = paused.at + PAUSED_QUIETLY, paused.at + PAUSED_ALOUD
+        if r.reminded is None:
+            return quiet
+        return aloud if r.reminded < aloud else r.reminded + REMIND
     holding = r.phase in {Phase.PAUSED, Phase.NEEDS_ATTENTION}
     looked_at = r.looker is not None and r.reminded is not None and r.looker.at >= r.reminded
     return r.reminded + REMIND if holding and r.reminded is not None and not looked_at else None

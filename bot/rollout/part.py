@@ -124,6 +124,8 @@ class Trouble:
     """Trying again will not help."""
     paged: bool = False
     """People have been called about it."""
+    people: tuple[str, ...] = ()
+    """Who is named in the sentence, by id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class Vote:
         """All names under which whoever voted counts as one person."""
         return frozenset(one for one in (self.actor, self.owner) if one)
 
+    @property
+    def nameless(self) -> bool:
+        """Whether a token voted that names no owner: it may be in the hands of anybody who has voted already."""
+        return self.actor.startswith("token:") and not self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -58,6 +63,21 @@ class Gate:
     """What had moved then, as a clause."""
     unseen: datetime | None = None
     """Since when nobody could be asked: from then on its clock stands still. `None`: somebody could see it."""
+    called: datetime | None = None
+    """When people were called last because of that, for this question or another one in the same trouble."""
+    paged: bool = False
+    """They were called for this one."""
+
+    @property
+    def counted(self) -> tuple[Vote, ...]:
+        """The votes that count: beside people none of a token that names nobody, which may be one of them again."""
+        named = tuple(vote for vote in self.votes if not vote.nameless)
+        return named or self.votes
+
+    @property
+    def missing(self) -> int:
+        """How many votes it still needs."""
+        return max(0, self.quorum - len(self.counted))
 
     def over(self, now: datetime) -> bool:
         """Whether its time is up; a question that nobody could see does not expire."""
@@ -84,9 +104,9 @@ class ClosedGate:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """That a person stopped a rollout, which needs no words; they may give their reason afterwards."""
+    """That a person stopped a rollout, which needs no words (a reason may come afterwards), or what came then."""
 
-    deed: Literal["pause", "rollback"]
+    deed: Literal["pause", "rollback", "resume", "resolve"]
     actor: str
     at: datetime
     reason: str = ""

@@ -4,6 +4,7 @@ Silence never starts anything that nobody expects any more: when the one before 
 long, people are asked.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,11 +19,20 @@ _UNBEGUN = frozenset({"called_off", "schedule_expired"})
 """How something scheduled ends that never began."""
 
 
+def in_line(rows: Iterable[Rollout]) -> list[Rollout]:
+    """Return those that wait for a target, in their order; what asks people keeps its place."""
+    found = [r for r in rows if r.phase is Phase.SCHEDULED and r.after]
+    return sorted(found, key=lambda r: (r.created, r.id))
+
+
 def ended_well(before: Rollout) -> bool:
     """Whether a rollout ended so that the next one in line may start: it succeeded, or it never began."""
-    if before.phase is Phase.CANCELLED:
-        return before.code in _UNBEGUN
-    return before.phase is Phase.SUCCEEDED
+    return before.phase is Phase.SUCCEEDED or unbegun(before)
+
+
+def unbegun(before: Rollout) -> bool:
+    """Whether a rollout left the line before it began."""
+    return before.phase is Phase.CANCELLED and before.code in _UNBEGUN
 
 
 def behind(r: Rollout, ahead: str) -> Rollout:

@@ -45,12 +45,6 @@ def rung_at(r: Rollout, rung: int) -> datetime | None:
     return due if due < r.gate.expires else None
 
 
-def rung_seconds(r: Rollout, gate: Gate) -> int:
-    """Return how long a gate had been open when it was brought to mind last."""
-    ladder, behind = r.rules.reminders, gate.reminders
-    return ladder[behind - 1] if behind <= len(ladder) else (behind - len(ladder)) * _DAY
-
-
 def _entry(r: Rollout, gate: Gate, now: datetime, *, called: bool) -> Entry:
     waits = lasting((now - gate.opened).total_seconds())
     text = (

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from bot.rollout import gates
 from bot.rollout.judging import recovered
-from bot.rollout.pace import reminder_at
+from bot.rollout.pace import PAUSED_ALOUD, paused_by, reminder_at, stuck_reminder_at
 from bot.rollout.reminding import nudged
 from bot.rollout.seen import Seen
+from bot.rollout.stuck import since_stuck
+from bot.rollout.times import clock, lasting
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
 
@@ -30,12 +32,58 @@ def reminded(r: Rollout, seen: Seen) -> Rollout:
     due = reminder_at(r)
     if due is None or seen.now < due:
         return r
+    if paused_by(r) is not None:
+        return _still_paused(r, seen)
     text = (
-        f"{r.service} {r.version} still holds at {r.weight:g} % ({r.code.replace('_', ' ')}) and needs a person: "
+        f"Still holding at {r.weight:g} % ({r.code.replace('_', ' ')}), and it needs a person: "
         "`resume` or `rollback`."
     )
     event = "rollout.paused" if r.phase is Phase.PAUSED else "rollout.needs_attention"
     entry = Entry("reminded", "sluice", text, code=r.code, event=event, tell="broadcast")
+    return replace(r, reminded=seen.now).tell(entry)
+
+
+def still_stuck(r: Rollout, seen: Seen) -> Rollout:
+    """Say again and again that a rollback does not get on; less often once somebody looks at it."""
+    since = since_stuck(r)
+    if since is None:
+        return r
+    if r.reminded is None:
+        # People have just been called.
+        return replace(r, reminded=seen.now)
+    due = stuck_reminder_at(r)
+    if due is None or seen.now < due:
+        return r
+    why = f" {r.trouble.sentence}" if r.trouble is not None else ""
+    text = (
+        f"Still not home after {lasting((seen.now - since).total_seconds())}.{why} It is tried again at least once a "
+        "minute until it works."
+    )
+    code = r.trouble.code if r.trouble is not None else r.code
+    # The sinks were called already, and what they opened is still open.
+    entry = Entry("rollback_stuck", "sluice", text, code=code, tell="broadcast")
+    return replace(r, reminded=seen.now).tell(entry)
+
+
+def _still_paused(r: Rollout, seen: Seen) -> Rollout:
+    """Bring a pause to mind: in the thread first, then in the channel, to whoever paused it and who asked for it."""
+    paused = paused_by(r)
+    assert paused is not None
+    lasted = seen.now - paused.at
+    why = f" ({paused.reason})" if paused.reason else ""
+    text = (
+        f"Still paused at {r.weight:g} %, by {paused.actor} since {clock(paused.at)}{why}, "
+        f"{lasting(lasted.total_seconds())} by now: `resume` goes on, `rollback` takes it home."
+    )
+    people = tuple(dict.fromkeys((r.requester, paused.actor)))
+    entry = Entry(
+        "still_paused",
+        "sluice",
+        text,
+        code=r.code,
+        tell="channel" if lasted >= PAUSED_ALOUD else "thread",
+        data={"people": [paused.actor], "call": people},
+    )
     return replace(r, reminded=seen.now).tell(entry)
 
 

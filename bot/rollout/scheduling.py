@@ -23,6 +23,12 @@ _PROMPT = timedelta(minutes=1)
 """A start this late is on time."""
 _RETRY = timedelta(seconds=15)
 """Between two looks at a busy target, or after a look that failed."""
+_CALM = timedelta(minutes=5)
+"""Between two looks whether what keeps a start out is still there; its end rings at once."""
+_WAITS = frozenset({"target_busy", "too_many_rollouts"})
+"""Why a start is late that begins by itself where it comes in time."""
+_BARRED = frozenset({"locked", "frozen", "quarantined", "can_start"})
+"""Why a start was asked about that is looked at again: what was in the way may end."""
 
 
 def start(r: Rollout, seen: Seen) -> Rollout:
@@ -31,12 +37,16 @@ def start(r: Rollout, seen: Seen) -> Rollout:
         return _expired(r, seen.now)
     if seen.afresh is None:
         return r
+    if r.gate is not None and r.code in _BARRED:
+        return _reconsidered(r, seen.afresh, seen.now)
     if r.after and seen.afresh.ahead and r.gate is None:
         return queueing.behind(r, seen.afresh.ahead)
     against = _against(r, seen.afresh, seen.now)
     if against is not None:
         named = seen.afresh.barred.people if seen.afresh.barred is not None else ()
         return r if r.gate is not None else _ask(r, seen.now, *against, named)
+    if r.after and seen.afresh.full:
+        return r  # its turn has come, and it waits for room as it waited for its turn
     assert seen.afresh.rollout is not None
     when = f"as scheduled for {clock(due(r))}{_lateness(r, seen.now)}"
     text = (
@@ -51,7 +61,7 @@ def look_due(r: Rollout, now: datetime) -> bool:
     """Whether a scheduled rollout is to be compiled again in this turn."""
     if now < due(r):
         return False
-    return r.gate is None or (r.code == "target_busy" and now - due(r) <= LATE)
+    return r.gate is None or r.code in _BARRED or (r.code in _WAITS and now - due(r) <= LATE)
 
 
 def wake_at(r: Rollout, now: datetime) -> datetime:
@@ -61,6 +71,8 @@ def wake_at(r: Rollout, now: datetime) -> datetime:
     again = now + (queueing.PATIENT if r.after else _RETRY)
     if r.gate is None:
         return again
+    if r.code in _BARRED:
+        again = now + _CALM
     over = r.gate.due(now)
     return min(again, over) if look_due(r, now) else max(over, now)
 
@@ -117,16 +129,9 @@ def _ended(r: Rollout, now: datetime, code: str, text: str, actor: str) -> Rollo
 def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | None:
     """Return why a rollout that is due does not start by itself, as a code and a sentence."""
     what = f"{r.service} {r.version}"
-    if afresh.rollout is None:
-        return "not_plannable", f"{what} cannot start: {afresh.problem}"
-    if afresh.rollout.plan.digest != r.plan.digest:
-        changed = changes(r.plan, afresh.rollout.plan)
-        return (
-            "plan_changed",
-            f"The plan of {what} is no longer the one that was asked for: {changed}.",
-        )
-    if afresh.barred is not None:
-        return afresh.barred.code, f"{what} was not started because {afresh.barred.why}."
+    kept_out = _kept_out(r, afresh)
+    if kept_out is not None:
+        return kept_out
     if r.after:
         return queueing.against(r, afresh.undone, now)
     if now - due(r) > LATE:
@@ -141,7 +146,48 @@ def _against(r: Rollout, afresh: Afresh, now: datetime) -> tuple[str, str] | Non
             f"{what} is due, but {r.service} in {r.environment} is busy with {afresh.busy}. "
             f"It starts by itself if that has ended by {until}, afterwards only when you say so."
         )
+    if afresh.full:
+        until = clock(due(r) + LATE)
+        return "too_many_rollouts", (
+            f"{what} is due, but {afresh.full} rollouts are in flight, and the configuration allows no more. It starts "
+            f"by itself if one has ended by {until}, afterwards only when you say so."
+        )
     return None
+
+
+def _kept_out(r: Rollout, afresh: Afresh) -> tuple[str, str] | None:
+    """Return why a rollout could not start now, or would be another one, as a code and a sentence."""
+    what = f"{r.service} {r.version}"
+    if afresh.rollout is None:
+        return "not_plannable", f"{what} cannot start: {afresh.problem}"
+    if afresh.rollout.plan.digest != r.plan.digest:
+        changed = changes(r.plan, afresh.rollout.plan)
+        return (
+            "plan_changed",
+            f"The plan of {what} is no longer the one that was asked for: {changed}.",
+        )
+    if afresh.barred is not None:
+        return afresh.barred.code, f"{what} was not started because {afresh.barred.why}."
+    return None
+
+
+def _reconsidered(r: Rollout, afresh: Afresh, now: datetime) -> Rollout:
+    """Return the row with what is in its way at this moment; people were asked, so that it starts when they say so."""
+    free = f"What kept {r.service} {r.version} out is over: it can start now."
+    code, sentence = _kept_out(r, afresh) or ("can_start", free)
+    if r.trouble is not None and r.trouble.sentence == sentence:
+        return r
+    named = afresh.barred.people if afresh.barred is not None else ()
+    why = Trouble(code, sentence, now, tries=0, people=named)
+    entry = Entry(
+        "start_reconsidered",
+        "sluice",
+        sentence,
+        code=code,
+        tell="requester" if code == "can_start" else "thread",
+        data={"people": list(named)} if named else {},
+    )
+    return replace(r, code=code, trouble=why).tell(entry)
 
 
 def _ask(
@@ -166,7 +212,7 @@ def _ask(
         data={"gate": gate.id, **({"people": list(people)} if people else {})},
         tell="requester",
     )
-    why = Trouble(code, sentence, now, tries=0)
+    why = Trouble(code, sentence, now, tries=0, people=people)
     return replace(r, code=code, gate=gate, trouble=why).tell(entry)
 
 

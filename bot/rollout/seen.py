@@ -62,6 +62,8 @@ class Afresh:
     """Of one that waits in a queue: the id of the rollout that comes before it."""
     undone: str = ""
     """Of one that waits in a queue: how the one that it waited for ended, where that was not well; a clause."""
+    full: int = 0
+    """So many rollouts are in flight as there may be; 0: there is room."""
 
 
 @dataclass(frozen=True, slots=True)

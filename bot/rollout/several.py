@@ -15,7 +15,7 @@ from bot.rollout.judging import judged, look_at
 from bot.rollout.outages import answers_again, troubled
 from bot.rollout.part import Part
 from bot.rollout.parts import absorb, own, put, standing, summed, told, turn_of, view
-from bot.rollout.resting import recheck, reminded, waiting
+from bot.rollout.resting import recheck, reminded, still_stuck, waiting
 from bot.rollout.retiring import retire
 from bot.rollout.seen import Seen
 from bot.rollout.shown import renewed
@@ -47,7 +47,7 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
         case Phase.ROLLED_BACK:
             return _retire(recheck(r, _afterwards(r, seen)), seen)
         case Phase.ROLLING_BACK:
-            return _home(r, seen)
+            return still_stuck(_home(r, seen), seen)
         case Phase.RUNNING | Phase.WAITING | Phase.PAUSED:
             return _forward(r, seen)
 
@@ -320,7 +320,7 @@ def _nearer(r: Rollout, part: Part, after: Rollout) -> Rollout:
     """Take one target's next step home; that it has arrived is said when all of them have."""
     if r.back is not None and after.back is not None:
         rest, left, cut = after.back.rest, after.back.left, after.back.cut
-        r = replace(r, back=replace(r.back, rest=rest, left=left, cut=cut))
+        r = replace(r, back=replace(r.back, rest=rest, left=left, cut=cut, paged=after.back.paged))
     if after.phase is Phase.ROLLING_BACK:
         return told(put(r, own(part, after)), part.name, after.news)
     if after.phase is Phase.NEEDS_ATTENTION:

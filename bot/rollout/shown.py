@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.rollout.values import Entry, Phase, Rollout
-from strategies.verdict import Judgement, Look, Result, Verdict, number
+from strategies.verdict import Judgement, Look, Result, Verdict, metric_label, number
 
 CALM = timedelta(minutes=1)
 """Between two replacements of one question's numbers."""
@@ -17,6 +17,7 @@ POINTS, SHARE, SLOWER = 0.5, 1.25, 1.2
 """From when on an error rate has moved (percentage points, and times as much), and a p95 (times as long)."""
 
 _HAIR = 1e-9
+_BACK = "the metrics are back"
 _BADNESS = {Verdict.PASS: 0, Verdict.INCONCLUSIVE: 1, Verdict.FAIL: 2}
 
 
@@ -35,6 +36,10 @@ def renewed(r: Rollout, look: Look | None, judgement: Judgement | None, now: dat
     what = moved((gate.look, gate.judgement), (look, judgement), step.min_requests)
     if not what:
         return r
+    if gate.moved == _BACK and _filled(gate.judgement, judgement):
+        # The first numbers after an outage are the same piece of news.
+        filled = replace(gate, look=look, judgement=judgement, shown=gate.shown + 1, refreshed=now)
+        return replace(r, gate=filled, look=look, judgement=judgement)
     fresh = replace(
         gate, look=look, judgement=judgement, shown=gate.shown + 1, refreshed=now, moved=what
     )
@@ -44,6 +49,10 @@ def renewed(r: Rollout, look: Look | None, judgement: Judgement | None, now: dat
     return replace(r, gate=fresh, look=look, judgement=judgement).tell(entry)
 
 
+def _filled(before: Judgement, after: Judgement) -> bool:
+    return before.verdict is Verdict.INCONCLUSIVE and after.verdict is Verdict.PASS
+
+
 def moved(shown: tuple[Look, Judgement], newest: tuple[Look, Judgement], min_requests: int) -> str:
     """Return what has moved so far that a decision would rest on a wrong picture, as a clause; `""`: nothing has.
 
@@ -51,7 +60,7 @@ def moved(shown: tuple[Look, Judgement], newest: tuple[Look, Judgement], min_req
     """
     (before, _), (after, _) = shown, newest
     if bool(before.problem) != bool(after.problem):
-        return "there are no metrics now" if after.problem else "the metrics are back"
+        return "there are no metrics now" if after.problem else _BACK
     if after.problem or after.requests < min_requests:
         return ""
     return "; ".join(dict.fromkeys([*_verdicts(shown[1], newest[1]), *_values(before, after)]))
@@ -97,4 +106,4 @@ def _slower(low: float, high: float) -> bool:
 
 
 def _from_to(metric: str, old: float | None, new: float | None) -> str:
-    return f"{metric} {number(old, metric)} → {number(new, metric)}"
+    return f"{metric_label(metric)} {number(old, metric)} → {number(new, metric)}"

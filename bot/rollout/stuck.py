@@ -4,7 +4,7 @@ A rollback never gives up. What no further try can settle becomes a question, an
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.rollout.holding import overdue
 from bot.rollout.part import Trouble
@@ -24,6 +24,16 @@ _GONE = {"flag_missing", "flag_environment_missing", "target_not_configured"}
 
 _GRACE = timedelta(seconds=5)
 """How long stable may show no ready pods before that pages: a controller that has not caught up yet looks the same."""
+
+
+def since_stuck(r: Rollout) -> datetime | None:
+    """Return since when a rollback does not get on although people were called for it; None while it does."""
+    if r.phase is not Phase.ROLLING_BACK or r.back is None or not r.back.paged:
+        return None
+    if r.trouble is not None:
+        return r.trouble.since
+    homes = [own.home for own in r.parts or (r.back,)]
+    return r.back.at if None in homes else None
 
 
 def keep_trying(r: Rollout, trouble: Trouble) -> Rollout:
@@ -146,12 +156,13 @@ def overtaken(r: Rollout, seen: Seen) -> Trouble:
 
 def _paged(r: Rollout, verb: str, code: str, text: str) -> Rollout:
     """Call people, once for each thing that is in the way of a rollback: two that take turns must not be a storm."""
-    if r.back is None or code in r.back.paged:
+    named = f"{r.place}:{code}" if r.place else code
+    if r.back is None or named in r.back.paged:
         return r
     entry = Entry(
         verb, "sluice", text, code=code, event="rollout.needs_attention", tell="broadcast"
     )
-    return replace(r, back=replace(r.back, paged=(*r.back.paged, code))).tell(entry)
+    return replace(r, back=replace(r.back, paged=(*r.back.paged, named))).tell(entry)
 
 
 def _counted(r: Rollout) -> bool:

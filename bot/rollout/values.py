@@ -49,9 +49,15 @@ class Entry:
     code: str = ""
     event: str = ""
     """The alert that sinks get, `""` for none (`rollout.rolled_back` and friends)."""
-    tell: Literal["", "thread", "requester", "broadcast"] = "thread"
-    """Who hears of it in Slack: nobody, the thread, the thread and the requester, or everybody with a mention."""
+    tell: Literal["", "thread", "requester", "channel", "alert", "broadcast"] = "thread"
+    """Who hears of it in Slack: nobody, the thread, the thread and the requester, the thread and its channel, the
+    thread and the alert channel, or everybody with a mention."""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def loud(self) -> bool:
+        """Whether it is a message of its own that calls people."""
+        return self.tell in {"channel", "alert", "broadcast"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,10 @@ class Rules:
     """Seconds after which an open gate is brought to mind: in the thread, in the channel, by a call."""
     break_glass: tuple[str, ...] = ()
     """Who may pass a rule all the same, with a reason and aloud."""
+    renewed: bool = False
+    """The configuration has named others since: what the plan says about approvers is out of date."""
+    unreachable: str = ""
+    """Why so many approvals could never come together, as a sentence, when people were counted at the start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,5 +16,7 @@ class LimitsBlock(Block):
     """Commands of one person about one service in a minute, of those that move a rollout forward."""
     queue: Annotated[int, whole(0, 100)] = 5
     """Rollouts that may wait behind the one that holds a target; 0: nobody waits."""
+    scheduled: Annotated[int, whole(1, 10_000)] = 50
+    """Rollouts that may wait for their time, for one target."""
     rollouts: Annotated[int, whole(1, 1_000_000)] = 20_000
     """Rollouts in flight, all together."""

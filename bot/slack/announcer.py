@@ -7,8 +7,7 @@ waits for Slack: what it does not take now is sent when it takes it again.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from slack_sdk.errors import SlackApiError
@@ -18,19 +17,22 @@ from bot.commands.undelivered import Undelivered
 from bot.errands import Errands
 from bot.rollout.values import Phase, Rollout
 from bot.slack import asking, cards
+from bot.slack.alerting import Alerts
 from bot.slack.catching_up import DIGEST, CatchingUp
-from bot.slack.detour import Detour, closed
+from bot.slack.detour import Detour
 from bot.slack.homeward import tell_who_asked
-from bot.slack.line import LOST, Line
+from bot.slack.line import Line
 from bot.slack.message import Message
 from bot.slack.pace import Edits, Pace
 from bot.slack.picturing import Pictures
-from bot.slack.posting import UNREACHABLE, NotNowError, Poster, Posts, Wanted
+from bot.slack.posting import UNREACHABLE, NotNowError, Poster, Wanted
 from bot.slack.questioning import Questions, unasked
+from bot.slack.refusals import LOST, closed
 from bot.slack.scene import Scene
 from bot.slack.speaking import refused_with
-from bot.slack.story import alert, still_an_alert, story, told_up_to
-from bot.store import JournalRow, NoRowError, PoisonedRowError, Store
+from bot.slack.story import story, told_up_to
+from bot.slack.succession import placed
+from bot.store import NoRowError, PoisonedRowError, Post, Store
 
 log = logging.getLogger("sluice.announcer")
 
@@ -65,6 +67,7 @@ class Announcer:
         self._store = store
         self._poster = Poster(store, client, now, self.line)
         self.detour = Detour(self._poster, alert_channel)
+        self.alerts = Alerts(self._poster, alert_channel, now)
         self._now = now
         self._alert_channel = alert_channel
         self._undelivered: Undelivered | None = None
@@ -237,9 +240,9 @@ class Announcer:
         posts = await self._store.posts(rollout)
         journal = await self._store.to_tell(rollout, told_up_to(posts))
         try:
-            return Scene(await self._store.get(rollout), posts, journal)
+            return await placed(self._store, Scene(await self._store.get(rollout), posts, journal))
         except PoisonedRowError:
-            await self._raise_alarm(journal, posts)
+            await self.alerts.unreadable(journal, posts)
             return None
 
     def _urgent(self, scene: Scene) -> bool:
@@ -250,10 +253,10 @@ class Announcer:
     async def show(self, scene: Scene) -> None:
         """Send what is missing or has changed; what Slack refuses does not keep the rest from being said."""
         problems: list[SlackApiError] = []
+        scene.beside = await self.alerts.beside(scene)
         for part in (
-            self._alerts,
-            self._card,
-            self._questions.show,
+            self.alerts.show,
+            *self._card_and_question(scene),
             self._thread,
             self._picture,
             self._whoever_asked,
@@ -266,36 +269,24 @@ class Announcer:
                 code = refused_with(error)
                 if not code or code in LOST:
                     raise
-                scene.shut = scene.shut or (code if closed(code) and part != self._alerts else "")
+                scene.shut = scene.shut or (
+                    code if closed(code) and part != self.alerts.show else ""
+                )
                 problems.append(error)
         if problems:
             raise problems[0]
 
-    async def _alerts(self, scene: Scene) -> None:
-        """Tell the alert channel, whatever has become of the rollout's own."""
-        if self._alert_channel == scene.r.channel:
-            return
-        for row in scene.journal:
-            if row.entry.tell == "broadcast" and still_an_alert(
-                scene.r, scene.journal, row, self._now()
-            ):
-                message = alert(scene.r, row, self._now())
-                aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
-                await self._poster.put(scene.r.id, aloud, scene.posts)
-
-    async def _raise_alarm(self, journal: list[JournalRow], posts: Posts) -> None:
-        """Say in the alert channel what a row that cannot be read was last known to need."""
-        for row in journal:
-            if row.entry.tell == "broadcast":
-                message = cards.thread_lines([row.entry])
-                aloud = Wanted(f"alert:{row.id}", self._alert_channel, message, editable=False)
-                await self._poster.put(row.rollout, aloud, posts)
+    def _card_and_question(self, scene: Scene) -> tuple[Callable[[Scene], Awaitable[None]], ...]:
+        """Return both in order: the card leads to the question, so it is drawn, or drawn again, behind it."""
+        card, question = self._card, self._questions.show
+        return (question, card) if _there(scene.posts.get("card")) else (card, question, card)
 
     async def _card(self, scene: Scene) -> None:
         r = scene.r
-        wanted = Wanted("card", r.channel, cards.card(r))
+        drawn = cards.card(r, scene.after, await self._questions.link(scene))
+        wanted = Wanted("card", r.channel, drawn, afresh=scene.after is None)
         post = scene.posts.get("card")
-        there = post is not None and bool(post.ts)
+        there = _there(post)
         if post is None or not there or post.digest != wanted.message.digest:
             turned = self._shown.get(r.id, r.phase) is not r.phase
             wait = self._edits.wait(r.id, urgent=turned or r.phase.final) if there else None
@@ -305,22 +296,18 @@ class Announcer:
             if there:
                 self._edits.count()
             if await self._poster.put(r.id, wanted, scene.posts) and there:
-                self._doubt_gate(scene)
+                await self._questions.doubt(scene)
             self._edits.rest(r.id)
         self._shown[r.id] = r.phase
         if r.phase.final:
             self._edits.forget(r.id)
             del self._shown[r.id]
-
-    def _doubt_gate(self, scene: Scene) -> None:
-        """Whoever deleted the card may have deleted the question too: drawing it again finds out."""
-        key = f"gate:{scene.r.gate.id}" if scene.r.gate is not None else ""
-        if key in scene.posts:
-            scene.posts[key] = replace(scene.posts[key], digest="")
+        if scene.former:
+            self.touch(scene.former)
 
     async def _thread(self, scene: Scene) -> None:
         r, posts = scene.r, scene.posts
-        if "card" not in posts or not posts["card"].ts:
+        if not _there(posts.get("card")):
             return
         await self._poster.find_lost_lines(posts)
         if not await self._catching_up.told(scene):
@@ -331,7 +318,7 @@ class Announcer:
             # Slack takes a message a second in a channel: what is told later is told in one message.
             self._ring(r.id, wait)
             return
-        for wanted in story(r, scene.journal, posts, self._now()):
+        for wanted in story(r, scene.journal, posts, self._now(), scene.beside):
             if await self._poster.put(r.id, wanted, posts):
                 self._pace.spend(r.channel)
                 for line in wanted.whisper:
@@ -345,3 +332,7 @@ class Announcer:
 
     async def _whoever_asked(self, scene: Scene) -> None:
         await tell_who_asked(self._store, self._poster, scene.r, scene.posts)
+
+
+def _there(post: Post | None) -> bool:
+    return post is not None and bool(post.ts)

@@ -7,10 +7,9 @@ they stand under: the gate, the plan, the number of the snapshot.
 import json
 from collections.abc import Mapping
 
-from bot.rollout.gates import CALL, goal_of
+from bot.rollout.gates import CALL, goal_of, is_blind
 from bot.rollout.question import ClosedGate, Gate
-from bot.rollout.reminding import rung_seconds
-from bot.rollout.times import lasting
+from bot.rollout.times import clock, lasting
 from bot.rollout.values import Rollout
 from bot.slack.blocks import (
     Block,
@@ -28,9 +27,9 @@ from bot.slack.comparing import comparison_blocks, winner_card, winner_line
 from bot.slack.evidence import evidence
 from bot.slack.matrix import matrix
 from bot.slack.message import Message
-from bot.slack.voters import approvers, silence, standing
+from bot.slack.voters import approvers, doubts, silence, standing
 from bot.slack.waiting import start_card
-from bot.slack.wording import headline, names, percent, with_people
+from bot.slack.wording import headline, in_short, names, percent, with_people
 from strategies.verdict import Verdict, number
 
 _LONGER = 1800
@@ -44,11 +43,15 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     if gate.kind == "start":
         return start_card(r, gate, value(r, gate.id))
     ask = f"{_what(r)}?"
-    blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {approvers(gate)}")]
+    called = names([r.rules.oncall]) if r.rules.oncall and is_blind(gate) else ""
+    who = ", ".join(filter(None, (approvers(gate), called)))
+    blocks: list[Block] = [section(f"🟡 *Decision needed:* {escape(ask)}  {who}")]
     unclear = gate.judgement is not None and (
         gate.judgement.asks or gate.judgement.verdict is Verdict.INCONCLUSIVE
     )
-    if gate.kind == "ask" and gate.judgement is not None and unclear:
+    # Without any metrics the place of their table says why.
+    told = gate.look is not None and bool(gate.look.problem)
+    if gate.kind == "ask" and gate.judgement is not None and unclear and not told:
         blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}."))
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
@@ -57,8 +60,10 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
         blocks.append(section(f"The controller waits: {escape(r.followed.asks)}."))
     blocks += matrix(r)
     blocks += _evidence(r, gate)
-    blocks += [context(line) for line in (changes_line(r.changes),) if line]
+    if r.comparison is not None:
+        blocks += [context(line) for line in (changes_line(r.changes),) if line]
     blocks.append(context(f"{standing(r, gate)} · {silence(r, gate)}"))
+    blocks += [context(f"⚠️ {line}") for line in doubts(r, gate)]
     blocks.append(_buttons(r, gate))
     return Message(f"Decision needed: {ask} {_short(gate)}".rstrip(), tuple(blocks))
 
@@ -110,23 +115,26 @@ def _short(gate: Gate) -> str:
     return f"Errors {errors}, p95 {number(gate.look.get('latency_p95').canary, 'latency_p95')}."
 
 
-def reminder(r: Rollout, gate: Gate) -> Message:
-    """Return what the channel is told while nobody answers, mentioning who is on call, else who may approve."""
+def reminder(r: Rollout, gate: Gate, link: str = "") -> Message:
+    """Return what the channel is told while nobody answers, mentioning once who is on call, else who may approve.
+
+    `link` leads to the question, whose buttons are there alone. It says since when and not for how long: it stays.
+    """
     groups = [one for one in gate.groups if one.startswith("S")]
     who = names([r.rules.oncall] if r.rules.oncall else groups or gate.groups)
-    waits = lasting(rung_seconds(r, gate))
     called = " The alert sinks have been called." if gate.reminders >= CALL else ""
-    text = f"⏰ Still waiting for a decision, {waits} by now: {_what(r)}?"
-    blocks = (
-        section(f"{escape(text)}  {who}"),
-        context(f"{standing(r, gate)} · {silence(r, gate)}.{called}"),
-    )
-    return Message(f"{text} ({r.environment})", blocks)
+    about = f"{_what(r)} in {r.environment}?"
+    way = f"\n<{link}|Answer there>" if link else ""
+    said = f"⏰ Still waiting for a decision since {date(gate.opened)}: {escape(about)}  {who}{way}"
+    count = f"{len(gate.counted)} of {gate.quorum} approvals"
+    blocks = (section(said), context(f"{count} · {silence(r, gate)}.{called}"))
+    plain = f"⏰ Still waiting for a decision since {clock(gate.opened)}: {about}"
+    return Message(plain, blocks)
 
 
 def closed_reminder(r: Rollout, gate: ClosedGate) -> Message:
     """Return the one line that a reminder turns into."""
-    line = with_people(gate.sentence, gate.people)
+    line = with_people(in_short(gate.sentence), gate.people)
     plain = f"{headline(r)}: no longer waiting. {gate.sentence}"
     return Message(plain, (context(f"No longer waiting · *{escape(headline(r))}* · {line}"),))
 
@@ -134,8 +142,9 @@ def closed_reminder(r: Rollout, gate: ClosedGate) -> Message:
 def closed_gate(r: Rollout, gate: ClosedGate) -> Message:
     """Return the one-line record that a decided gate turns into."""
     sign = "✅ " if gate.promoted else ""
-    line = f"{sign}*{escape(r.service)} {escape(r.version)}* · {with_people(gate.sentence, gate.people)}"
+    said = with_people(in_short(gate.sentence), gate.people)
+    line = f"{sign}*{escape(r.service)} {escape(r.version)}* · {said}"
     if gate.at is not None:
         took = f" (took {lasting(gate.took)})" if gate.took is not None else ""
         line = f"{line.rstrip('.')} · {date(gate.at)}{took}"
-    return Message(f"{r.service} {r.version}: {gate.sentence}", (context(line),))
+    return Message(f"{r.service} {r.version}: {in_short(gate.sentence)}", (context(line),))

@@ -24,7 +24,18 @@ _TAIL = 20
 """Room for the line that counts what was left out."""
 # Invisible although Unicode calls them letters or marks: fillers, the grapheme joiner, the blank braille cell.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "\u02cb"}
+NO_CODE = "\u02cb"
+"""What a backtick becomes: it looks alike, and opens no code."""
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": NO_CODE}
+_STYLES = {
+    sign: (
+        re.compile(rf"(?<![^\W_]){re.escape(sign)}(?=\S)"),
+        re.compile(rf"(?<=\S){re.escape(sign)}(?![^\W_])"),
+        twin,
+    )
+    for sign, twin in (("*", "\uff0a"), ("_", "\uff3f"), ("~", "\uff5e"))
+}
+"""Where Slack begins and ends a style, and the look-alike of its sign."""
 _TOKEN = re.compile(r"&(?:amp|lt|gt);|<[^<>]*>")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _WEB = re.compile(r"https?://[!-~]{1,2000}", re.ASCII | re.IGNORECASE)
@@ -51,9 +62,23 @@ def _visible(char: str) -> str:
 def escape(text: str) -> str:
     """Return foreign text as mrkdwn that shows it and does nothing: no mention, no link, no code fence.
 
-    A backtick becomes its look-alike, because Slack knows no way to escape it inside code.
+    A backtick becomes its look-alike, because Slack knows no way to escape it inside code; so do the signs of bold,
+    italics and strike-through, but only where two of them would work as a pair.
     """
-    return "".join(_ENTITIES.get(char, char) for char in plain(text))
+    return escape_code(_unstyled(plain(text)))
+
+
+def escape_code(text: str) -> str:
+    """Return foreign text for inside a code block, where no sign styles anything. Line breaks and blanks stay."""
+    return "".join(_ENTITIES.get(char, char) for char in text)
+
+
+def _unstyled(text: str) -> str:
+    for sign, (opens, closes, twin) in _STYLES.items():
+        first = opens.search(text) if sign in text else None
+        if first is not None and closes.search(text, first.end()):
+            text = closes.sub(twin, opens.sub(twin, text))
+    return text
 
 
 def escape_lines(text: str) -> str:
@@ -164,11 +189,7 @@ def table_text(rows: Sequence[Sequence[str]]) -> str:
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False))
     # Padding is measured on what is seen and kept outside of `escape`, which would fold the spaces.
-    return "  ".join(_escape_cell(cell) for cell in padded).rstrip() or NOTHING
-
-
-def _escape_cell(cell: str) -> str:
-    return "".join(_ENTITIES.get(char, char) for char in cell)
+    return "  ".join(escape_code(cell) for cell in padded).rstrip() or NOTHING
 
 
 def _width(text: str) -> int:

@@ -25,10 +25,12 @@ from bot.slack.blocks import (
 )
 from bot.slack.changing import changes_line
 from bot.slack.comparing import comparison_blocks, winner_line
+from bot.slack.deciding import decision_lines, stuck_line, ways_on
 from bot.slack.ending import summary
 from bot.slack.matrix import matrix
 from bot.slack.message import Message
 from bot.slack.numbers import blind_line, number_blocks
+from bot.slack.pasting import pasted
 from bot.slack.standing import (
     audience_line,
     colours_line,
@@ -43,10 +45,14 @@ from bot.slack.waiting import cancel_button, starts
 from bot.slack.wording import (
     a_stays,
     bar,
+    gave_way,
     headline,
+    held_by,
+    in_short,
     percent,
-    sign,
+    stood,
     told,
+    trouble_words,
 )
 
 
@@ -55,36 +61,54 @@ def value(r: Rollout, gate: str = "") -> str:
     return json.dumps({"r": r.id, "g": gate} if gate else {"r": r.id}, separators=(",", ":"))
 
 
-def card(r: Rollout) -> Message:
-    """Return the one living card of a rollout."""
-    title = f"{sign(r)} · *{escape(headline(r))}* — {_where(r)}"
+def card(r: Rollout, after: Rollout | None = None, question: str = "") -> Message:
+    """Return the one living card of a rollout; `after` took its place where it was live.
+
+    `question` is the link to the message of its open gate.
+    """
+    where = _was_live(r, after) if after is not None else _where(r)
+    title = f"{stood(r, after)} · *{escape(headline(r))}* — {where}"
     blocks: list[Block] = [section(title)]
     if r.phase.final:
         blocks += [section(line) for line in (summary(r),) if line]
     elif r.phase is not Phase.SCHEDULED:
         blocks.append(section(f"{bar(r.weight)}\n{stages(r)}".rstrip()))
     blocks += matrix(r)
-    blocks += [context(line) for line in _lines(r)]
+    # What stays ready and which colour is live is no longer so once another took its place.
+    lines = _lines(r) if after is None else [changes_line(r.changes)]
+    blocks += [context(line) for line in lines if line]
     if r.gate is None:
         # While the question is open its own message has the table; here it would be a twin.
         blocks += comparison_blocks(r)
         blocks += _numbers(r)
-    row = _buttons(r)
+    if r.gate is not None:
+        way = f"<{question}|answer it there>" if question else "in a message of its own"
+        blocks.append(section(f"🟡 *Decision needed:* {way}"))
+    row = _buttons(r) if after is None else [_more(r)]
     if row:
         blocks.append(actions(*row))
     blocks.append(context(f"{_asked(r)}\n{_footer(r)}"))
-    return Message(f"{sign(r)}: {headline(r)} — {_where(r)}", tuple(blocks))
+    said = _where(r) if after is None else gave_way(after, named=False)
+    return Message(f"{stood(r, after)}: {headline(r)} — {said}", tuple(blocks))
 
 
 def _numbers(r: Rollout) -> list[Block]:
-    moving = not r.phase.final and r.phase is not Phase.ROLLING_BACK
-    return number_blocks(r) if moving else []
+    return number_blocks(r) if _moving(r) else []
+
+
+def _moving(r: Rollout) -> bool:
+    return not r.phase.final and r.phase is not Phase.ROLLING_BACK
 
 
 def _where(r: Rollout) -> str:
     if r.phase is Phase.SCHEDULED:
         return starts(r)
     return _ended(r) if r.phase.final else place(r)
+
+
+def _was_live(r: Rollout, after: Rollout) -> str:
+    since, until = (date(one.ended or one.created) for one in (r, after))
+    return f"{since} – {until}, {gave_way(after)}"
 
 
 def _ended(r: Rollout) -> str:
@@ -106,15 +130,14 @@ def _ended(r: Rollout) -> str:
 def _lines(r: Rollout) -> list[str]:
     lines = [changes_line(r.changes), colours_line(r), audience_line(r)]
     lines += [winner_line(r), retired_line(r)]
-    if r.back is not None and r.back.reason and not a_stays(r):
-        what = " (only the batch that failed goes back)" if r.back.partial else ""
-        lines.append(f"Why: {escape(r.back.reason)}{what}")
+    lines += decision_lines(r)
     if r.phase is Phase.ROLLED_BACK and r.back is not None and r.back.automatic:
         lines.append(f"Affected: {escape(affected(r))}" * bool(affected(r)))
-    if r.phase is Phase.PAUSED and r.code == "paused" and r.decided and r.decided[-1].reason:
-        lines.append(f"Why: {escape(r.decided[-1].reason)}")
-    if r.trouble is not None and not r.phase.final:
-        lines.append(f"⚠ {escape(r.trouble.sentence)}")
+    stuck = stuck_line(r)
+    if stuck:
+        lines.append(stuck)
+    elif r.trouble is not None and not r.phase.final:
+        lines.append(f"⚠ {trouble_words(r.trouble)}")
     lines += waiting_for(r)
     lines += _held(r)
     lines += doing(r)
@@ -131,8 +154,8 @@ def _held(r: Rollout) -> list[str]:
     versions = versions_line(r)
     if r.code in {"paused", ""}:
         return [versions]
-    on, home = ("completes it", "undoes all of it") if versions else ("goes on", "goes home")
-    why = escape(r.code.replace("_", " "))
+    on, home = ways_on(r)
+    why = escape(held_by(r.code))
     return [versions, f"Held: {why}. *Resume* {on}, *Roll back* {home}."]
 
 
@@ -141,9 +164,15 @@ def _buttons(r: Rollout) -> list[Block]:
     back = button(goal, "rollback", value(r), "danger")
     if r.phase is Phase.SCHEDULED:
         return [] if r.gate is not None else [cancel_button(value(r))]
+    if r.rollback_of and r.phase in {Phase.RUNNING, Phase.WAITING, Phase.PAUSED}:
+        # To undo an undoing takes words: in an incident two people would do it to each other by a tap each.
+        on = "resume" if r.phase is Phase.PAUSED else "pause"
+        return [button(on.capitalize(), on, value(r)), _more(r)]
     if r.phase in {Phase.RUNNING, Phase.WAITING}:
-        # While a gate is open its own message has the three buttons; here they would be twins.
-        return [] if r.gate is not None else [button("Pause", "pause", value(r)), back, _more(r)]
+        # While a gate is open its own message decides: a Promote here would be a twin, the way back is everywhere.
+        return (
+            [back] if r.gate is not None else [button("Pause", "pause", value(r)), back, _more(r)]
+        )
     if r.phase is Phase.PAUSED:
         keep = [
             button(f"Keep {percent(found)}", "adopt", value(r))
@@ -181,7 +210,7 @@ def chosen(r: Rollout, verb: str, seconds: int = 0) -> str:
 
 def _asked(r: Rollout) -> str:
     """Return who wanted it, since when it runs, and why."""
-    why = f" because {escape(r.reason)}" if r.reason else ""
+    why = f" because {escape(in_short(r.reason))}" if r.reason else ""
     when = f"started {date(r.started)}, " if r.started is not None else ""
     return f"{when}requested by {mention(r.requester)}{why}"
 
@@ -194,7 +223,10 @@ def updated(r: Rollout) -> datetime:
     """Return the newest moment that the card tells of. Never the time of drawing it: a clock would edit it for ever."""
     told = [stage.ended or stage.began for stage in r.trail.stages]
     gate = [r.gate.opened, *(vote.at for vote in r.gate.votes)] if r.gate is not None else []
-    shown = [r.look.at] if r.look is not None and not r.phase.final else []
+    shown = [one.at for one in r.decided]
+    # Where the numbers are not on the card, a newer look at them changes nothing of it.
+    looked = r.look is not None and r.gate is None and _moving(r)
+    shown += [r.look.at] if r.look is not None and looked else []
     back = [r.back.at, r.back.home] if r.back is not None else []
     more = [r.created, r.started, r.ended, r.looker.at if r.looker else None]
     return max(at for at in (*told, *gate, *shown, *back, *more) if at is not None)
@@ -219,4 +251,4 @@ def _asks_why(entries: Sequence[Entry]) -> list[Block]:
 
 def whisper(sentence: str) -> Message:
     """Return what only the requester is told."""
-    return Message(sentence, (section(escape(sentence)),))
+    return Message(sentence, (section(pasted(escape(sentence))),))

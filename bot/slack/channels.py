@@ -26,6 +26,7 @@ _MANY = 1000
 
 ANYWHERE = {"rollback", "force", "pause", "keep"}
 """What our own people may do anywhere: going back never depends on where somebody stands."""
+_LATER = ("say:", "back:", "form:")
 
 
 class Channels:
@@ -72,12 +73,12 @@ class Channels:
             )
 
     async def admit(self, body: Payload) -> None:
-        """Refuse a button in a channel that outsiders read; lines that it stands for are looked at later.
+        """Refuse a button in a channel that outsiders read; the lines and forms that it stands for are looked at later.
 
         Raises `Refusal`.
         """
         name = str((body.get("actions") or [{}])[0].get("action_id", ""))
-        if name not in ANYWHERE and name != "dismiss" and not name.startswith("say:"):
+        if name not in ANYWHERE and name != "dismiss" and not name.startswith(_LATER):
             await self.check(channel_of(body))
 
     async def settled(self) -> None:

@@ -19,11 +19,11 @@ from bot.slack.blocks import (
 )
 from bot.slack.message import Message
 from bot.slack.voters import approvers, silence, standing
-from bot.slack.wording import metric_label, names, window_words
+from bot.slack.wording import names, window_words
 from strategies.compare import Comparison, Line
 from strategies.plan import Compare
 from strategies.telling import counted
-from strategies.verdict import number
+from strategies.verdict import metric_label, number
 
 _NAME = 20
 """Characters of a version at the head of a column."""

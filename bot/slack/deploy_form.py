@@ -13,29 +13,31 @@ from bot.commands.answers import PlanChanged
 from bot.grammar import Known, WordsError, parse_line, render
 from bot.grammar.verbs import Deploy, ShowPlan, Status
 from bot.planning.choosing import default_strategy
+from bot.planning.fitting import without_use
 from bot.policy import Actor
 from bot.rollout.values import Rollout
 from bot.settings.scalars import PRESETS
 from bot.settings.values import Config
-from bot.slack.blocks import Block, actions, button, plain, section
+from bot.slack.blocks import Block, actions, button, context, plain, section
 from bot.slack.deploy_fields import field, select, typed
-from bot.slack.deploy_reading import CONFIGURED, deploy_of, refused_at
+from bot.slack.deploy_reading import CONFIGURED, REASON, deploy_of, refused_at
+from bot.slack.form import OPENS, About, Said, View, Wrong
 from bot.slack.message import Message
-from bot.slack.modals import OPENS, About, Said, View, Wrong
 from bot.slack.payloads import Payload
 from bot.slack.previewing import (
     EDIT,
     carried,
+    no_start,
     offers,
     outdated_blocks,
     plan_blocks,
+    plan_message,
     read_carried,
 )
 from bot.slack.replies import answer_message
 from strategies import known_strategies
 
 NAME = "deploy"
-_REASON = 300
 _HINTED = 5
 
 
@@ -48,6 +50,11 @@ def bare_deploy(body: Payload) -> bool:
 def asks_for_form(text: str) -> bool:
     """Whether a mention says `deploy` and nothing else."""
     return text.strip().lstrip("/").casefold() == NAME
+
+
+def asks_to_see(about: About) -> bool:
+    """Whether sending the form shows its plan; else it starts what was shown."""
+    return not about.value.startswith("{")
 
 
 def invitation() -> Message:
@@ -117,7 +124,7 @@ class DeployForm:
                 field(
                     "reason",
                     "Reason",
-                    typed("reason", before.reason if before else "", "because …", most=_REASON),
+                    _reason(before),
                     optional=True,
                 ),
             ],
@@ -127,19 +134,33 @@ class DeployForm:
 
     async def sent(self, said: Said) -> Wrong | View | Message | None:
         """Show what it would be, or start what was shown. Raises `Refusal`."""
-        if said.about.value.startswith("{"):
+        if not asks_to_see(said.about):
             return await self._started(said)
         wrong: dict[str, str] = {}
         deploy = deploy_of(said.values, self._before(said.about.value), self._known, wrong)
         if deploy is None:
             return Wrong(wrong)
+        deploy, left_out = self._fitting(deploy)
         try:
             answer = await self._commands.handle(ShowPlan(deploy), said.actor)
         except Refusal as refusal:
             if refusal.status != 422:
                 raise
             return Wrong(refused_at(refusal))
-        return _shown(answer, said.about)
+        return _shown(answer, said.about, left_out)
+
+    def _fitting(self, deploy: Deploy) -> tuple[Deploy, list[Block]]:
+        """Return the request without what it asked for before and its strategy has no use for, and say so."""
+        target = self._config.target(deploy.service, deploy.environment)
+        environment = self._config.environment(deploy.environment)
+        usual = default_strategy(target, environment, deploy.environment)[0]
+        strategy = deploy.options.strategy or usual
+        useless = without_use(deploy.options, strategy)
+        if not useless:
+            return deploy, []
+        keys = ", ".join(f"`{field.replace('_', '-')}`" for field in useless)
+        said = context(f"⚠ Left out: {keys}. {strategy} has no use for that.")
+        return replace(deploy, options=replace(deploy.options, **useless)), [said]
 
     async def _started(self, said: Said) -> View | Message:
         try:
@@ -217,6 +238,12 @@ class DeployForm:
         return usual.pop() if len(usual) == 1 else ""
 
 
+def _reason(before: Deploy | None) -> Block:
+    # Never cut: one that is too long stands there as it was given, and is refused at its field.
+    given = before.reason if before else ""
+    return typed("reason", given, "because …", most=max(REASON, len(given)))
+
+
 def _steps(before: Deploy | None) -> str:
     weights = before.options.steps if before else None
     return ", ".join(f"{one:g}" for one in weights or ())
@@ -249,7 +276,14 @@ def _shown(answer: Answer, about: About, above: list[Block] | None = None) -> Vi
         row.append(button("Edit…", EDIT, line))
     if row:
         blocks.append(actions(*row))
+    fresh = plan_message(answer)
+    told = Message(fresh.text, (*(above or []), *fresh.blocks))
     carrying = replace(about, value=value or line)
     if not (value and carrying.whole):
-        return View("Preview", blocks, close="Cancel", about=replace(about, value=""))
-    return View("Preview", blocks, submit="Start rollout", close="Cancel", about=carrying)
+        if preview.barred is None:
+            blocks.append(no_start(preview))
+        bare = replace(about, value="")
+        return View("Preview", blocks, close="Cancel", about=bare, told=told)
+    return View(
+        "Preview", blocks, submit="Start rollout", close="Cancel", about=carrying, told=told
+    )

@@ -16,6 +16,8 @@ from bot.slack.blocks import plain
 
 CONFIGURED = "-"
 """The strategy that means: as configured."""
+REASON = 300
+"""Characters of a reason in the form."""
 _ERROR = 300
 _FIELDS = {
     "service": "service",
@@ -44,11 +46,14 @@ def deploy_of(
         "environment",
         lambda: known.required_environment(_word(text, "environment"), service),
     )
-    version = _tried(wrong, "version", lambda: version_of(_word(text, "version")))
+    version = _tried(wrong, "version", lambda: _version(text))
     options = _options(text, before, wrong)
+    reason = _reason(text)
+    if len(reason) > REASON:
+        wrong["reason"] = f"That is {len(reason)} characters: use {REASON} at most."
     if wrong or not (service and environment and version):
         return None
-    deploy = Deploy(service, version, environment, options, _reason(text))
+    deploy = Deploy(service, version, environment, options, reason)
     return _tried(wrong, "version", lambda: _as_a_line(deploy, known))
 
 
@@ -74,6 +79,11 @@ def _tried(wrong: dict[str, str], place: str, read: Callable[[], _T]) -> _T | No
     except WordsError as error:
         wrong[_FIELDS.get(error.key or "", place)] = str(error)[:_ERROR]
         return None
+
+
+def _version(text: Mapping[str, str]) -> str:
+    # Two blanks are a full stop on a phone.
+    return version_of(_word(text, "version").rstrip(".,"))
 
 
 def _word(text: Mapping[str, str], name: str) -> str:

@@ -4,24 +4,51 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.rollout.values import Entry, Rollout
-from bot.slack.blocks import Block, context, date, escape, hour, listing, mention, section
+from bot.slack.blocks import (
+    Block,
+    context,
+    date,
+    escape,
+    hour,
+    listing,
+    mention,
+    section,
+    table_text,
+)
 from bot.slack.ending import summary
+from bot.slack.evidence import evidence_rows
 from bot.slack.message import Message
 from bot.slack.standing import place, stages
-from bot.slack.wording import checks_words, headline, names, sign, told, with_people
+from bot.slack.wording import (
+    checks_words,
+    gave_way,
+    headline,
+    names,
+    stood,
+    told,
+    window_words,
+    with_people,
+)
 from strategies.plan import Approve
 from strategies.telling import estimate_phrase, plan_sentences
 
 
-def details_message(r: Rollout, story: Sequence[tuple[datetime, Entry]], link: str = "") -> Message:
-    """Return everything that is known of one rollout; its card has the short of it."""
-    title = f"{sign(r)} · *{escape(headline(r))}*" + ("" if r.phase.final else f" — {place(r)}")
+def details_message(
+    r: Rollout,
+    story: Sequence[tuple[datetime, Entry]],
+    link: str = "",
+    after: Rollout | None = None,
+) -> Message:
+    """Return everything that is known of one rollout; its card has the short of it. `after` took its place."""
+    how = gave_way(after) if after is not None else "" if r.phase.final else place(r)
+    title = f"{stood(r, after)} · *{escape(headline(r))}*" + (f" — {how}" if how else "")
     blocks: list[Block] = [section(title)]
     ended = summary(r)
     if ended:
         blocks.append(section(ended))
     blocks += listing(["*Plan*", *_plan(r)], paragraphs=2)
     blocks.append(section(f"*Checks*\n{_checks(r)}"))
+    blocks += _numbers(r)
     if r.trail.stages:
         blocks.append(section(f"*Stages*\n{stages(r)}"))
     votes = _votes(r)
@@ -45,6 +72,17 @@ def _plan(r: Rollout) -> list[str]:
         f"{'➤' if index == r.cursor and not r.phase.final else f'{index + 1}.'} {with_people(sentence, people)}"
         for index, sentence in told_steps
     ]
+
+
+def _numbers(r: Rollout) -> list[Block]:
+    """Return every number of the newest look; that of the question where one is open."""
+    asked = r.gate if r.gate is not None and r.gate.look is not None else None
+    look, judgement = (asked.look, asked.judgement) if asked else (r.look, r.judgement)
+    if look is None or look.problem:
+        return []
+    rows = evidence_rows(r, look, judgement, every=True)
+    about = context(f"{window_words(look)} · as of {hour(look.at)}")
+    return [section(f"*Numbers*\n{table_text(rows)}"), about]
 
 
 def _checks(r: Rollout) -> str:

@@ -9,30 +9,23 @@ from dataclasses import replace
 
 from slack_sdk.errors import SlackApiError
 
-from bot.rollout.question import ClosedGate
+from bot.rollout.question import ClosedGate, Gate
 from bot.rollout.values import Rollout
-from bot.slack import asking
+from bot.slack import asking, copies
 from bot.slack.blocks import context, section
-from bot.slack.line import LOST
 from bot.slack.message import Message
-from bot.slack.posting import Poster, Posts, Wanted
+from bot.slack.posting import NotYetError, Poster, Posts, Wanted
+from bot.slack.refusals import LOST
 from bot.slack.speaking import TROUBLE, reason, refused_with
+from bot.store import Post
 
 log = logging.getLogger("sluice.detour")
 
-_CLOSED = {"channel_not_found", "is_archived", "not_in_channel", "no_permission", "access_denied"}
-_RESTRICTED = "restricted_action"
-"""How the refusals begin that say that not everybody may post there."""
 _PEOPLE = 20
 """People who are written to one by one at most; more would be nobody's business."""
 
 Members = Callable[[str], Awaitable[Collection[str]]]
 """Return who is in a user group. May raise what Slack raises."""
-
-
-def closed(code: str) -> bool:
-    """Whether a refusal says that a channel takes no message of ours, whatever it is."""
-    return code in _CLOSED or code.startswith(_RESTRICTED)
 
 
 class Detour:
@@ -51,16 +44,32 @@ class Detour:
         note = f"Asked here because <#{r.channel}> takes no message ({why})."
         asked = asking.gate_card(r, r.gate)
         message = replace(asked, blocks=(*asked.blocks, context(note)))
+        own = key_of(r.gate.id)
         if self._alert_channel != r.channel and await self._put(
-            r, self._alert_channel, message, posts
+            r, own, self._alert_channel, message, posts
         ):
             return True
-        return any([await self._put(r, user, message, posts) for user in await self._people(r)])
+        people = await self._people(r)
+        return any([await self._put(r, own, user, message, posts) for user in people])
 
-    async def _put(self, r: Rollout, place: str, message: Message, posts: Posts) -> bool:
+    async def remind(self, r: Rollout, message: Message, posts: Posts) -> None:
+        """Bring the open question to mind wherever it stands instead of its own channel."""
         assert r.gate is not None
+        own = f"{key_of(r.gate.id)}@"
+        for place in [key.removeprefix(own) for key in posts if key.startswith(own)]:
+            await self._put(r, f"reminder:{r.gate.id}", place, message, posts)
+
+    async def _put(
+        self, r: Rollout, own: str, place: str, message: Message, posts: Posts
+    ) -> bool:
+        """Put a message about the open question at another place; returns whether it is there."""
+        assert r.gate is not None
+        wanted = wanted_of(r.gate, f"{own}@{place}", place, message)
         try:
-            await self._poster.put(r.id, Wanted(_key(r.gate.id, place), place, message), posts)
+            await self._poster.put(r.id, wanted, posts)
+        except NotYetError:
+            known = posts.get(wanted.key)
+            return known is not None and bool(known.ts)
         except SlackApiError as error:
             code = refused_with(error)
             if not code or code in LOST:
@@ -91,23 +100,55 @@ class Detour:
         assert r.gate is not None
         text = f"{r.service} {r.version}: this is asked in its own channel again."
         said = Message(text, (section(f"{text} <#{r.channel}>"),))
-        await self._say(r, r.gate.id, said, posts)
+        await self._say(r, key_of(r.gate.id), said, posts)
+        await self._say(r, f"reminder:{r.gate.id}", said, posts)
 
     async def close(self, r: Rollout, gate: ClosedGate, posts: Posts) -> None:
-        """Say on the copies what became of the question."""
-        await self._say(r, gate.id, asking.closed_gate(r, gate), posts)
+        """Say on the copies, and under the reminders, what became of the question."""
+        await self._say(r, key_of(gate.id), asking.closed_gate(r, gate), posts)
+        await self._say(r, f"reminder:{gate.id}", asking.closed_reminder(r, gate), posts)
 
-    async def _say(self, r: Rollout, gate: str, message: Message, posts: Posts) -> None:
+    async def _say(self, r: Rollout, own: str, message: Message, posts: Posts) -> None:
         for key, post in list(posts.items()):
-            if key.startswith(_key(gate, "")):
-                await self._poster.put(r.id, Wanted(key, post.channel, message, again=False), posts)
+            if key.startswith(f"{own}@"):
+                await self._poster.put(r.id, over(key, post.channel, message), posts)
 
 
-def _key(gate: str, place: str) -> str:
-    return f"gate:{gate}@{place}"
+_OVER = "over"
+"""What the message of a question stands for that nobody is asked any more."""
+
+
+def wanted_of(gate: Gate, key: str, place: str, message: Message) -> Wanted:
+    """Return a message about an open question: worth a new one for a vote; said again it calls nobody."""
+    return Wanted(
+        key,
+        place,
+        message,
+        mark=f"{gate.id} {len(gate.votes)}",
+        hushed=copies.hushed(message, gate.groups),
+    )
+
+
+def over(key: str, place: str, record: Message) -> Wanted:
+    """Return the line that a message about a question turns into."""
+    return Wanted(key, place, record, again=False, mark=_OVER)
+
+
+def key_of(gate: str) -> str:
+    """Return the key of a question in its own channel."""
+    return f"gate:{gate}"
 
 
 def delivered(gate: str, posts: Posts) -> bool:
     """Whether any message about a question has arrived anywhere."""
-    own = f"gate:{gate}"
-    return any(post.ts and (key == own or key.startswith(f"{own}@")) for key, post in posts.items())
+    return any(post.ts for post in _all(gate, posts))
+
+
+def maybe_delivered(gate: str, posts: Posts) -> bool:
+    """Whether some message about a question may have arrived that nobody knows of: its answer was lost."""
+    return any(copies.maybe_seen(post) for post in _all(gate, posts))
+
+
+def _all(gate: str, posts: Posts) -> list[Post]:
+    own = key_of(gate)
+    return [post for key, post in posts.items() if key == own or key.startswith(f"{own}@")]

@@ -16,7 +16,14 @@ from bot.store import JournalRow
 
 _EVENTS, _SENTENCE = 4, 220
 """Sentences about one rollout, and the characters of one; its thread has all of them."""
-_NO_NEWS = {"reminded", "still_waiting", "gate_undeliverable", "gate_delivered"}
+_NO_NEWS = {
+    "reminded",
+    "rollback_stuck",
+    "still_paused",
+    "still_waiting",
+    "gate_undeliverable",
+    "gate_delivered",
+}
 """That people could not be reached is what the digest is about."""
 
 

@@ -6,16 +6,16 @@ known, and `bot.policy` refuses what goes forward on it; what was last heard is 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.policy import Actor, Membership, Person
+from bot.policy import Actor, Membership, Person, Silence
 from bot.slack.origin import Home
-from bot.slack.speaking import TROUBLE, reason
+from bot.slack.speaking import TROUBLE, reason, refused_with, retry_after
 
 log = logging.getLogger("sluice.directory")
 
@@ -60,29 +60,45 @@ class SlackDirectory:
     ) -> Membership:
         """Look up the person, the groups and the `others` who voted; never raises."""
         wanted = [group for group in groups if group.startswith("S")]
-        voters = [one for one in others if not one.startswith("token:")]
+        asked = [actor.id] if actor.door == "slack" else []
+        asked += [one for one in others if not one.startswith("token:")]
         patience = self._patience if wanted else min(self._patience, GLANCE)
-        try:
-            async with asyncio.timeout(patience):
-                found = await asyncio.gather(*(self._members(group) for group in wanted))
-                person = await self._person_or_none(actor.id) if actor.door == "slack" else None
-                people = await asyncio.gather(*(self._person_or_none(one) for one in voters))
-        except TROUBLE as error:
-            log.warning("could not look up who may: %s", reason(error))
-            return self.recalled(actor, groups)
-        known = {one.id: one for one in people if one is not None}
-        return Membership(dict(zip(wanted, found, strict=True)), person, people=known)
+        looking: dict[str, asyncio.Task[Any]] = {
+            **{group: asyncio.create_task(self._members(group)) for group in wanted},
+            **{who: asyncio.create_task(self._person_or_none(who)) for who in asked},
+        }
+        silent = await _gathered(looking, patience)
+        for what, why in silent.items():
+            log.warning("could not look up %s: %s", what, why.code)
+        then = self.recalled(actor, wanted, asked)
+        found = {what: task.result() for what, task in looking.items() if what not in silent}
+        return Membership(
+            {group: found.get(group, then.members.get(group, frozenset())) for group in wanted},
+            found.get(actor.id, then.person),
+            known=not silent,
+            people={
+                who: person
+                for who in asked
+                if (person := found.get(who, then.people.get(who))) is not None
+            },
+            silent=silent,
+        )
 
-    def recalled(self, actor: Actor, groups: Sequence[str] = ()) -> Membership:
+    def recalled(
+        self, actor: Actor, groups: Sequence[str] = (), others: Sequence[str] = ()
+    ) -> Membership:
         """Return what was last heard within a day, without asking: it is not known to be so now."""
         groups_then = {
             group: kept[1]
             for group in groups
             if (kept := self._groups.get(group)) and self._now() - kept[0] < KEPT
         }
-        then = self._people.get(actor.id) if actor.door == "slack" else None
-        person = then[1] if then is not None and self._now() - then[0] < KEPT else None
-        return Membership(groups_then, person, known=False)
+        people = {
+            who: kept[1]
+            for who in (*([actor.id] if actor.door == "slack" else []), *others)
+            if (kept := self._people.get(who)) and self._now() - kept[0] < KEPT
+        }
+        return Membership(groups_then, people.get(actor.id), known=False, people=people)
 
     async def _person_or_none(self, user: str) -> Person | None:
         """Return who somebody is; None where this app was never allowed to ask: that is no reason to refuse a click."""
@@ -96,6 +112,10 @@ class SlackDirectory:
             )
             return None
 
+    async def person(self, user: str) -> Person:
+        """Return who somebody is. Raises what Slack raises."""
+        return await self._person(user)
+
     async def members(self, group: str) -> frozenset[str]:
         """Return who is in a user group. Raises what Slack raises."""
         return await self._members(group)
@@ -104,7 +124,7 @@ class SlackDirectory:
         known = self._groups.get(group)
         if known is not None and self._now() - known[0] < FRESH:
             return known[1]
-        answer = await self._client.usergroups_users_list(usergroup=group)
+        answer = await _once_more(lambda: self._client.usergroups_users_list(usergroup=group))
         members = frozenset(str(user) for user in answer.get("users") or ())
         self._groups[group] = (self._now(), members)
         return members
@@ -119,7 +139,7 @@ class SlackDirectory:
 
     async def _profile(self, user: str) -> dict[str, Any]:
         try:
-            answer = await self._client.users_info(user=user)
+            answer = await _once_more(lambda: self._client.users_info(user=user))
         except SlackApiError as error:
             if reason(error) not in _NOBODY:
                 raise
@@ -127,6 +147,44 @@ class SlackDirectory:
             return {"is_stranger": True}
         body: dict[str, Any] = answer.get("user") or {}
         return body
+
+
+async def _gathered(
+    looking: Mapping[str, asyncio.Task[Any]], patience: float
+) -> dict[str, Silence]:
+    """Wait for all look-ups, `patience` seconds at most; return what was not answered, and why."""
+    silent: dict[str, Silence] = {}
+    try:
+        if looking:
+            await asyncio.wait(looking.values(), timeout=patience)
+        for what, task in looking.items():
+            if not task.done():
+                silent[what] = Silence("no answer in time")
+            elif isinstance(error := task.exception(), TROUBLE):
+                silent[what] = Silence(reason(error), passing=_passes(error))
+            elif error is not None:
+                raise error
+    finally:
+        for task in looking.values():
+            task.cancel()
+    return silent
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether Slack may answer the same question well in a moment."""
+    return not isinstance(error, SlackApiError) or refused_with(error) in {"", "ratelimited"}
+
+
+async def _once_more(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask again where Slack wants to be left alone for no longer than somebody waits anyway."""
+    try:
+        return await call()
+    except SlackApiError as error:
+        pause = retry_after(error)
+        if not 0 < pause < PATIENCE:
+            raise
+    await asyncio.sleep(pause)
+    return await call()
 
 
 def person_of(user: str, body: dict[str, Any], home: Home) -> Person:

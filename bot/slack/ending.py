@@ -4,7 +4,7 @@ from bot.rollout.times import lasting
 from bot.rollout.trail import Yes
 from bot.rollout.values import Phase, Rollout
 from bot.slack.blocks import escape
-from bot.slack.wording import names, percent
+from bot.slack.wording import held_by, in_short, names, percent
 from strategies.telling import counted
 from strategies.verdict import number
 
@@ -16,13 +16,16 @@ def summary(r: Rollout) -> str:
     yes = r.trail.approvals
     parts = [
         took(r),
-        f"{counted(len(yes), 'approval')}{f' ({_who(yes)})' if yes else ''}",
+        f"{counted(len(yes), 'approval')}{f' ({_who(r, yes)})' if yes else ''}",
         counted(r.trail.pauses, "pause"),
     ]
     if r.trail.worst is not None:
         parts.append(f"max error {number(r.trail.worst, 'error_rate')}")
     if r.phase is Phase.SUCCEEDED and r.waited >= 60:
         parts.append(f"{lasting(r.waited)} of it waiting for people")
+    first = r.changes.first if r.changes is not None else None
+    if r.live_changed and first is not None and first < r.ended:
+        parts.append(f"lead time {lasting((r.ended - first).total_seconds())}")
     return ", ".join(parts)
 
 
@@ -33,17 +36,23 @@ def took(r: Rollout) -> str:
     return lasting((r.ended - r.started).total_seconds())
 
 
-def _who(approvals: tuple[Yes, ...]) -> str:
+def _who(r: Rollout, approvals: tuple[Yes, ...]) -> str:
     said = [
-        f"{names(yes.people)} {'to stable' if yes.percent is None else percent(yes.percent)}"
+        f"{names(yes.people)}{_led_to(r, yes)}"
         for yes in approvals[:5]
     ]
     more = [f"+ {len(approvals) - 5} more"] if len(approvals) > 5 else []
     return ", ".join([*said, *more])
 
 
+def _led_to(r: Rollout, yes: Yes) -> str:
+    if r.plan.repeated is not None:
+        return ", in batches"
+    return f" {'to stable' if yes.percent is None else percent(yes.percent)}"
+
+
 def outcome(r: Rollout) -> str:
     """Return in a few plain words why it ended as it did; `""` where that goes without saying."""
     if r.back is not None and r.back.reason:
-        return escape(r.back.reason)
-    return escape(r.code.replace("_", " ")) if r.phase is Phase.CANCELLED and r.code else ""
+        return escape(in_short(r.back.reason))
+    return escape(held_by(r.code)) if r.phase is Phase.CANCELLED and r.code else ""

@@ -3,20 +3,35 @@
 No data is a verdict of its own and never “ok”; a limit that only warns says so.
 """
 
+import re
 from collections.abc import Sequence
 
 from bot.rollout.question import Gate
 from bot.rollout.values import Rollout
-from bot.slack.blocks import Block, context, escape, hour, section, table_text
+from bot.slack.blocks import Block, clip, context, escape, hour, section, table_text
 from bot.slack.changing import changes_line
 from bot.slack.matrix import whose
 from bot.slack.numbers import delta
-from bot.slack.wording import metric_label, shown_metrics, window_words
+from bot.slack.wording import shown_metrics, window_words
 from strategies.plan import Check, Then
-from strategies.verdict import Judgement, Look, Result, Sample, Verdict, limit_words, number
+from strategies.verdict import (
+    Judgement,
+    Look,
+    Result,
+    Sample,
+    Verdict,
+    limit_words,
+    metric_label,
+    number,
+)
 
-_THEN = {"rollback": "", "warn": " (warns)", "ask": " (asks)"}
+_THEN: dict[Then, str] = {"warn": "only warns", "ask": "asks people"}
 _NONE = "–"
+_WIDE, _LABEL = 46, 10
+"""Characters of a line on a phone that is held upright, and the least of them that are a metric's name."""
+_UNIT = re.compile(r"^([≤≥] [\d.,]+) \S+$")
+_WITHOUT_LIMITS = ("error_rate", "latency_p95")
+"""What is shown where nothing has a limit."""
 
 
 def evidence(r: Rollout, gate: Gate) -> list[Block]:
@@ -29,10 +44,26 @@ def _numbers(r: Rollout, gate: Gate) -> list[Block]:
         return []
     if gate.look.problem:
         return [section(f"⚠ No metrics: {escape(gate.look.problem)}")]
-    verdict = f"verdict {gate.judgement.verdict.value}" if gate.judgement else "no verdict"
-    about = (window_words(gate.look), escape(whose(r)), verdict)
+    as_of = f"as of {hour(gate.look.at)}"
+    about = (window_words(gate.look), as_of, escape(whose(r)), _in_all(gate.judgement))
     rows = evidence_rows(r, gate.look, gate.judgement)
-    return [section(table_text(rows)), context(" · ".join(filter(None, about)))]
+    beside = _apart(r, gate.look, gate.judgement), _softly(r)
+    lines = [" · ".join(filter(None, line)) for line in (about, map(escape, beside))]
+    return [section(table_text(rows)), *(context(line) for line in lines if line)]
+
+
+def _in_all(judgement: Judgement | None) -> str:
+    if judgement is None:
+        return "nothing judged yet"
+    match judgement.verdict:
+        case Verdict.PASS if judgement.asks:
+            return "a check asks for a decision"
+        case Verdict.PASS:
+            return "all checks pass"
+        case Verdict.FAIL:
+            return "a check FAILED"
+        case Verdict.INCONCLUSIVE:
+            return "the checks cannot decide"
 
 
 def _beside(r: Rollout, gate: Gate) -> list[str]:
@@ -43,28 +74,83 @@ def _beside(r: Rollout, gate: Gate) -> list[str]:
     return [line for line in (moved, changes_line(r.changes)) if line]
 
 
-def evidence_rows(r: Rollout, look: Look, judgement: Judgement | None) -> list[list[str]]:
-    """Return the table. Where all instances are in one place there is nothing to hold their numbers against."""
-    both = r.lanes != "one" and (r.lanes != "led" or look.beside)
-    head = ["canary", "baseline", "Δ"] if both else ["instances"]
-    rows = [["Metric", *head, "limit", "verdict"]]
-    checks = r.watched.checks if r.watched is not None else ()
-    checked = {check.metric for check in checks}
-    results = judgement.results if judgement is not None else ()
-    for metric in shown_metrics(look, checked | {one.metric for one in results}):
+def evidence_rows(
+    r: Rollout, look: Look, judgement: Judgement | None, *, every: bool = False
+) -> list[list[str]]:
+    """Return the table: what has a limit, and with `every` the rest behind it.
+
+    Where all instances are in one place there is nothing to hold their numbers against.
+    """
+    both = _both(r, look)
+    rows = [["Metric", "verdict", *(["canary", "stable"] if both else ["instances"]), "limit"]]
+    for metric, limits in _judged(r, look, judgement, every=every).items():
         sample = look.get(metric)
-        first, *more = _limits(sample, metric, results, checks)
-        rows.append([metric_label(metric), *_values(sample, both=both), *first])
-        rows += [["", *([""] * len(head)), *one] for one in more]
-    return rows
+        values = _values(sample, both=both)
+        (limit, verdict), *more = limits or [(_NONE, _lone_verdict(sample))]
+        rows.append([metric_label(metric), verdict, *values, limit])
+        rows += [["", other, *([""] * len(values)), one] for one, other in more]
+    return rows if every else _narrow(rows)
+
+
+def _both(r: Rollout, look: Look) -> bool:
+    return r.lanes != "one" and (r.lanes != "led" or look.beside)
+
+
+def _judged(
+    r: Rollout, look: Look, judgement: Judgement | None, *, every: bool
+) -> dict[str, list[tuple[str, str]]]:
+    """Return the metrics that are shown, those with a limit first; with each limit and its verdict."""
+    checks = r.watched.checks if r.watched is not None else ()
+    results = judgement.results if judgement is not None else ()
+    limited = {check.metric for check in checks} | {result.metric for result in results}
+    usual = shown_metrics(look, limited)
+    order = [*(m for m in usual if m in limited), *sorted(limited - set(usual))]
+    order += [m for m in usual if m not in limited] if every else []
+    return {m: _limits(look.get(m), results, checks) for m in order or _WITHOUT_LIMITS}
+
+
+def _narrow(rows: list[list[str]]) -> list[list[str]]:
+    """Return the table as wide as a phone shows it: limits go without their unit, then long names give way."""
+    longest = max(len(row[0]) for row in rows)
+    if _room(rows) < longest:
+        rows = [[*cells, _UNIT.sub(r"\1", limit)] for *cells, limit in rows]
+    return [[clip(label, max(_LABEL, _room(rows))), *cells] for label, *cells in rows]
+
+
+def _room(rows: list[list[str]]) -> int:
+    """Return how many characters are left for the names of metrics."""
+    _, *columns = zip(*rows, strict=True)
+    return _WIDE - sum(max(map(len, column)) + 2 for column in columns)
+
+
+def _apart(r: Rollout, look: Look, judgement: Judgement | None) -> str:
+    """Return how far both versions are apart, for the line below the table; `""` where there is nothing to compare."""
+    if not _both(r, look):
+        return ""
+    shown = [
+        (metric_label(metric), delta(metric, sample.stable, sample.canary))
+        for metric in _judged(r, look, judgement, every=False)
+        for sample in (look.get(metric),)
+    ]
+    apart = ", ".join(f"{label} {words}" for label, words in shown if words)
+    return f"Δ {apart}" if apart else ""
+
+
+def _softly(r: Rollout) -> str:
+    """Return which limits do not roll back when they are broken."""
+    checks = r.watched.checks if r.watched is not None else ()
+    said = []
+    for then, words in _THEN.items():
+        which = dict.fromkeys(metric_label(c.metric) for c in checks if c.then == then)
+        said += [f"{', '.join(which)}: {words}"] if which else []
+    return " · ".join(said)
 
 
 def _values(sample: Sample, *, both: bool) -> list[str]:
     canary = _value(sample.canary, sample.why_canary, sample.metric)
     if not both:
         return [canary]
-    stable = _value(sample.stable, sample.why_stable, sample.metric)
-    return [canary, stable, delta(sample.metric, sample.stable, sample.canary) or _NONE]
+    return [canary, _value(sample.stable, sample.why_stable, sample.metric)]
 
 
 def _value(value: float | None, why: str, metric: str) -> str:
@@ -72,25 +158,31 @@ def _value(value: float | None, why: str, metric: str) -> str:
 
 
 def _limits(
-    sample: Sample, metric: str, results: Sequence[Result], checks: Sequence[Check]
-) -> list[list[str]]:
-    """Return limit and verdict of every check of a metric; a metric without one has neither."""
+    sample: Sample, results: Sequence[Result], checks: Sequence[Check]
+) -> list[tuple[str, str]]:
+    """Return limit and verdict of every check of a metric."""
+    own = [check for check in checks if check.metric == sample.metric]
+    known = {limit_words(check): _limit(check, sample) for check in own}
     found = [
-        [_limit(one.limit, one.then), _verdict(one)] for one in results if one.metric == metric
+        (known.get(one.limit, one.limit), _verdict(one))
+        for one in results
+        if one.metric == sample.metric
     ]
-    if not found:
-        # Nothing was judged yet: what it will be held against is known all the same.
-        word = "no data" if sample.canary is None else _NONE
-        found = [
-            [_limit(limit_words(check), check.then), word]
-            for check in checks
-            if check.metric == metric
-        ]
-    return found or [[_NONE, "no data" if sample.canary is None else _NONE]]
+    # Where nothing was judged yet, what it will be held against is known all the same.
+    return found or [(limit, _lone_verdict(sample)) for limit in known.values()]
 
 
-def _limit(words: str, then: Then) -> str:
-    return f"{words}{_THEN[then]}"
+def _lone_verdict(sample: Sample) -> str:
+    return "no data" if sample.canary is None else _NONE
+
+
+def _limit(check: Check, sample: Sample) -> str:
+    """Return a limit as a number: one that goes by stable is worked out where there is one."""
+    name, value = check.bound
+    if sample.stable is None or name in {"above", "below"}:
+        return limit_words(check)
+    bound = sample.stable + value if name == "above_baseline" else sample.stable * value
+    return f"≤ {number(bound, check.metric)}"
 
 
 def _verdict(result: Result) -> str:

@@ -7,11 +7,12 @@ worth half a second of waiting and no more: without it the sentence is as true.
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from bot.commands import Answer, Refusal
+from bot.commands import Answer, Offer, Refusal
 from bot.grammar import WordsError
 from bot.rollout.values import Rollout
+from bot.slack.board import alone
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
 from bot.slack.replies import answer_message, refusal_message
@@ -27,21 +28,24 @@ class Explaining:
 
     def __init__(self) -> None:
         """Work without links until `link` is set."""
+        self.meant: Callable[[str], Awaitable[Sequence[Offer]]] | None = None
+        """Returns the button that says a line which was probably meant."""
         self.link: Callable[[Rollout], Awaitable[str]] | None = None
         """Returns the link to the card of a rollout."""
 
     async def refused(self, refusal: Refusal | WordsError, pressed: str = "") -> Message:
         """Return a refusal; `pressed` is what stood on the button."""
         mark = f"e-{secrets.token_hex(2)}"
-        r = refusal.rollout if isinstance(refusal, Refusal) else None
+        r = (refusal.now or refusal.rollout) if isinstance(refusal, Refusal) else None
         # The sentence is not logged: it repeats what somebody typed.
         log.info("refused %s [%s]%s", refusal.code, mark, f" about {r.id}" if r else "")
-        return refusal_message(refusal, await self._link(r), mark, pressed)
+        line = refusal.line if isinstance(refusal, WordsError) else ""
+        offers = await self.meant(line) if line and self.meant is not None else ()
+        return refusal_message(refusal, await self._link(r), mark, pressed, offers)
 
     async def told(self, answer: Answer) -> Message:
         """Return an answer; only one that is about a single rollout waits for a link."""
-        alone = answer.kind == "status" and len({row.target for row in answer.rows}) == 1
-        one = answer.rows[0] if alone else None
+        one = answer.rows[0] if answer.kind == "status" and alone(answer) else None
         r = answer.rollout if answer.kind == "details" else one
         return answer_message(answer, await self._link(r))
 

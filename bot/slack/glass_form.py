@@ -13,8 +13,8 @@ from bot.grammar.verbs import Deploy, Promote
 from bot.policy import Actor
 from bot.slack.blocks import context, escape, section
 from bot.slack.deploy_fields import field, typed
+from bot.slack.form import About, Said, View, Wrong
 from bot.slack.message import Message
-from bot.slack.modals import About, Said, View, Wrong
 from bot.slack.replies import answer_message
 
 _REASON = "reason"
@@ -52,6 +52,8 @@ class GlassForm:
         reason = " ".join(str(said.values.get(_REASON) or "").split())
         if not reason:
             return Wrong({_REASON: "Say why: everybody will read it."})
+        if len(reason) > _LONGEST:
+            return Wrong({_REASON: f"That is {len(reason)} characters: use {_LONGEST} at most."})
         command = self._meant(said.about)
         command = replace(command, reason=reason)
         answer = await self._commands.handle(command, said.actor, said.receipt)

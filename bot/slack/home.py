@@ -36,6 +36,9 @@ MOST = 20
 _NOTICE = timedelta(minutes=2)
 """How long an answer stays at the top when the tab is drawn for another reason."""
 _AGAIN = timedelta(minutes=1)
+_LONGEST = timedelta(minutes=15)
+_TRIES = 6
+"""How often a tab is tried again that Slack refuses."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,10 @@ class Tab:
     """The notice has not reached them yet."""
     until: datetime | None = None
     """When the notice goes."""
+    tries: int = 0
+    """How often in a row Slack did not take it."""
+    told: bool = False
+    """They heard that Slack refuses it."""
 
 
 class Home:
@@ -87,7 +94,7 @@ class Home:
         now = self._now()
         tab = self._tabs.pop(actor.id, None) or Tab(actor, now)
         self._tabs[actor.id] = tab
-        tab.actor, tab.looked, tab.asked = actor, now, True
+        tab.actor, tab.looked, tab.asked, tab.tries = actor, now, True, 0
         tab.notice, tab.unheard, tab.until = notice, notice is not None, now + _NOTICE
         while len(self._tabs) > MOST:
             del self._tabs[next(iter(self._tabs))]
@@ -132,10 +139,15 @@ class Home:
     async def _undrawn(self, user: str, tab: Tab, error: BaseException) -> None:
         clear = isinstance(error, SlackApiError) and bool(refused_with(error))
         wait = retry_after(error) if isinstance(error, SlackApiError) else 0.0
-        if clear and not wait:
+        tab.tries += 1
+        if clear and tab.tries > _TRIES:
             self._tabs.pop(user, None)
         else:
-            self._ring(user, self._now() + max(_AGAIN, timedelta(seconds=wait)))
+            pause = min(_LONGEST, _AGAIN * 2 ** (tab.tries - 1)) if clear else _AGAIN
+            self._ring(user, self._now() + max(pause, timedelta(seconds=wait)))
+        if clear and not wait and tab.asked and not tab.told and tab.notice is None:
+            tab.told = True
+            await self._directly(user, _refused(error))
         if tab.notice is not None and tab.unheard:
             tab.unheard = False
             await self._directly(user, tab.notice)
@@ -161,6 +173,7 @@ class Home:
                 continue
             tab.hash = str((answer.get("view") or {}).get("hash", ""))
             tab.drawn, tab.digest = now, digest
+            tab.tries, tab.told = 0, False
             tab.asked = tab.asked and not asked
             tab.unheard = tab.unheard and tab.notice is not notice
             return
@@ -175,6 +188,11 @@ def _said(tab: Tab, now: datetime) -> list[Block]:
     if tab.notice is None or (tab.until is not None and now >= tab.until):
         return []
     return [*(tab.notice.blocks or [section(tab.notice.text)]), divider()]
+
+
+def _refused(error: BaseException) -> Message:
+    text = f"Slack refused your Home tab ({reason(error)}). `/rollback` lists what can be undone."
+    return Message(text, (section(text),))
 
 
 def _sendable(view: dict[str, Any]) -> dict[str, Any]:

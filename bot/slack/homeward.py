@@ -1,24 +1,30 @@
-"""Whoever asked for a rollback where nobody else saw it is told alone when the traffic is home, or does not come.
+"""Whom a rollback concerns is told alone: whoever asked for it unseen by others, and whose version it takes back.
 
-Typed, on the Home tab, in a form: on a phone the card is far away, and the last thing seen was “rolling back now”.
+Typed, on the Home tab, in a form: on a phone the card is far away, and the last thing seen was “rolling back now”; so
+the end is told. Whoever requested the version hears at once that somebody else takes it back.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from slack_sdk.errors import SlackApiError
 
 from bot.rollout.values import Phase, Rollout
-from bot.slack.blocks import escape, section
+from bot.slack.blocks import clip, escape, section
 from bot.slack.message import Message
 from bot.slack.posting import Poster, Posts, Wanted
 from bot.slack.speaking import refused_with, retry_after
-from bot.store import Store
+from bot.slack.wording import with_people
+from bot.store import NoRowError, PoisonedRowError, Store
 from bot.store.tracing import asked_of
 from strategies.telling import span
 
 log = logging.getLogger("sluice.homeward")
+
+_REASON = 300
+"""Characters of a reason that somebody gave."""
 
 
 class _News(NamedTuple):
@@ -28,7 +34,8 @@ class _News(NamedTuple):
 
 
 async def tell_who_asked(store: Store, poster: Poster, r: Rollout, posts: Posts) -> None:
-    """Send the one direct message that is due, if any is. Raises what the poster raises when Slack gave no answer."""
+    """Send the direct messages that are due, if any are. Raises what the poster raises when Slack gave no answer."""
+    await _tell_requester(store, poster, r, posts)
     news = _news(r)
     person = _asker(r)
     if news is None or not person.startswith(("U", "W")):
@@ -39,15 +46,43 @@ async def tell_who_asked(store: Store, poster: Poster, r: Rollout, posts: Posts)
     asked = await store.ask(asked_of(r.id))
     if not any(one.actor == person and one.body.get("alone") for one in asked):
         return
+    await _say(poster, r, posts, Wanted(key, person, Message(sentence), editable=False), escape(sentence))
+
+
+async def _tell_requester(store: Store, poster: Poster, r: Rollout, posts: Posts) -> None:
+    """Tell whoever requested a version that somebody else takes it back."""
+    back = r.back
+    if r.rollback_of:
+        try:
+            undone = await store.get(r.rollback_of)
+        except (NoRowError, PoisonedRowError):
+            return
+        whose, by, reason = undone, r.requester, r.reason
+    elif back is not None and not (back.automatic or back.lost or back.partial):
+        whose, by, reason = r, back.actor, back.reason
+    else:
+        return
+    person, key = whose.requester, f"taken_back:{whose.requester}"
+    there = posts.get(key)
+    if person == by or not person.startswith(("U", "W")) or (there is not None and there.ts):
+        return
+    what = f"your {whose.service} {whose.version} in {whose.environment}"
+    sentence = f"{by} is rolling back {what}: {clip(reason, _REASON) or 'no reason given'}."
+    wanted = Wanted(key, person, Message(sentence), editable=False)
+    await _say(poster, r, posts, wanted, with_people(sentence, [by]))
+
+
+async def _say(poster: Poster, r: Rollout, posts: Posts, wanted: Wanted, mrkdwn: str) -> None:
+    """Send one direct message, `mrkdwn` with the link to the card behind it."""
     link = await poster.permalink(posts.get("card"))
-    line = section(escape(sentence) + (f" <{link}|card>" if link else ""))
-    told = Wanted(key, person, Message(sentence, (line,)), editable=False)
+    line = section(mrkdwn + (f" <{link}|card>" if link else ""))
+    message = Message(wanted.message.text, (line,))
     try:
-        await poster.put(r.id, told, posts)
+        await poster.put(r.id, replace(wanted, message=message), posts)
     except SlackApiError as error:
         if not refused_with(error) or retry_after(error):
             raise
-        log.warning("%s was not told what came of a rollback: %s", person, refused_with(error))
+        log.warning("%s was not told of a rollback: %s", wanted.channel, refused_with(error))
 
 
 def _asker(r: Rollout) -> str:

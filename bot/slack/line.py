@@ -8,21 +8,17 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bot.slack.hindrance import Hindrances
+from bot.slack.refusals import LOST
+
 log = logging.getLogger("sluice.line")
 
 OUTAGE = timedelta(minutes=5)
 """What took longer than this to be told is told as what happened in the meantime, not replayed."""
 LONGEST = timedelta(minutes=1)
 _LOGGED = timedelta(minutes=1)
+_SAYING = "chat.postMessage"
 
-LOST = {
-    "token_revoked": "the token of the bot was revoked",
-    "token_expired": "the token of the bot has expired",
-    "account_inactive": "the app was removed from the workspace, or its account deactivated",
-    "invalid_auth": "Slack does not know the token of the bot",
-    "not_authed": "no token reached Slack",
-}
-"""Refusals that say that no call will work, by what they mean."""
 _REMEDY = (
     "Install the app again, or set SLACK_BOT_TOKEN to a new token and restart. Rollouts go on to their next question, "
     "which REST and the command line decide"
@@ -35,6 +31,9 @@ class Line:
     def __init__(self, now: Callable[[], datetime]) -> None:
         """Count in the time of `now`."""
         self._now = now
+        self.hindrances = Hindrances()
+        self._limits: dict[str, tuple[datetime, datetime]] = {}
+        """By method: since when Slack refuses it because of a limit, and until when it asked for quiet."""
         self._tries = 0
         self._pause: tuple[datetime, datetime] | None = None
         self._logged: datetime | None = None
@@ -43,8 +42,9 @@ class Line:
         self.lost = ""
         """The code with which Slack refuses our token."""
 
-    def answered(self) -> None:
-        """Note that Slack answered, whatever it said."""
+    def answered(self, method: str = "") -> None:
+        """Note that Slack answered, whatever it said; `method`: did what it was asked to."""
+        self._limits.pop(method, None)
         if self.down is not None:
             log.warning("Slack answers again")
         self._tries, self._pause, self._logged, self.down, self.lost = 0, None, None, None, ""
@@ -54,12 +54,23 @@ class Line:
         now = self._now()
         self.down = min(self.down or now, now)
         self.lost = what if what in LOST else ""
+        if self.lost:
+            self.hindrances.lost(now)
+        else:
+            self.hindrances.down(now)
         self._tries += 1
         rest = LONGEST if self.lost else min(LONGEST, timedelta(seconds=1 << min(self._tries, 6)))
         self._pause = (now, now + rest)
         if self._logged is None or not self._logged <= now < self._logged + _LOGGED:
             self._logged = now
             log.warning("Slack cannot be used since %s: %s", f"{self.down:%H:%M:%S} UTC", what)
+
+    def limited(self, method: str, until: datetime) -> None:
+        """Note that Slack answered, and asked to leave a method alone until then."""
+        self.answered()
+        since, _ = self._limits.get(method, (self._now(), until))
+        self._limits[method] = (min(since, self._now()), until)
+        self.hindrances.limited(self._now(), until)
 
     @property
     def pause(self) -> datetime | None:
@@ -76,4 +87,10 @@ class Line:
             return f"{self.lost}: {LOST[self.lost]}. {_REMEDY}"
         if self.down is not None and self._now() - self.down >= LONGEST:
             return f"does not answer since {self.down:%Y-%m-%d %H:%M} UTC; it is tried again every minute"
+        since, until = self._limits.get(_SAYING, (self._now(), self._now()))
+        if OUTAGE <= self._now() - since and self._now() < until + LONGEST:
+            return (
+                f"takes no message since {since:%Y-%m-%d %H:%M} UTC because of a rate limit; "
+                "what waits is sent when it has passed"
+            )
         return "ok"

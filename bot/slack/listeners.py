@@ -8,6 +8,7 @@ import html
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -25,9 +26,11 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.explaining import Explaining
 from bot.slack.home import Home as Tabs
 from bot.slack.inbox import Inbox, Reply
+from bot.slack.mentioning import said_to
 from bot.slack.message import Message
 from bot.slack.modals import Forms
 from bot.slack.news import News
+from bot.slack.offering import meant, way_back
 from bot.slack.origin import Home, Origin
 from bot.slack.payloads import Payload, author_of, command_fingerprint, label_of, where
 from bot.slack.pressing import After, Presses, Say, placed
@@ -65,15 +68,22 @@ class SlackDoor:
         self._known = Known(commands.known())
         self._replies = Replies(client)
         self._prompt = Prompt(self._replies)
-        self.forms = Forms(client)
+        self.forms = Forms(client, check=channels.check)
         self.shortcuts: dict[str, str] = {}
         """The form that each shortcut of the manifest opens, by its callback id."""
         self.at_home: Callable[[Actor], Awaitable[None]] | None = None
         self._threads: Threads | None = None
         self.explaining = Explaining()
         self.forms.refused = self.explaining.refused
+        self.explaining.meant = partial(meant, commands)
         self._presses = Presses(
-            commands, self._replies, self.forms, self.explaining, self._say, self._after
+            commands,
+            self._replies,
+            self.forms,
+            self.explaining,
+            self._say,
+            self._back,
+            self._after,
         )
         self.inbox: Inbox | None = None
         self._bolt = Bolt(client, origin, token, signing_secret)
@@ -90,6 +100,7 @@ class SlackDoor:
     def use(self, home: Tabs, threads: Threads) -> None:
         """Set who shows Home tabs, and who knows what a thread is about."""
         self.at_home, self._threads = home.show, threads
+        self._news.groups_changed = lambda: home.touch("")
         self._replies.at_home = lambda body, said: home.show(self.origin.of_press(body), said)
 
     async def greet(self) -> None:
@@ -174,12 +185,16 @@ class SlackDoor:
     async def _say(self, line: str, actor: Actor, receipt: Receipt) -> Answer:
         return await self._handle(parse_line(line, self._known), actor, receipt)
 
+    async def _back(self, value: str, actor: Actor, receipt: Receipt) -> Answer:
+        return await self._handle(way_back(value, self._known), actor, receipt)
+
     # ---- forms, shortcuts, the Home tab ----------------------------------------------------------------------------
 
     async def _on_form(self, ack: Callable[..., Awaitable[Any]], body: Payload) -> None:
         reply = self._replies.on({**body, "view": {}})
         sending = self.forms.sent(body, self.origin.of_press(body))
-        answer, message = await self._prompt.sent(sending, reply)
+        records = self.forms.records(body)
+        answer, message = await self._prompt.sent(sending, reply, records=records)
         await ack(**answer)
         if message is not None:
             self._replies.soon(reply(message))
@@ -203,14 +218,14 @@ class SlackDoor:
         event = body.get("event") or {}
         if not author_of(event):
             return
-        text = re.sub(r"<@[UW][A-Z0-9]+(\|[^>]*)?>", " ", str(event.get("text") or ""), count=1)
+        text = said_to(str(event.get("text") or ""), self.origin.home.bot_user)
         actor = self.origin.of_event(event)
         channel = str(event.get("channel", ""))
         thread = str(event.get("thread_ts") or "") or None
         receipt = Receipt(f"evt:{body.get('event_id', '')}", {"channel": channel, "user": actor.id})
         reply = self._replies.to(channel, actor.id, thread)
         if asks_for_form(text):
-            self._replies.soon(reply(invitation()))
+            self._replies.soon(self._invited(channel, actor, reply))
             return
         try:
             say: Say = self._say
@@ -224,6 +239,16 @@ class SlackDoor:
         after = self._after(answer, receipt, reply)
         if after is not None:
             after()
+
+    async def _invited(self, channel: str, actor: Actor, reply: Reply) -> None:
+        """Offer the form, where it may be asked for."""
+        try:
+            if actor.team_ok:
+                await self._channels.check(channel)
+        except Refusal as refusal:
+            await reply(await self.explaining.refused(refusal))
+            return
+        await reply(invitation())
 
     async def _on_other_event(self) -> None:
         """Accept events that need no answer, so that Slack does not send them again."""

@@ -33,6 +33,8 @@ class News:
         """Tell these two."""
         self._directory = directory
         self._channels = channels
+        self.groups_changed: Callable[[], None] = lambda: None
+        """Has drawn anew what shows who may decide."""
 
     def register(self, app: AsyncApp) -> None:
         """Listen."""
@@ -52,6 +54,7 @@ class News:
 
     def _group(self, event: Payload) -> None:
         self._directory.forget(group=_id(event.get("subteam_id") or event.get("subteam")))
+        self.groups_changed()
 
     def _channel(self, event: Payload) -> None:
         self._channels.forget(_id(event.get("channel")))

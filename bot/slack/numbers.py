@@ -5,8 +5,8 @@ No data is a verdict of its own and never “ok”. What has neither a number no
 
 from bot.rollout.values import Rollout
 from bot.slack.blocks import Block, context, date, escape, section
-from bot.slack.wording import limits_and_verdict, metric_label, window_words
-from strategies.verdict import Look, Result, Sample, number, unit
+from bot.slack.wording import limits_and_verdict, window_words
+from strategies.verdict import Look, Result, Sample, metric_label, number, unit
 
 _ALWAYS = ("error_rate", "latency_p95")
 _MOST = 6

@@ -27,7 +27,7 @@ from bot.slack.blocks import (
 from bot.slack.cards import value
 from bot.slack.standing import place
 from bot.slack.waiting import starts
-from bot.slack.wording import headline, sign
+from bot.slack.wording import gave_way, headline, sign, stood
 
 RECENT = timedelta(minutes=60)
 _FLYING, _MINE, _ENDED, _LIVE, _LATER, _HELD = 30, 10, 15, 15, 5, 5
@@ -54,6 +54,8 @@ class Overview:
     held: Sequence[Lock] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     """By the id of a rollout or of a gate: the link to its message."""
+    replaced: Mapping[str, Rollout] = field(default_factory=dict)
+    """Of what was live: what took its place, by its id."""
     barred: str = ""
     """Why this person sees nothing of it, as a sentence."""
 
@@ -182,7 +184,10 @@ def _later(seen: Overview) -> list[Block]:
 def _row(seen: Overview, r: Rollout, tail: str, labels: Mapping[str, str]) -> Block:
     link = seen.links.get(r.id, "")
     card = f" · <{link}|card>" if link else ""
-    line = section(f"{sign(r)} · *{escape(headline(r))}*{tail} · {mention(r.requester)}{card}")
+    after = seen.replaced.get(r.id)
+    gone = f" · {gave_way(after)}" if after is not None else ""
+    title = f"{stood(r, after)} · *{escape(headline(r))}*"
+    line = section(f"{title}{gone}{tail} · {mention(r.requester)}{card}")
     if r.id not in labels:
         return line
     spoken = f"Roll back {r.service} in {r.environment} from {r.version}"

@@ -245,11 +245,7 @@ def _begun(wanted: Subject, posts: Posts) -> bool:
 
 
 def _with(message: Message, *more: dict[str, object]) -> Message:
-    """Return the message with more blocks above its buttons and the line that stands with them."""
-    blocks = list(message.blocks)
-    if len(blocks) + len(more) > _BLOCKS:
+    """Return the message with more blocks at its end: on a phone the buttons are not to be scrolled for."""
+    if len(message.blocks) + len(more) > _BLOCKS:
         return message
-    kinds = [block["type"] for block in blocks]
-    at = kinds.index("actions") if "actions" in kinds else len(blocks)
-    at -= at > 0 and kinds[at - 1] == "context"
-    return replace(message, blocks=(*blocks[:at], *more, *blocks[at:]))
+    return replace(message, blocks=(*message.blocks, *more))

@@ -5,19 +5,21 @@ only where Slack does not let us look it may appear twice.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from aiohttp import ClientError
+from aiohttp import ClientConnectorError, ClientError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.line import LOST, Line
+from bot.slack import copies
+from bot.slack.line import Line
 from bot.slack.message import Message
 from bot.slack.pace import Quiet
+from bot.slack.refusals import LOST, closed
 from bot.slack.speaking import reason, refused_with, retry_after, send
 from bot.store import Post, Store
 
@@ -27,10 +29,12 @@ EVENT_TYPE = "sluice_rollout"
 UNREACHABLE = (ClientError, TimeoutError, OSError)
 """What the client raises when there was no answer at all."""
 
-_GONE = {"message_not_found", "edit_window_closed", "cant_update_message", "is_inactive"}
+_DELETED = "message_not_found"
 _NO_THREAD = {"thread_not_found", "message_not_found"}
 _BUSY = "ratelimited"
 _PAGE = 200
+_LINKS = 1000
+"""Links that are remembered."""
 
 Posts = dict[str, Post]
 
@@ -50,6 +54,14 @@ class Wanted:
     """What the requester is told besides, for them alone."""
     again: bool = True
     """Worth posting once more when somebody has deleted it."""
+    afresh: bool = True
+    """Worth posting anew at all; without it, what can no longer be edited stays as it is."""
+    mark: str = ""
+    """What it stands for: where Slack refuses edits, only another mark is worth a new message at once."""
+    hushed: Message | None = None
+    """The same without calling a group: how it looks where it is said again."""
+    stamp: str = ""
+    """What is kept with it, once it is there, in the place of its looks."""
 
 
 class NotNowError(TimeoutError):
@@ -59,6 +71,10 @@ class NotNowError(TimeoutError):
         """Keep what rests, and how long."""
         super().__init__(method)
         self.until = until
+
+
+class NotYetError(NotNowError):
+    """There may be one copy of this message already, or there was one lately: the next is due at `until`."""
 
 
 class Poster:
@@ -73,6 +89,12 @@ class Poster:
         self._now = now
         self._line = line
         self._quiet = Quiet(now)
+        self._links: dict[tuple[str, str], str] = {}
+        """Links to messages, by channel and time: they never change."""
+        self._marks: dict[tuple[str, str], str] = {}
+        """What each message stands for that was posted or edited lately, by rollout and key."""
+        self._lines: dict[str, int] = {}
+        """How many copies of a rollout's thread were sent in vain: its stretches are cut anew each time."""
 
     async def put(self, rollout: str, wanted: Wanted, posts: Posts) -> bool:
         """Post or edit one message, if it is not there or looks different; returns whether it was posted anew.
@@ -84,22 +106,29 @@ class Poster:
             post = await self._recover(post, posts, in_thread=wanted.in_thread)
         if post is not None and (post.digest == wanted.message.digest or not wanted.editable):
             return False
-        gone = "" if post is None else await self._edit(wanted, post)
+        gone = "" if post is None else await self._edit(wanted, post, posts)
         if post is not None and not gone:
             await self._record(replace(post, digest=wanted.message.digest), posts)
+            self._marks[rollout, wanted.key] = copies.mark_of(wanted.mark)
             return False
-        if gone == "message_not_found" and not wanted.again:
+        if post is not None and gone and not wanted.afresh:
+            await self._record(replace(post, digest=wanted.message.digest), posts)
+            return False
+        if gone == _DELETED and not wanted.again:
             await self._forget(rollout, wanted.key, posts)
             return False
-        fresh = await self._post(rollout, wanted, posts)
-        if post is not None and gone != "message_not_found":
-            await self._lead_on(post, fresh)
+        former = post if gone != _DELETED else None
+        fresh = await self._post(rollout, wanted, posts, former)
+        if former is not None:
+            await self._replaced(former, wanted, posts)
+            await self._lead_on(former, fresh)
         return True
 
     async def find_lost_lines(self, posts: Posts) -> None:
         """Settle thread messages that were on their way, before the stretch they belong to is cut anew."""
         for post in [p for p in posts.values() if p.key.startswith("line:") and not p.ts]:
             if await self._recover(post, posts, in_thread=True) is None:
+                self._lines[post.rollout] = copies.lost(posts[post.key])
                 await self._forget(post.rollout, post.key, posts)
 
     async def say(self, channel: str, message: Message) -> None:
@@ -120,18 +149,28 @@ class Poster:
         if post is None or not post.ts or self._line.pause is not None:
             # An alert waits for the link; while Slack does not answer it goes without one.
             return ""
+        known = self._links.get((post.channel, post.ts))
+        if known:
+            return known
         try:
             where = {"channel": post.channel, "message_ts": post.ts}
             answer = await self.call("chat.getPermalink", **where)
         except (SlackApiError, *UNREACHABLE):
             return ""
-        return str(answer.get("permalink") or "")
+        if len(self._links) >= _LINKS:
+            self._links.clear()
+        found = str(answer.get("permalink") or "")
+        self._links[post.channel, post.ts] = found
+        return found
 
-    async def _post(self, rollout: str, wanted: Wanted, posts: Posts) -> Post:
+    async def _post(
+        self, rollout: str, wanted: Wanted, posts: Posts, former: Post | None
+    ) -> Post:
+        payload = {"id": rollout, "key": wanted.key}
         extra: dict[str, Any] = {
             "metadata": {
                 "event_type": EVENT_TYPE,
-                "event_payload": {"id": rollout, "key": wanted.key},
+                "event_payload": {**payload, "stamp": wanted.stamp} if wanted.stamp else payload,
             },
             "unfurl_links": False,
             "unfurl_media": False,
@@ -139,25 +178,50 @@ class Poster:
         if wanted.in_thread:
             extra |= {"thread_ts": posts["card"].ts, "reply_broadcast": wanted.also_in_channel}
         self._ready("chat.postMessage")
-        digest = wanted.message.digest
+        digest = wanted.stamp or wanted.message.digest
         post = Post(rollout, wanted.key, wanted.channel, "", digest, self._now())
-        await self._record(post, posts)
+        before = self._sent(rollout, wanted.key, posts)
+        await self._record(copies.on_its_way(post, before + 1), posts)
+        message = wanted.hushed or wanted.message if before or former else wanted.message
         try:
             answer = await self._send(
-                "chat.postMessage", wanted.message, channel=wanted.channel, **extra
+                "chat.postMessage",
+                copies.noted(message) if before else message,
+                channel=wanted.channel,
+                **extra,
             )
         except SlackApiError as error:
-            await self._not_posted(rollout, wanted, refused_with(error), posts)
+            code = refused_with(error)
+            if code:
+                await self._not_posted(rollout, wanted, code, posts, former)
+            else:
+                # Slack says that it failed: in all likelihood it did nothing.
+                await self._record(copies.on_its_way(post, before), posts)
+            raise
+        except ClientConnectorError:
+            await self._record(copies.on_its_way(post, before), posts)
             raise
         except NotNowError:
-            await self._not_posted(rollout, wanted, _BUSY, posts)
+            await self._not_posted(rollout, wanted, _BUSY, posts, former)
             raise
         channel = str(answer.get("channel") or wanted.channel)
+        self._marks[rollout, wanted.key] = copies.mark_of(wanted.mark)
+        self._lines.pop(rollout, None)
         return await self._record(replace(post, channel=channel, ts=str(answer["ts"])), posts)
 
-    async def _not_posted(self, rollout: str, wanted: Wanted, code: str, posts: Posts) -> None:
+    def _sent(self, rollout: str, key: str, posts: Posts) -> int:
+        """Return how many copies of a message were sent already without an answer."""
+        if key not in posts and key.startswith("line:"):
+            return self._lines.get(rollout, 0)
+        return copies.lost(posts.get(key))
+
+    async def _not_posted(
+        self, rollout: str, wanted: Wanted, code: str, posts: Posts, former: Post | None
+    ) -> None:
         """Slack said no: the message is certainly not there, so nothing has to be looked for."""
-        if code:
+        if former is not None:
+            await self._record(former, posts)
+        else:
             await self._forget(rollout, wanted.key, posts)
         if wanted.in_thread and code in _NO_THREAD:
             # Somebody deleted the card: the next look posts it afresh, and the thread goes on under it.
@@ -175,34 +239,69 @@ class Poster:
         except SlackApiError as error:
             asked, code = retry_after(error), refused_with(error)
             if asked:
-                self._line.answered()
-                raise NotNowError(method, self._quiet.ask(method, asked)) from error
+                until = self._quiet.ask(method, asked)
+                self._line.limited(method, until)
+                raise NotNowError(method, until) from error
             if code and code not in LOST:
                 self._line.answered()
+                self._note_closed(method, code, body)
             else:
                 self._line.failed(code or reason(error))
             raise
         except UNREACHABLE as error:
             self._line.failed(reason(error))
             raise
-        self._line.answered()
+        self._line.answered(method)
         return answer
+
+    def _note_closed(self, method: str, code: str, body: Mapping[str, Any]) -> None:
+        if method == "chat.postMessage" and closed(code):
+            self._line.hindrances.shut(str(body.get("channel", "")), code, self._now())
+
+    async def probe(self) -> None:
+        """Find out whether Slack answers at all. Raises what `call` raises."""
+        await self.call("auth.test")
 
     def _ready(self, method: str) -> None:
         until = self._quiet.until(method)
         if until is not None:
             raise NotNowError(method, until)
 
-    async def _edit(self, wanted: Wanted, post: Post) -> str:
-        """Edit a message; returns Slack's reason when it can no longer be edited and has to be posted anew."""
+    async def _edit(self, wanted: Wanted, post: Post, posts: Posts) -> str:
+        """Edit a message; returns Slack's reason when it cannot be edited and is to be posted anew.
+
+        Raises `NotYetError` where a new message is not worth it yet.
+        """
+        stiff = posts.get(copies.stiff_key(wanted.key))
+        if stiff is not None and stiff.ts == post.ts:
+            self._check_worth(wanted, post, stiff.digest)
         try:
             await self._send("chat.update", wanted.message, channel=post.channel, ts=post.ts)
         except SlackApiError as error:
             code = refused_with(error)
-            if code not in _GONE:
+            if not code or code in LOST or closed(code):
                 raise
+            if code != _DELETED and wanted.afresh:
+                known = self._marks.get((post.rollout, wanted.key), "")
+                shown = stiff.digest if stiff is not None else known
+                key = copies.stiff_key(wanted.key)
+                await self._record(replace(post, key=key, digest=shown), posts)
+                self._check_worth(wanted, post, shown)
             return code
         return ""
+
+    def _check_worth(self, wanted: Wanted, post: Post, shown: str) -> None:
+        """Let what cannot be edited stand for a while where nothing has turned; nobody knows after a restart."""
+        turned = shown != copies.mark_of(wanted.mark)
+        if not turned and post.at <= self._now() < post.at + copies.AGAIN:
+            raise NotYetError("chat.update", post.at + copies.AGAIN)
+
+    async def _replaced(self, former: Post, wanted: Wanted, posts: Posts) -> None:
+        """Remember that another message stands in the place of this one, and what it stands for."""
+        await self._record(replace(former, key=copies.former_key(former.ts), digest=wanted.key), posts)
+        mark = copies.mark_of(wanted.mark)
+        key = copies.stiff_key(wanted.key)
+        await self._record(replace(former, key=key, digest=mark), posts)
 
     async def _lead_on(self, old: Post, fresh: Post) -> None:
         """Say under a message that can no longer be edited where it goes on; best effort."""
@@ -215,16 +314,27 @@ class Poster:
             log.warning("no link was left under an old message of %s", old.rollout)
 
     async def _recover(self, post: Post, posts: Posts, *, in_thread: bool) -> Post | None:
-        """Look for a message that was on its way when the process died; None means: send it (again)."""
-        for message in await self._said(post.channel, posts.get("card") if in_thread else None):
+        """Look for a message that was on its way when the process died; None means: send it (again).
+
+        Raises `NotYetError` where Slack does not let us look, and it may be there.
+        """
+        said = await self._said(post.channel, posts.get("card") if in_thread else None)
+        if said is None:
+            due = copies.due_again(post)
+            if post.at <= self._now() < due:
+                raise NotYetError("chat.postMessage", due)
+            return None
+        for message in said:
             payload = (message.get("metadata") or {}).get("event_payload") or {}
             if payload.get("id") == post.rollout and payload.get("key") == post.key:
                 # What it shows is unknown: an empty digest makes the next comparison edit it.
-                return await self._record(replace(post, ts=str(message["ts"]), digest=""), posts)
+                stamp = str(payload.get("stamp", ""))
+                return await self._record(replace(post, ts=str(message["ts"]), digest=stamp), posts)
+        posts[post.key] = copies.on_its_way(post, 0)
         return None
 
-    async def _said(self, channel: str, card: Post | None) -> Sequence[dict[str, Any]]:
-        """Return the newest messages of a channel, or those under a card; nothing where we may not look."""
+    async def _said(self, channel: str, card: Post | None) -> Sequence[dict[str, Any]] | None:
+        """Return the newest messages of a channel, or those under a card; None where we may not look."""
         options: dict[str, Any] = {"include_all_metadata": True, "limit": _PAGE}
         try:
             if card is not None and card.ts:
@@ -235,7 +345,7 @@ class Poster:
         except SlackApiError as error:
             if not refused_with(error):
                 raise
-            return ()
+            return None
         return answer.get("messages") or ()
 
     async def _record(self, post: Post, posts: Posts) -> Post:

@@ -5,6 +5,8 @@ another version of the bot and does nothing.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.commands.answers import PlanChanged
@@ -12,9 +14,11 @@ from bot.grammar.verbs import HALF_HOUR
 from bot.policy import Actor, unplaced
 from bot.slack.deploy_form import start_shown
 from bot.slack.explaining import Explaining
+from bot.slack.form import OPENS, About
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
-from bot.slack.modals import OPENS, Forms, opened_by
+from bot.slack.modals import Forms, opened_by
+from bot.slack.offering import BACK
 from bot.slack.payloads import Payload, older, picked, press_fingerprint, routing, seen, where
 from bot.slack.previewing import START, outdated
 from bot.slack.replies import answer_message
@@ -53,14 +57,16 @@ class Presses:
         forms: Forms,
         explain: Explaining,
         say: Say,
+        back: Say,
         settle: Settle,
     ) -> None:
-        """Act through `commands`; buttons that stand for a line of text go through `say`."""
+        """Act through `commands`; buttons that stand for a line of text go through `say`, bound ways back `back`."""
         self._commands = commands
         self._forms = forms
         self._explain = explain
         self._replies = replies
         self._say = say
+        self._back = back
         self._settle = settle
 
     async def act(self, body: Payload, actor: Actor, reply: Reply) -> After | None:
@@ -71,8 +77,9 @@ class Presses:
         instead = self._replies.in_place_of(body)
         if name == "refresh":
             return lambda: self._replies.soon(self._replies.refresh(body))
-        if name.startswith("say:"):
-            answer = await self._say(value, actor, receipt)
+        if name.startswith(("say:", BACK)):
+            say = self._back if name.startswith(BACK) else self._say
+            answer = await say(value, actor, receipt)
             if body.get("view"):
                 return lambda: self._replies.soon(self._done(answer, instead))
             return lambda: self._replies.soon(instead(answer_message(answer)))
@@ -113,7 +120,12 @@ class Presses:
         about, shown = opened_by(body), body.get("view") or {}
         if shown.get("type") == "modal":
             view = str(shown.get("id", ""))
-            return lambda: self._replies.soon(self._forms.turn(view, form, actor, about))
+            # Where the form before it was asked for: a press on a form names no channel.
+            before = About.read(str(shown.get("private_metadata") or ""))
+            about = replace(before, value=about.value)
+            directly = self._replies.to("", actor.id)
+            turning = partial(self._forms.turn, view, form, actor, about, directly)
+            return lambda: self._replies.soon(turning())
         trigger = str(body.get("trigger_id") or "")
         return lambda: self._replies.soon(self._forms.open(form, trigger, actor, about, reply))
 

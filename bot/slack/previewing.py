@@ -24,6 +24,7 @@ from bot.slack.blocks import (
 )
 from bot.slack.changing import changes_line, titles_line
 from bot.slack.message import Message
+from bot.slack.offering import offered
 from bot.slack.wording import checks_words, names, with_people
 from strategies.plan import Approve, Plan
 from strategies.telling import estimate_phrase, plan_sentences
@@ -39,6 +40,8 @@ def plan_message(answer: Answer) -> Message:
     assert answer.plan is not None
     blocks = plan_blocks(answer)
     if answer.preview is not None:
+        if answer.preview.barred is None and not carried(answer):
+            blocks.append(no_start(answer.preview))
         blocks.append(_row(answer, answer.preview))
     return Message(f"{_title(answer)}: {len(answer.plan.steps)} steps", tuple(blocks))
 
@@ -140,17 +143,18 @@ def _row(answer: Answer, preview: Preview) -> Block:
     return actions(*first, *edit, button("Cancel", "dismiss", "no"))
 
 
+def no_start(preview: Preview) -> Block:
+    """Return why a plan has no button that starts it."""
+    long = len(render(preview.deploy))
+    return context(
+        f"There is no Start here: the line has {long} characters, more than a button carries. Shorten the reason, or "
+        "type the line without `plan`: that starts it."
+    )
+
+
 def offers(bar: Refusal) -> list[Block]:
     """Return the buttons that go on from what is in the way."""
-    return [
-        button(
-            offer.label,
-            f"form:{offer.form}" if offer.form else f"say:{n}",
-            offer.line,
-            "danger" if offer.danger else None,
-        )
-        for n, offer in enumerate(bar.offers)
-    ]
+    return [offered(n, offer) for n, offer in enumerate(bar.offers)]
 
 
 def carried(answer: Answer) -> str:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from bot.slack.form import Answered
 from bot.slack.inbox import Reply
 from bot.slack.message import Message
 from bot.slack.pressing import After
@@ -32,6 +33,9 @@ Outcome = tuple[Message | None, After | None]
 """What a person is told, and what happens after the acknowledgement."""
 Sent = tuple[dict[str, Any], Message | None]
 """What Slack is answered to a form, and what its sender is told besides."""
+_SLOW = Message(
+    "This takes longer than Slack keeps a form open. Nothing is started by it: what it would have shown follows here."
+)
 
 
 class Prompt:
@@ -50,14 +54,19 @@ class Prompt:
         self._replies.soon(_afterwards(task, reply))
         return _LATE, None
 
-    async def sent(self, work: Coroutine[Any, Any, Sent], reply: Reply) -> Sent:
-        """Return what came of a form; one that is not done in time is closed, and told as a message."""
+    async def sent(
+        self, work: Coroutine[Any, Any, Answered], reply: Reply, *, records: bool = True
+    ) -> Sent:
+        """Return what came of a form; one that is not done in time is closed, and told as a message.
+
+        `records`: it may have changed something.
+        """
         task = asyncio.create_task(_sent(work))
         done, _ = await asyncio.wait({task}, timeout=BUDGET)
         if done:
-            return task.result()
+            return task.result().ack, task.result().message
         self._replies.soon(_late_form(task, reply))
-        return {"response_action": "clear"}, _LATE
+        return {"response_action": "clear"}, _LATE if records else _SLOW
 
 
 async def _answered(work: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -69,12 +78,12 @@ async def _answered(work: Coroutine[Any, Any, Outcome]) -> Outcome:
         return _BROKEN, None
 
 
-async def _sent(work: Coroutine[Any, Any, Sent]) -> Sent:
+async def _sent(work: Coroutine[Any, Any, Answered]) -> Answered:
     try:
         return await work
     except Exception:
         log.exception("a form failed")
-        return {"response_action": "clear"}, _BROKEN
+        return Answered({"response_action": "clear"}, _BROKEN)
 
 
 async def _afterwards(task: asyncio.Task[Outcome], reply: Reply) -> None:
@@ -85,9 +94,13 @@ async def _afterwards(task: asyncio.Task[Outcome], reply: Reply) -> None:
     await reply(message or DONE)
 
 
-async def _late_form(sending: asyncio.Task[Sent], reply: Reply) -> None:
+async def _late_form(sending: asyncio.Task[Answered], reply: Reply) -> None:
     """Tell what came of a form that was slow; what it would have shown on the screen is said as a message."""
-    answer, message = await sending
-    wrong = " ".join(answer.get("errors", {}).values())
-    shown = Message("The form says more.", tuple((answer.get("view") or {}).get("blocks", ())))
-    await reply(message or (Message(f"Nothing was done. {wrong}") if wrong else shown))
+    answered = await sending
+    wrong = " ".join(answered.ack.get("errors", {}).values())
+    if wrong:
+        await reply(Message(f"Nothing was done. {wrong}"))
+        return
+    shown = (answered.ack.get("view") or {}).get("blocks", ())
+    screen = Message("The form says more.", tuple(shown)) if shown else DONE
+    await reply(answered.message or answered.late or screen)

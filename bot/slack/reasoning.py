@@ -6,8 +6,8 @@ from bot.commands import Commands, Refusal
 from bot.policy import Actor
 from bot.rollout.explaining import LONGEST, MOST
 from bot.slack.blocks import Block, context, escape, section
+from bot.slack.form import About, Said, View, Wrong
 from bot.slack.message import Message
-from bot.slack.modals import About, Said, View, Wrong
 from bot.slack.wording import headline
 
 _FIELD = "reason"

@@ -9,16 +9,14 @@ from bot.commands.answers import Answer, Notice, Offer, Refusal
 from bot.grammar import WordsError
 from bot.rollout.values import Phase, Rollout
 from bot.slack.blocks import Block, actions, button, clip, context, escape, mention, section
+from bot.slack.board import status_message
 from bot.slack.detailing import details_message
 from bot.slack.helping import help_message
 from bot.slack.message import Message
+from bot.slack.offering import offered
+from bot.slack.pasting import pasted
 from bot.slack.previewing import plan_message
-from bot.slack.reporting import (
-    history_message,
-    schedule_message,
-    status_message,
-    undoable_message,
-)
+from bot.slack.reporting import history_message, schedule_message, undoable_message
 from bot.slack.standing import place
 from bot.slack.tallying import stats_message
 from bot.slack.wording import sign, with_dates
@@ -42,7 +40,8 @@ def answer_message(answer: Answer, link: str = "") -> Message:
         case "schedule":
             return schedule_message(answer)
         case "details" if answer.rollout is not None:
-            return details_message(answer.rollout, answer.story, link)
+            r = answer.rollout
+            return details_message(r, answer.story, link, answer.replaced.get(r.id))
         case _:
             return _done(answer, link)
 
@@ -70,9 +69,16 @@ _PRESSED = 60
 
 
 def refusal_message(
-    refusal: Refusal | WordsError, link: str = "", mark: str = "", pressed: str = ""
+    refusal: Refusal | WordsError,
+    link: str = "",
+    mark: str = "",
+    pressed: str = "",
+    meant: Sequence[Offer] = (),
 ) -> Message:
-    """Return a refusal. `link` leads to the card that it is about, `pressed` is what stood on the button."""
+    """Return a refusal. `link` leads to the card that it is about, `pressed` is what stood on the button.
+
+    `meant` does what words that are not understood probably meant.
+    """
     sentence = str(refusal)
     people = _people_in(refusal)
     asks = refusal.code in _QUESTIONS
@@ -80,10 +86,10 @@ def refusal_message(
     by = f" You pressed “{escape(clip(pressed, _PRESSED))}”." if pressed and not asks else ""
     first = "" if asks else f"*{_UNCHANGED}.*{by} "
     blocks: list[Block] = [section(f"{first}{_named(said, people)}")]
-    r = refusal.rollout if isinstance(refusal, Refusal) else None
+    r = (refusal.now or refusal.rollout) if isinstance(refusal, Refusal) else None
     if r is not None:
         blocks.append(section(_now(r, link)))
-    offers: Sequence[Offer] = refusal.offers if isinstance(refusal, Refusal) else ()
+    offers: Sequence[Offer] = refusal.offers if isinstance(refusal, Refusal) else meant
     row = _offered(offers)
     if any(offer.danger for offer in offers):
         row.append(button("No", "dismiss", "no"))
@@ -107,18 +113,14 @@ def _bare(sentence: str) -> str:
 def _now(r: Rollout, link: str) -> str:
     at = "" if r.phase.final or r.phase is Phase.SCHEDULED else f", {place(r)}"
     where = f" · <{link}|Open its card>" if link else ""
+    if r.phase.final and r.armed is not None and not r.live_changed:
+        kept = f"{escape(r.service)} {escape(r.from_version)} in {escape(r.environment)} has all traffic"
+        return f"Now: {kept}; {escape(r.version)} is {sign(r)}{where}"
     return f"Now: {escape(r.service)} {escape(r.version)} in {escape(r.environment)} is {sign(r)}{at}{where}"
 
 
 def _offered(offers: Sequence[Offer]) -> list[Block]:
-    return [
-        button(offer.label, _name(n, offer), offer.line, "danger" if offer.danger else None)
-        for n, offer in enumerate(offers)
-    ]
-
-
-def _name(number: int, offer: Offer) -> str:
-    return f"form:{offer.form}" if offer.form else f"say:{number}"
+    return [offered(n, offer) for n, offer in enumerate(offers)]
 
 
 def _people_in(refusal: Refusal | WordsError) -> Collection[str]:
@@ -151,7 +153,7 @@ def _named(sentence: str, people: Collection[str]) -> str:
         core = _core(word)
         shown = mention(core) if core in people else escape(core)
         words.append(escape(word).replace(escape(core), shown, 1) if core else escape(word))
-    return with_dates(" ".join(words))
+    return with_dates(pasted(" ".join(words)))
 
 
 def _core(word: str) -> str:

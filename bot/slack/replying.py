@@ -7,20 +7,26 @@ Best effort, after the acknowledgement: what matters is committed already and on
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import ClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from bot.slack.blocks import context, section
+from bot.slack.form import About
 from bot.slack.inbox import Reply
 from bot.slack.limits import problems
 from bot.slack.message import Message
-from bot.slack.modals import About, as_view
+from bot.slack.modals import as_view
 from bot.slack.payloads import Payload, channel_of, user_of
 from bot.slack.speaking import TROUBLE, reason, send
 
 log = logging.getLogger("sluice.slack")
+
+_MOST = 50
+"""Blocks of a message."""
 
 
 class Replies:
@@ -60,7 +66,7 @@ class Replies:
     async def directly(self, user: str, message: Message) -> bool:
         """Tell one person in their own conversation with the bot; returns whether it arrived."""
         try:
-            await send(self._client.chat_postMessage, message, channel=user)
+            await send(self._client.chat_postMessage, _with_words(message), channel=user)
         except TROUBLE as error:
             log.warning("an answer did not reach %s: %s", user, reason(error))
             return False
@@ -131,6 +137,18 @@ class Replies:
             return await _sent(webhook, message, replace=replace)
         except (ClientError, TimeoutError, OSError):
             return False
+
+
+_WORDS = context("(Type `/rollback` here; plain words I do not read.)")
+
+
+def _with_words(message: Message) -> Message:
+    """Return a direct message with how it goes on from there, where it has no button."""
+    blocks = message.blocks or (section(message.text),)
+    presses = any(b["type"] == "actions" or "accessory" in b for b in blocks)
+    return (
+        message if presses or len(blocks) >= _MOST else replace(message, blocks=(*blocks, _WORDS))
+    )
 
 
 async def _sent(webhook: AsyncWebhookClient, message: Message, *, replace: bool) -> bool:

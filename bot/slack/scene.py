@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.rollout.values import Rollout
+from bot.slack.broadcasts import BARE, Beside
 from bot.slack.posting import Posts
 from bot.slack.story import untold
 from bot.store import JournalRow
@@ -15,6 +16,12 @@ class Scene:
     r: Rollout
     posts: Posts
     journal: list[JournalRow]
+    after: Rollout | None = None
+    """What took the place of this rollout, where it was live and is no more."""
+    former: str = ""
+    """Where this rollout is live: the one that was before it, whose card in Slack has to say so."""
+    beside: Beside = BARE
+    """What the calls that are still to be made have beside them."""
     shut: str = ""
     """Why the rollout's channel takes no message, once one was refused for that."""
 

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.limits import problems
 from bot.slack.message import Message
+from bot.slack.refusals import CONTENT, LIMITED, UNSURE
 
 log = logging.getLogger("sluice.speaking")
 
@@ -31,9 +32,6 @@ def reason(error: BaseException) -> str:
     return type(error).__name__
 
 
-_REFUSED_BLOCKS = {"invalid_blocks", "msg_too_long", "invalid_blocks_format"}
-_UNSURE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
-"""Refusals after which Slack itself does not know whether it was done."""
 _REST = 30.0
 """Seconds that a method is left alone where Slack does not say how long."""
 
@@ -42,7 +40,7 @@ def refused_with(error: SlackApiError) -> str:
     """Return the code of a clear no; `""` when the answer was none (5xx, a page of HTML) and anything may be true."""
     data = getattr(error.response, "data", None)
     code = str(data.get("error") or "") if isinstance(data, dict) else ""
-    return "" if code in _UNSURE else code
+    return "" if code in UNSURE else code
 
 
 def retry_after(error: SlackApiError) -> float:
@@ -50,7 +48,7 @@ def retry_after(error: SlackApiError) -> float:
     asked = str((getattr(error.response, "headers", None) or {}).get("Retry-After", ""))
     if asked.isdecimal():
         return max(1.0, float(asked))
-    return _REST if refused_with(error) == "ratelimited" else 0.0
+    return _REST if refused_with(error) in LIMITED else 0.0
 
 
 async def send(call: Callable[..., Awaitable[Any]], message: Message, **where: Any) -> Any:
@@ -67,21 +65,38 @@ async def send(call: Callable[..., Awaitable[Any]], message: Message, **where: A
     try:
         return await call(**body)
     except SlackApiError as error:
-        if refused_with(error) not in _REFUSED_BLOCKS:
+        if refused_with(error) not in CONTENT:
             raise
-        log.exception("Slack refused the blocks, sent as text")
+        log.exception("Slack refused what a message consists of, sent as text")
+    bare.pop("metadata", None)
     return await call(**bare)
+
+
+class Speaker(AsyncWebClient):
+    """The way to Slack that knows one kind of trouble more: an answer that is none, a page where JSON should be."""
+
+    async def api_call(self, api_method: str, **given: Any) -> Any:
+        """Call a method. Raises what `TROUBLE` lists, and nothing else, whatever is answered."""
+        try:
+            answer = await super().api_call(api_method, **given)
+        except (AttributeError, ValueError) as error:
+            raise _no_answer() from error
+        if not isinstance(answer.data, dict):
+            raise _no_answer()
+        return answer
+
+
+def _no_answer() -> aiohttp.ClientError:
+    return aiohttp.ClientPayloadError("the answer of Slack is not JSON")
 
 
 def web_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
     """Return a client; the session brings the timeout, because the client's own is ignored with a session."""
     quiet = logging.getLogger("sluice.slack_sdk")
     quiet.setLevel(logging.WARNING)
-    return AsyncWebClient(
-        token=token, base_url=base_url, session=session, retry_handlers=[], logger=quiet
-    )
+    return Speaker(token=token, base_url=base_url, session=session, retry_handlers=[], logger=quiet)
 
 
 def nameless(client: AsyncWebClient) -> AsyncWebClient:
     """Return the same way to Slack without the token: Bolt gets it from `authorize` and warns about a second one."""
-    return AsyncWebClient(base_url=client.base_url, session=client.session, retry_handlers=[])
+    return Speaker(base_url=client.base_url, session=client.session, retry_handlers=[])

@@ -126,6 +126,9 @@ def place(r: Rollout) -> str:
     if r.lanes == "led":
         where = escape(r.followed.progress) if r.followed is not None else ""
         return ", ".join(filter(None, (percent(r.weight), where)))
+    if r.rollback_of:
+        old = f" from {escape(r.from_version)}" if r.from_version else ""
+        return f"on its way back{old}, {_share(r)} there"
     if r.plan.repeated is not None:
         return f"{_share(r)}, {_batch(r)}"
     every = [index for index, _ in _stage_names(r.plan)]
@@ -193,7 +196,7 @@ def _doing(r: Rollout, step: Step) -> str:
     new, old = escape(r.version), escape(r.from_version) or "the old version"
     match step:
         case Prepare():
-            return f"Starting {new} without traffic"
+            return _prepared(r, new)
         case Replace():
             return f"Replacing {old} by {new}: nobody is served until its first instance is ready"
         case Match():
@@ -210,6 +213,13 @@ def _doing(r: Rollout, step: Step) -> str:
             return f"Making {new} the stable version"
         case _ as unknown:
             assert_never(unknown)
+
+
+def _prepared(r: Rollout, new: str) -> str:
+    if r.armed is not None and r.armed.stable.standing:
+        # All that is moved is a flag: its versions are values.
+        return f"Turning the flag {new}"
+    return f"Starting {new} without traffic"
 
 
 def _followed(r: Rollout, new: str) -> str:

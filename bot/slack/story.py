@@ -12,12 +12,15 @@ from bot.rollout.times import clock
 from bot.rollout.values import Entry, Rollout
 from bot.slack import broadcasts, cards
 from bot.slack.blocks import Block, context, date, hour, section
+from bot.slack.broadcasts import BARE, Beside
 from bot.slack.line import OUTAGE
 from bot.slack.message import Message
 from bot.slack.posting import Posts, Wanted
 from bot.slack.wording import told
 from bot.store import JournalRow
 
+_ALOUD = {"channel", "broadcast"}
+"""Lines of the thread that the channel is shown too."""
 _SECTION = 2800
 """Characters of one paragraph; a section takes 3,000."""
 _PARAGRAPHS = 10
@@ -40,9 +43,9 @@ def late(row: JournalRow, now: datetime) -> bool:
     return now - row.at >= OUTAGE
 
 
-def alert(r: Rollout, row: JournalRow, now: datetime) -> Message:
+def alert(r: Rollout, row: JournalRow, now: datetime, beside: Beside = BARE) -> Message:
     """Return a broadcast; one that comes late says when it happened."""
-    return _dated(broadcasts.broadcast(r, row.entry), row, now)
+    return _dated(broadcasts.broadcast(r, row.entry, beside), row, now)
 
 
 def _dated(message: Message, row: JournalRow, now: datetime) -> Message:
@@ -58,25 +61,29 @@ def still_an_alert(r: Rollout, rows: Sequence[JournalRow], row: JournalRow, now:
     """Whether a broadcast is to be one: always when it is fresh; later only what counts for ever, or is so still."""
     if not late(row, now) or row.entry.event in _LASTING:
         return True
-    newest = max(one.id for one in rows if one.entry.tell == "broadcast")
+    newest = max(one.id for one in rows if one.entry.loud)
     return row.id == newest and not r.phase.final
 
 
-def story(r: Rollout, journal: Sequence[JournalRow], posts: Posts, now: datetime) -> list[Wanted]:
+def story(
+    r: Rollout,
+    journal: Sequence[JournalRow],
+    posts: Posts,
+    now: datetime,
+    beside: Beside = BARE,
+) -> list[Wanted]:
     """Return the thread's missing messages, in the order in which they are sent."""
     rows = untold(journal, posts)
     if not any(late(row, now) for row in rows):
-        return _as_it_came(r, rows, now)
+        return _as_it_came(r, rows, now, beside)
     aloud = [
-        row
-        for row in rows
-        if row.entry.tell == "broadcast" and still_an_alert(r, journal, row, now)
+        row for row in rows if row.entry.tell in _ALOUD and still_an_alert(r, journal, row, now)
     ]
     quiet = [row for row in rows if row not in aloud]
     if not quiet:
-        return _as_it_came(r, rows, now)
+        return _as_it_came(r, rows, now, beside)
     # The last message closes the stretch. Until it is there the alerts before it are known by keys of their own.
-    alerts = [replace(_broadcast(r, row, now), key=f"cast:{row.id}") for row in aloud]
+    alerts = [replace(_broadcast(r, row, now, beside), key=f"cast:{row.id}") for row in aloud]
     return [*alerts, _meanwhile(r, quiet, rows[-1].id)]
 
 
@@ -105,16 +112,18 @@ def _paragraphs(lines: Sequence[str]) -> list[Block]:
     return [section("\n".join(part)) for part in made]
 
 
-def _as_it_came(r: Rollout, rows: Sequence[JournalRow], now: datetime) -> list[Wanted]:
+def _as_it_came(
+    r: Rollout, rows: Sequence[JournalRow], now: datetime, beside: Beside
+) -> list[Wanted]:
     wanted: list[Wanted] = []
     stretch: list[JournalRow] = []
     for row in rows:
-        aloud = row.entry.tell == "broadcast"
+        aloud = row.entry.tell in _ALOUD
         if stretch and (aloud or _length([*stretch, row]) > _SECTION):
             wanted.append(_lines(r, stretch))
             stretch = []
         if aloud:
-            wanted.append(_broadcast(r, row, now))
+            wanted.append(_broadcast(r, row, now, beside))
         else:
             stretch.append(row)
     return [*wanted, _lines(r, stretch)] if stretch else wanted
@@ -124,11 +133,11 @@ def _length(stretch: Sequence[JournalRow]) -> int:
     return sum(len(told(row.entry)) + 1 for row in stretch)
 
 
-def _broadcast(r: Rollout, row: JournalRow, now: datetime) -> Wanted:
+def _broadcast(r: Rollout, row: JournalRow, now: datetime, beside: Beside) -> Wanted:
     return Wanted(
         f"line:{row.id}",
         r.channel,
-        alert(r, row, now),
+        alert(r, row, now, beside),
         in_thread=True,
         also_in_channel=True,
         editable=False,

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import policy
 from bot.commands import Directory
 from bot.policy import Actor, Membership
+from bot.rollout.past import successors
 from bot.rollout.values import Phase, Rollout
 from bot.slack.overview import RECENT, Overview
 from bot.slack.speaking import TROUBLE
@@ -63,6 +64,7 @@ class Survey:
             live=_live(past, ended),
             later=await self._store.scheduled(),
             held=[lock for lock in await self._store.locks() if lock.holds(now)],
+            replaced=successors(past),
             links=await self._links([*flying[:_LINKED], *mine[:_LINKED], *ended[:_LINKED]]),
         )
 

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from bot.commands import Answer, Commands, Receipt, Refusal
-from bot.grammar import Known, parse_line
+from bot.grammar import Known, WordsError, parse_line
 from bot.grammar.line import Line
 from bot.grammar.mistakes import closest
-from bot.grammar.places import SENTENCE_ENDS
+from bot.grammar.parse import spelled
 from bot.grammar.verbs import Extend, Pause, Promote, Resolve, Resume, Rollback
 from bot.policy import Actor
 from bot.rollout.values import Rollout
@@ -54,7 +54,11 @@ class Threads:
 
     async def _say(self, r: Rollout, say: Say, text: str, actor: Actor, receipt: Receipt) -> Answer:
         line = about(text, r, self._known)
-        command = parse_line(line, self._known)
+        try:
+            command = parse_line(line, self._known)
+        except WordsError as error:
+            error.line = about(error.line, r, self._known)
+            raise
         if line == text or getattr(command, "environment", "") != r.environment:
             return await say(line, actor, receipt)
         match command:
@@ -105,7 +109,7 @@ def about(text: str, r: Rollout, known: Known) -> str:
     """
     line = Line(text)
     verb = line.take()
-    said = verb.key.removeprefix("/").rstrip(SENTENCE_ENDS) if verb is not None else ""
+    said = spelled(line, verb) if verb is not None else ""
     if said not in HERE:
         return text
     rest = text[line.at :]

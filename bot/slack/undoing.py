@@ -7,7 +7,8 @@ about once more, in the form, by the server: the buttons are those of any card a
 from bot.commands import Answer, Commands, Receipt
 from bot.policy import Actor
 from bot.slack.blocks import divider, section
-from bot.slack.modals import About, Said, View, as_view
+from bot.slack.form import About, Said, View
+from bot.slack.modals import as_view
 from bot.slack.overview import form_blocks
 from bot.slack.replies import answer_message
 from bot.slack.surveying import Survey

@@ -23,8 +23,9 @@ from bot.slack.blocks import (
     plain,
     section,
 )
+from bot.slack.form import About, Said, View, Wrong
 from bot.slack.message import Message
-from bot.slack.modals import About, Said, View, Wrong, as_view
+from bot.slack.modals import as_view
 from bot.slack.replies import answer_message
 
 _MOST = 10

@@ -7,6 +7,7 @@ from bot.rollout.question import Gate
 from bot.rollout.values import Rollout
 from bot.slack.blocks import Block, actions, button, context, date, escape, mention, section
 from bot.slack.message import Message
+from bot.slack.wording import trouble_words
 
 
 def starts(r: Rollout) -> str:
@@ -22,10 +23,11 @@ def start_card(r: Rollout, gate: Gate, value: str) -> Message:
     """Return the question whether a rollout that did not start shall start now."""
     ask = f"start {r.service} {r.version} in {r.environment} now?"
     why = r.trouble.sentence if r.trouble else r.code.replace("_", " ")
+    shown = trouble_words(r.trouble) if r.trouble else escape(why)
     late = f"*Start now* plans it afresh · nobody by {date(gate.expires)}: cancelled"
     blocks: tuple[Block, ...] = (
         section(f"🟡 *Decision needed:* {escape(ask)}  {mention(r.requester)}"),
-        section(escape(why)),
+        section(shown),
         context(late),
         actions(button("Start now", "resume", value, "primary"), cancel_button(value)),
     )

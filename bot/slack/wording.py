@@ -7,11 +7,14 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
+from bot.rollout.part import Trouble
+from bot.rollout.stuck import since_stuck
 from bot.rollout.values import Entry, Phase, Rollout
-from bot.slack.blocks import date, escape, mention
+from bot.slack.blocks import clip, date, escape, escape_code, mention, plain
+from bot.slack.pasting import pasted
 from integrations.metric import Missing
 from strategies.plan import Plan, Watch
-from strategies.verdict import Look, Result, Verdict, limit_words
+from strategies.verdict import Look, Result, Sample, Verdict, limit_words, metric_label
 
 _LOG, _INDENT = 2500, 12
 """Characters of a log in one message, and of the room before one of its lines."""
@@ -37,10 +40,27 @@ def sign(r: Rollout) -> str:
         return "⚪ ended by hand"
     if r.phase is Phase.SCHEDULED and r.due is not None:
         return "🟡 waiting for a decision" if r.code else "⚪ scheduled"
+    if since_stuck(r) is not None:
+        return "🔥 rolling back, does not get on"
+    if r.phase is Phase.ROLLED_BACK and r.back is not None and r.back.automatic:
+        return "🔴 rolled back automatically"
     if a_stays(r):
         return "🟢 A stays" if r.phase is Phase.SUCCEEDED else "🔵 returning to A"
     emoji, word = _SIGNS[r.phase]
     return f"{emoji} {word}"
+
+
+def stood(r: Rollout, after: Rollout | None) -> str:
+    """Return the sign of a rollout that something else may have taken the place of since."""
+    return sign(r) if after is None else "⚪ was live"
+
+
+def gave_way(after: Rollout, *, named: bool = True) -> str:
+    """Return what became of a version that was live: what took its place, and by whom where it was taken back."""
+    if after.rollback_of:
+        by = f" by {mention(after.requester)}" if named else ""
+        return f"taken back to {escape(after.version)}{by}"
+    return f"replaced by {escape(after.version)}"
 
 
 def a_stays(r: Rollout) -> bool:
@@ -71,7 +91,7 @@ def told(entry: Entry) -> str:
     if entry.verb == "log":
         return logged(entry.text)
     sentence = with_people(entry.text, entry.data.get("people") or [entry.actor])
-    return f"{with_dates(sentence)}{_led(entry.data.get('link', ''))}"
+    return f"{with_dates(pasted(sentence))}{_led(entry.data.get('link', ''))}"
 
 
 _LINK = re.compile(r"https?://[!-~]{1,2000}", re.ASCII | re.IGNORECASE)
@@ -92,7 +112,7 @@ def logged(text: str) -> str:
     for line in reversed(lines):
         bare = line.lstrip()
         # The indentation of a stack trace is kept outside of `escape`, which would fold it.
-        shown = " " * min(len(line) - len(bare), _INDENT) + escape(bare)
+        shown = " " * min(len(line) - len(bare), _INDENT) + escape_code(plain(bare))
         left -= len(shown) + 1
         if left < 0:
             break
@@ -100,14 +120,45 @@ def logged(text: str) -> str:
     return "\n".join([escape(title), "```", *reversed(kept), "```"])
 
 
+_REASON = 300
+
+
+def in_short(reason: str) -> str:
+    """Return as much of a reason as a card and a record have room for; the details have all of it."""
+    return clip(plain(reason), _REASON)
+
+
+_HELD = {
+    "gate_expired": "nobody decided in time",
+    "drift": "somebody else changed the traffic",
+    "check_failed": "a check failed",
+    "superseded": "another version took its place",
+    "called_off": "cancelled before it began",
+    "schedule_expired": "nobody said go in time",
+    "smoke_failed": "a smoke test failed",
+}
+
+
+def held_by(code: str) -> str:
+    """Return in words why a rollout holds or ended; a code without words of its own reads as it is spelled."""
+    return _HELD.get(code, code.replace("_", " "))
+
+
 def with_people(sentence: str, people: Sequence[str]) -> str:
-    """Return a sentence with these ids, and no others, as mentions."""
+    """Return a sentence with these ids, and no others, as mentions. Only a whole word is an id, never a part of one."""
     text = escape(sentence)
-    for person in people:
-        named = mention(person)
-        if named.startswith("<"):
-            text = text.replace(person, named, 1)
-    return text
+    named = {person: mention(person) for person in people}
+    ids = sorted((one for one in named if named[one].startswith("<")), key=len, reverse=True)
+    if not ids:
+        return text
+    # One pass: what has become a mention is not looked at again.
+    whole = rf"(?<![\w-])(?:{'|'.join(map(re.escape, ids))})(?![\w-])"
+    return re.sub(whole, lambda found: named[found[0]], text)
+
+
+def trouble_words(trouble: Trouble) -> str:
+    """Return what is in the way, with whoever it names as mentions and its moments in the reader's zone."""
+    return with_dates(with_people(trouble.sentence, trouble.people))
 
 
 _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
@@ -130,46 +181,49 @@ def names(ids: Sequence[str]) -> str:
     return ", ".join(mention(one) for one in ids) or "nobody"
 
 
-_METRICS = {
-    "error_rate": "Error rate",
-    "success_rate": "Success rate",
-    "latency_p50": "p50",
-    "latency_p95": "p95",
-    "latency_p99": "p99",
-    "rps": "Requests/s",
-    "cpu": "CPU",
-    "memory": "Memory",
-}
+_USUAL = (
+    "error_rate",
+    "success_rate",
+    "latency_p50",
+    "latency_p95",
+    "latency_p99",
+    "rps",
+    "cpu",
+    "memory",
+)
 """What every snapshot shows, in this order."""
 _MORE = {
-    "latency_avg": "Average latency",
-    "connection_failures": "Connection failures",
-    "circuit_breaker_trips": "Breaker trips/min",
-    "cold_start_rate": "Cold starts",
-    "throttles": "Throttled",
-    "conversion_rate": "Conversion rate",
-    "user_engagement": "User engagement",
-    "revenue": "Revenue",
+    "latency_avg",
+    "connection_failures",
+    "circuit_breaker_trips",
+    "cold_start_rate",
+    "throttles",
+    "conversion_rate",
+    "user_engagement",
+    "revenue",
 }
 """What a snapshot shows where there are numbers, or a check that wants them."""
 
 _VERDICTS = {Verdict.PASS: "ok", Verdict.FAIL: "FAILED", Verdict.INCONCLUSIVE: "unclear"}
 
 
-def metric_label(metric: str) -> str:
-    """Return how a metric is called on cards; the name that a team gave its own."""
-    return _METRICS.get(metric) or _MORE.get(metric, metric)
-
-
 def shown_metrics(look: Look, judged: Collection[str]) -> list[str]:
-    """Return the metrics of a snapshot: the usual ones, then whatever else has a number or a check."""
+    """Return the metrics of a snapshot: the usual ones, then whatever else has a number or a check.
+
+    What can never have a number there (a flag has no CPU) has no row, unless a check wants it.
+    """
+    usual = [metric for metric in _USUAL if metric in judged or _may_have(look.get(metric))]
     others = [
         sample.metric
         for sample in look.samples
-        if sample.metric not in _METRICS and sample.metric != "requests"
+        if sample.metric not in _USUAL and (sample.metric != "requests" or "requests" in judged)
         if sample.metric not in _MORE or sample.canary is not None or sample.metric in judged
     ]
-    return [*_METRICS, *others]
+    return [*usual, *others]
+
+
+def _may_have(sample: Sample) -> bool:
+    return sample.canary is not None or sample.why_canary != Missing.NOT_AVAILABLE
 
 
 def limits_and_verdict(results: Sequence[Result]) -> tuple[list[str], str]:
@@ -203,4 +257,5 @@ def window_words(look: Look) -> str:
 def checks_words(plan: Plan) -> list[str]:
     """Return the checks of a plan, each with its limit and what follows."""
     watch = next((s for s in plan.steps if isinstance(s, Watch)), None)
-    return [f"{c.metric} {limit_words(c)} → {c.then}" for c in (watch.checks if watch else ())]
+    checks = watch.checks if watch else ()
+    return [f"{metric_label(c.metric)} {limit_words(c)} → {c.then}" for c in checks]

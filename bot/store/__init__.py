@@ -4,8 +4,8 @@ Everything that must be true together is one transaction of `Store.writing()`. A
 from; whoever comes second gets `StaleError` and reads again.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.rollout.kept import KeptLook
 from bot.rollout.values import Phase, Rollout
+from bot.settings.limits import LimitsBlock
 from bot.store import telling
 from bot.store.alarms import ALARM, alarms
 from bot.store.deliveries import closed, deliveries
@@ -23,7 +24,9 @@ from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_
 from bot.store.keeping import KEEPING, KEPT
 from bot.store.locks import BarredError, LockReading
 from bot.store.looks import drop_looks, looks, outlived
+from bot.store.notices import NoticeReading
 from bot.store.outcomes import BUCKETS, Durations, OutcomeReading, Totals
+from bot.store.room import BusyError, FullError, TwinError, holder, in_flight_count
 from bot.store.rows import (
     Inbound,
     JournalRow,
@@ -35,12 +38,12 @@ from bot.store.rows import (
     in_flight,
     inbound_row,
     journal_row,
-    load,
     moment,
+    readable,
 )
 from bot.store.tables import IN_FLIGHT, INBOX, JOURNAL, POSTS, ROLLOUTS
 from bot.store.tokens import TokenReading
-from bot.store.writing import BusyError, NoRowError, StaleError, Writing, get, holder
+from bot.store.writing import NoRowError, StaleError, Writing, get
 
 __all__ = [
     "ALARM",
@@ -48,6 +51,7 @@ __all__ = [
     "BarredError",
     "BusyError",
     "Durations",
+    "FullError",
     "Inbound",
     "JournalRow",
     "NoRowError",
@@ -58,6 +62,7 @@ __all__ = [
     "Store",
     "Token",
     "Totals",
+    "TwinError",
     "Writing",
     "as_json",
     "in_flight",
@@ -67,7 +72,7 @@ __all__ = [
 Found = TypeVar("Found")
 
 
-class Store(LockReading, OutcomeReading, TokenReading):
+class Store(LockReading, NoticeReading, OutcomeReading, TokenReading):
     """The database of one bot."""
 
     def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
@@ -75,6 +80,8 @@ class Store(LockReading, OutcomeReading, TokenReading):
         self._writer = writer
         self._reader = reader
         self._on_event: Callable[[], None] = lambda: None
+        self.limits = LimitsBlock()
+        """How much there may be at once; the configuration says."""
 
     def on_event(self, ring: Callable[[], None]) -> None:
         """Call `ring` after each commit that journalled an event for sinks."""
@@ -105,7 +112,7 @@ class Store(LockReading, OutcomeReading, TokenReading):
     async def writing(self) -> AsyncIterator[Writing]:
         """Open one transaction; it commits when the block ends well."""
         async with self._writer.begin() as connection:
-            writing = Writing(connection)
+            writing = Writing(connection, self.limits)
             yield writing
         if writing.eventful:
             self._on_event()
@@ -160,15 +167,12 @@ class Store(LockReading, OutcomeReading, TokenReading):
             rows = await connection.execute(
                 select(ROLLOUTS.c.body).where(*where).order_by(ROLLOUTS.c.created)
             )
-            return _readable(row.body for row in rows)
+            return readable(row.body for row in rows)
 
     async def in_flight_count(self) -> int:
         """Return how many rollouts hold a target."""
         async with self._reader.connect() as connection:
-            found = await connection.execute(
-                select(func.count()).select_from(ROLLOUTS).where(IN_FLIGHT)
-            )
-            return int(found.scalar_one())
+            return await in_flight_count(connection)
 
     async def holder(self, service: str, environment: str) -> str:
         """Return the id of the rollout that holds a target, readable or not; `""` where none does."""
@@ -182,7 +186,7 @@ class Store(LockReading, OutcomeReading, TokenReading):
         where = [ROLLOUTS.c.phase == Phase.SCHEDULED.value, *_of(service, environment)]
         async with self._reader.connect() as connection:
             rows = await connection.execute(select(ROLLOUTS.c.body).where(*where))
-            found = _readable(row.body for row in rows)
+            found = readable(row.body for row in rows)
         return sorted(found, key=lambda r: (r.due or r.created, r.created))
 
     async def history(
@@ -204,7 +208,7 @@ class Store(LockReading, OutcomeReading, TokenReading):
                 .order_by(ROLLOUTS.c.created.desc())
                 .limit(limit)
             )
-            return _readable(row.body for row in rows)
+            return readable(row.body for row in rows)
 
     async def journal(self, rollout: str) -> list[JournalRow]:
         """Return what happened to one rollout, in order."""
@@ -312,15 +316,6 @@ class Store(LockReading, OutcomeReading, TokenReading):
         """Ask the database for a sign of life."""
         async with self._reader.connect() as connection:
             await connection.execute(select(1))
-
-
-def _readable(bodies: Iterable[str]) -> list[Rollout]:
-    """Leave poisoned rows out of lists: one bad row must not hide the others."""
-    found = []
-    for body in bodies:
-        with suppress(PoisonedRowError):
-            found.append(load(body))
-    return found
 
 
 def _of(service: str | None, environment: str | None) -> list[Any]:

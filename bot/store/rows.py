@@ -1,7 +1,8 @@
 """Values to rows and back. What is read is validated: a row that makes no sense is refused, not half understood."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -91,6 +92,15 @@ def load(text: str) -> Rollout:
         return _ROLLOUT.validate_python(body)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PoisonedRowError(f"the stored row cannot be read: {type(error).__name__}") from error
+
+
+def readable(bodies: Iterable[str]) -> list[Rollout]:
+    """Return rows; poisoned ones are left out of lists: one bad row must not hide the others."""
+    found = []
+    for body in bodies:
+        with suppress(PoisonedRowError):
+            found.append(load(body))
+    return found
 
 
 def as_json(r: Rollout) -> dict[str, Any]:

@@ -130,6 +130,17 @@ LOCKS = Table(
     Index("locks_open", "service", "environment", sqlite_where=text("released IS NULL")),
 )
 
+# What others should hear about locks, kept until it was said.
+NOTICES = Table(
+    "notices",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("told", Float),
+    Index("notices_open", "id", sqlite_where=text("told IS NULL")),
+)
+
 # The numbers of every look, for the picture of a stage and for judging again what was judged.
 LOOKS = Table(
     "looks",

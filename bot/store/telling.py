@@ -18,7 +18,7 @@ async def to_tell(connection: AsyncConnection, rollout: str, last: int) -> list[
         .where(
             JOURNAL.c.rollout == rollout,
             JOURNAL.c.tell != "",
-            or_(JOURNAL.c.id > last, JOURNAL.c.tell == "broadcast"),
+            or_(JOURNAL.c.id > last, JOURNAL.c.tell.in_(("alert", "broadcast"))),
         )
         .order_by(JOURNAL.c.id)
     )

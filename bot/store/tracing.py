@@ -9,15 +9,19 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.rows import Inbound, inbound_row
-from bot.store.tables import INBOX, POSTS
+from bot.store.tables import INBOX, POSTS, ROLLOUTS
 
 
 def rollout_at(channel: str, *moments: str) -> Callable[[AsyncConnection], Awaitable[str]]:
-    """Ask which rollout posted the first of these messages that is one of ours; `""` where none is."""
+    """Ask which rollout posted the first of these messages that is one of ours; `""` where none is.
+
+    What stands in the place of a rollout (the digest of a channel, the bot's own line about Slack) is none.
+    """
 
     async def asked(connection: AsyncConnection) -> str:
         wanted = [ts for ts in moments if ts]
-        where = POSTS.c.channel == channel, POSTS.c.ts.in_(wanted)
+        real = POSTS.c.rollout.in_(select(ROLLOUTS.c.id))
+        where = POSTS.c.channel == channel, POSTS.c.ts.in_(wanted), real
         rows = await connection.execute(select(POSTS.c.ts, POSTS.c.rollout).where(*where))
         found = {str(row.ts): str(row.rollout) for row in rows}
         return next((found[ts] for ts in wanted if ts in found), "")

@@ -16,15 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.rollout.accounting import accounted
 from bot.rollout.values import Entry, Phase, Rollout
+from bot.settings.limits import LimitsBlock
 from bot.store.deliveries import rename
 from bot.store.keeping import end_keeping, keep_again
 from bot.store.locks import LockWriting, keep_out, refuse_barred
 from bot.store.looks import keep_look
+from bot.store.notices import NoticeWriting
 from bot.store.outcomes import outcome_columns
+from bot.store.room import refuse_to_begin, refuse_to_wait
 from bot.store.rows import Inbound, Post, dump, epoch, in_flight, load
 from bot.store.tables import (
     DELIVERIES,
-    IN_FLIGHT,
     INBOX,
     JOURNAL,
     LOOKS,
@@ -47,21 +49,13 @@ class StaleError(Exception):
     """Somebody saved the row in between; read it again."""
 
 
-class BusyError(Exception):
-    """The target already has a rollout in flight; `rollout` is its id."""
-
-    def __init__(self, rollout: str) -> None:
-        """Keep the id of the rollout that was first."""
-        super().__init__(rollout)
-        self.rollout = rollout
-
-
-class Writing(LockWriting, TokenWriting):
+class Writing(LockWriting, NoticeWriting, TokenWriting):
     """One transaction. Everything done through it is committed together, or not at all."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        """Work on an open transaction."""
+    def __init__(self, connection: AsyncConnection, limits: LimitsBlock) -> None:
+        """Work on an open transaction; nothing begins, or waits, beyond the limits."""
         self._db = connection
+        self._limits = limits
         self.eventful = False
         """Whether something was journalled that sinks may want."""
 
@@ -79,22 +73,23 @@ class Writing(LockWriting, TokenWriting):
         return int(found.scalar_one())
 
     async def create(self, r: Rollout) -> Rollout:
-        """Insert a new rollout; one that begins at once takes its target. Raises `BusyError`."""
+        """Insert a new rollout; one that begins at once takes its target. Raises what `bot.store.room` raises."""
+        if r.phase is Phase.SCHEDULED:
+            await refuse_to_wait(self._db, r, self._limits)
         r = await self._taking(r, r.created)
         r = accounted(r, r.created)
         await self._db.execute(insert(ROLLOUTS).values(**_columns(r)))
         return await self._note(r)
 
     async def _taking(self, r: Rollout, now: datetime) -> Rollout:
-        """Give the next fence counter of its target to a row that begins to hold it. Raises `BusyError`, `BarredError`.
+        """Give the next fence counter of its target to a row that begins to hold it.
 
-        Not before: rollouts that ran while it was scheduled have left higher fences behind.
+        Not before: rollouts that ran while it was scheduled have left higher fences behind. Raises `BusyError`,
+        `FullError` and `BarredError`.
         """
         if r.counter or not in_flight(r):
             return r
-        busy = await holder(self._db, r.service, r.environment)
-        if busy:
-            raise BusyError(busy)
+        await refuse_to_begin(self._db, r, self._limits)
         await refuse_barred(self._db, r, now)
         r = await end_keeping(self._db, r)
         return replace(r, counter=await self.next_counter(r.service, r.environment))
@@ -292,16 +287,6 @@ class Writing(LockWriting, TokenWriting):
     async def rename_sink(self, old: str, new: str) -> None:
         """Take over how deliveries stand under the name that a sink had."""
         await rename(self._db, old, new)
-
-
-async def holder(connection: AsyncConnection, service: str, environment: str) -> str:
-    """Return the id of the rollout that holds a target, readable or not; `""` where none does."""
-    held = await connection.execute(
-        select(ROLLOUTS.c.id).where(
-            ROLLOUTS.c.service == service, ROLLOUTS.c.environment == environment, IN_FLIGHT
-        )
-    )
-    return str(held.scalar_one_or_none() or "")
 
 
 async def get(connection: AsyncConnection, rollout: str) -> Rollout:

@@ -15,6 +15,7 @@ from yarl import URL
 
 from integrations.base import RefusedError, TryAgainError
 
+_COUNTED = 10_000_000
 _MOST_BYTES = 8 << 20
 _REDIRECTS = (301, 302, 307, 308)
 _HOPS = 2
@@ -201,6 +202,25 @@ def texts(values: Any, *path: str) -> list[str]:
     return found
 
 
+def number(value: Any) -> int | None:
+    """Return a count; None for what no history has: less than nothing, more than anybody commits, no number at all."""
+    sane = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _COUNTED
+    return value if sane else None
+
+
 def first_lines(messages: list[str], most: int) -> tuple[str, ...]:
     """Return the first lines of the last messages, the last first: hosts list commits oldest first."""
     return tuple(text.strip().splitlines()[0] for text in reversed(messages[-most:]))
+
+
+def oldest(dates: list[str]) -> datetime | None:
+    """Return the first of some moments as a host writes them; None where none can be read."""
+    found = []
+    for text in dates:
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            continue
+        if at.tzinfo is not None:
+            found.append(at)
+    return min(found, default=None)

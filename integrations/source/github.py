@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import quote, urlsplit
 
 from integrations.history import Between
-from integrations.source.asking import Host, first_lines, texts
+from integrations.source.asking import Host, first_lines, number, oldest, texts
 
 _TITLES = 5
 _FILES = 300
@@ -40,10 +40,11 @@ class GithubHistory:
         """Return what lies between two tags. Raises `TryAgainError` and `RefusedError`."""
         path = f"/repos/{quote(repository)}/compare/{_pair(base, head)}"
         found = await self._host.ask(path)
-        count, listed, files = found.get("total_commits"), found.get("commits"), found.get("files")
-        if not isinstance(count, int) or not isinstance(listed, list):
+        count, listed, files = (
+            number(found.get("total_commits")), found.get("commits"), found.get("files"),
+        )  # fmt: skip
+        if count is None or not isinstance(listed, list):
             raise self._host.unreadable()
-        behind = found.get("behind_by")
         paths = texts(files, "filename")
         return Between(
             count=count,
@@ -52,8 +53,11 @@ class GithubHistory:
             if len(listed) >= count
             else (),
             files=tuple(paths),
+            first=oldest(texts(listed, "commit", "committer", "date"))
+            if len(listed) >= count
+            else None,
             whole=len(listed) >= count and len(paths) < _FILES,
-            behind=behind if isinstance(behind, int) else 0,
+            behind=number(found.get("behind_by")) or 0,
         )
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from integrations.history import Between
-from integrations.source.asking import Host, first_lines, texts
+from integrations.source.asking import Host, first_lines, oldest, texts
 
 _TITLES = 5
 
@@ -46,6 +46,7 @@ class GitlabHistory:
             authors=tuple(dict.fromkeys(texts(listed, "author_name"))),
             titles=first_lines(texts(listed, "title"), _TITLES),
             files=tuple(dict.fromkeys(paths)),
+            first=oldest(texts(listed, "created_at")),
             whole=found.get("compare_timeout") is not True,
         )
 

@@ -7,7 +7,7 @@ import pytest
 from integrations.base import RefusedError, TryAgainError
 from integrations.source.github import GithubHistory
 from integrations.source.gitlab import GitlabHistory
-from tests.fakes.code_hosts import TOKEN, FakeGithub, FakeGitlab
+from tests.fakes.code_hosts import COMMITTED, TOKEN, FakeGithub, FakeGitlab
 
 REPO = "orion/auth"
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -58,6 +58,7 @@ async def test_commits_authors_titles_and_files_are_told(world):
     assert found.titles == ("Less", "Mend it", "Count requests")
     assert found.files == ("db/migrations/0007.py", "src/app.py")
     assert found.whole
+    assert found.first == datetime.fromisoformat(COMMITTED)
 
 
 async def test_the_link_leads_to_a_page_of_the_host_and_not_where_its_answer_says(world):

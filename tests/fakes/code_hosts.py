@@ -10,6 +10,8 @@ import re
 from aiohttp import web
 
 TOKEN = "a-token-of-the-code-host"
+COMMITTED = "2026-11-20T23:00:00Z"
+"""When every commit was made."""
 
 
 class CodeHost:
@@ -78,7 +80,14 @@ class FakeGithub(CodeHost):
                 "total_commits": len(self.commits),
                 "html_url": "javascript:alert(1)",
                 "commits": [
-                    {"sha": "6dcb09b5", "commit": {"author": {"name": who}, "message": text}}
+                    {
+                        "sha": "6dcb09b5",
+                        "commit": {
+                            "author": {"name": who},
+                            "committer": {"name": "web-flow", "date": COMMITTED},
+                            "message": text,
+                        },
+                    }
                     for who, text in self.commits[:250]
                 ],
                 "files": [{"filename": path, "status": "added"} for path in self.files[:300]],
@@ -103,7 +112,12 @@ class FakeGitlab(CodeHost):
         return web.json_response(
             {
                 "commits": [
-                    {"id": "12d65c8d", "title": text.splitlines()[0], "author_name": who}
+                    {
+                        "id": "12d65c8d",
+                        "title": text.splitlines()[0],
+                        "author_name": who,
+                        "created_at": COMMITTED,
+                    }
                     for who, text in self.commits
                 ],
                 "diffs": [{"old_path": path, "new_path": path, "diff": ""} for path in self.files],

@@ -99,7 +99,8 @@ async def test_a_second_undoing_within_the_hour_is_refused_with_a_way_further(li
 
     for line in ("/rollback auth-service", "/rollback auth-service now"):
         answer = await live.say(line, by=ANA)
-        assert "already rolled back" in answer
+        assert "already rolled back just now; v2.0.0 is live" in answer
+        assert "/rollback auth-service production to v1.0.0` goes further back" in answer
         assert "v2.0.0 is live" in answer
         assert "[already_rolled_back]" in answer or "already_rolled_back" in answer
     await live.wait(30)
@@ -130,6 +131,7 @@ async def test_an_automatic_rollback_counts_as_one_too(live):
     answer = await live.say("/rollback auth-service")
     assert "already_rolled_back" in answer
     assert "v2.0.0 is live" in answer
+    assert "[Go further back to v1.0.0]" in answer
 
 
 @pytest.mark.parametrize(

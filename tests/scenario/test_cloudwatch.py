@@ -101,7 +101,7 @@ async def test_bad_numbers_bring_it_home(tmp_path):
 
         await stage.wait(180)
         assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
-        assert "error_rate 20 % (limit ≤ 5 %)" in stage.story
+        assert "Error rate 20 % (limit ≤ 5 %)" in stage.story
         assert stage.as_armed
 
 
@@ -173,6 +173,6 @@ async def test_a_throttled_canary_is_told(tmp_path, checked):
         await at_half(stage)
         await stage.wait(480)
 
-        assert ("throttles 33.33 % (limit ≤ 5 %)" in stage.story) is checked
+        assert ("Throttled 33.33 % (limit ≤ 5 %)" in stage.story) is checked
         assert ("33.33 % of the calls are throttled" in stage.card) is not checked
         assert stage.as_armed is checked

@@ -12,8 +12,8 @@ import pytest
 
 from bot.sandbox.chat import APP_ID, TEAM
 from bot.sandbox.payloads import event_body, mention_event, signed
+from bot.slack.form import About
 from bot.slack.gatekeeping import _signature
-from bot.slack.modals import About
 from tests.fakes.slack import FakeSlack
 from tests.scenario.stage import ANA, DANA, DEPLOYS, SECRET, Stage
 

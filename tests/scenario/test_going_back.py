@@ -69,7 +69,11 @@ async def test_traffic_goes_home_before_any_pod_is_touched(stage):
 
 
 @pytest.mark.parametrize(
-    ("stable_errors", "sentence"), [(0.2, "numbers have recovered"), (30, "NOT recovered")]
+    ("stable_errors", "sentence"),
+    [
+        (0.2, "numbers have recovered: error_rate 0.20 % on v1.0.0 now, 30 % on v2.0.0 then"),
+        (30, "NOT recovered: error_rate 30 % on v1.0.0 now, 30 % on v2.0.0 then (limit ≤ 5 %)"),
+    ],
 )
 async def test_five_minutes_later_the_thread_says_whether_it_helped(stage, stable_errors, sentence):
     await stage.deploy()

@@ -63,7 +63,7 @@ async def test_m2_the_menu_extends_the_stage_and_shows_the_details_to_one_person
     await card_click(stage, "Details", by=BEN)
     told = stage.heard(BEN)
     assert "*Plan*" in told
-    assert "• error_rate ≤ 5 % → rollback" in told
+    assert "• Error rate ≤ 5 % → rollback" in told
     assert "● 50 % since" in told
     assert "50 % of the traffic on v2.0.0, read back." in told
     assert "Open the card" in told
@@ -214,10 +214,10 @@ async def test_m5_an_automatic_rollback_is_told_with_why_done_now_and_who_was_af
             "@oncall 🔴 *Rolled back auth-service v2.0.0 → v1.0.0 in production automatically*"
         )
         assert re.search(
-            r"\*Why\*  error_rate [\d.]+ % \(limit ≤ 5 %\) at 50 %, seen \d\d:\d\d UTC", told
+            r"\*Why\*  Error rate [\d.]+ % \(limit ≤ 5 %\) at 50 %, seen \d\d:\d\d UTC", told
         )
         assert re.search(
-            r"\*Done\*  all traffic is on v1.0.0 since \d\d:\d\d UTC, \d+ s after it was seen", told
+            r"\*Done\*  all traffic is on v1.0.0 since \d\d:\d\d UTC, \d+ s after the decision, read back", told
         )
         assert "*Now*  v2.0.0 is quarantined there" in told
         assert re.search(

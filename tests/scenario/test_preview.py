@@ -23,7 +23,7 @@ class Previewing(Stage):
         self.github.commits = [
             (who, f"Change {n}") for n, who in enumerate(["Kim", "Lee", "Max"] * 2)
         ]
-        self.github.commits.append(("Kim", "Look <!channel> at *this* `now`"))
+        self.github.commits.append(("Kim", "Look <!channel> at ＊this＊ `now`"))
         self.github.files = ["db/migrations/0007.py", "src/app.py"]
         await super().raise_world(folder, overrides)
 
@@ -70,7 +70,7 @@ async def test_m1_a_preview_says_all_that_is_known_and_its_button_starts_it(tmp_
         assert "*Now live*  v1.0.0" in seen
         assert "7 commits, 3 authors · compare · ⚠ touches db/migrations/" in seen
         assert "50 % of the traffic" in seen
-        assert "error_rate ≤ 5 % → rollback" in seen
+        assert "Error rate ≤ 5 % → rollback" in seen
         assert "1 of @sre (not you)" in seen
         assert "ok · next freeze 2026-" in seen
         assert stage.buttons == ["Start rollout", "Edit…", "Cancel"]
@@ -85,7 +85,7 @@ async def test_m1_a_preview_says_all_that_is_known_and_its_button_starts_it(tmp_
 async def test_m1_titles_of_commits_are_shown_and_do_nothing(tmp_path):
     async with previewing(tmp_path) as stage:
         seen = await stage.say(PLAN)
-        assert "Look <!channel> at *this*" in seen
+        assert "Look <!channel> at ＊this＊" in seen
         assert "<!channel>" not in str(stage.slack.ephemerals(DANA)[-1].blocks)
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.slack.modals import View
+from bot.slack.form import View
 from tests.scenario.stage import DANA, DEPLOYS, Stage
 from tests.scenario.test_preview import previewing
 

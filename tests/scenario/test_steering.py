@@ -149,7 +149,7 @@ async def test_dry_run_and_plan_show_the_same_plan_and_change_nothing(stage):
     plan = await stage.say("/deploy plan auth-service v2.0.0")
     assert "Plan: auth-service v2.0.0 → production" in dry
     assert set(dry.splitlines()[1:]) <= set(plan.splitlines())
-    assert "error_rate ≤ 5 % → rollback" in plan
+    assert "Error rate ≤ 5 % → rollback" in plan
     assert stage.channel() == []
     assert stage.cluster.log == []
     assert await stage.bot.store.history() == []

@@ -64,7 +64,21 @@ def test_invisible_characters_are_taken_out(trick):
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\u2028", "\u0085", "\v"])
 def test_foreign_text_never_begins_a_line(newline):
-    assert blocks.escape(f"fix{newline}*approved*") == "fix *approved*"
+    assert blocks.escape(f"fix{newline}• approved") == "fix • approved"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a *bold* word", "a \uff0abold\uff0a word"),
+        ("*one _two ~three", "*one _two ~three"),
+        ("_it_ (~gone~)", "\uff3fit\uff3f (\uff5egone\uff5e)"),
+        ("snake_case_name 2 * 3 * 4 a*b*c", "snake_case_name 2 * 3 * 4 a*b*c"),
+        ("~20 min, then ~30 min", "~20 min, then ~30 min"),
+    ],
+)
+def test_signs_that_would_style_as_a_pair_are_shown_and_do_nothing(text, shown):
+    assert blocks.escape(text) == shown
 
 
 def test_foreign_text_never_opens_a_code_fence():

@@ -10,9 +10,10 @@ from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.question import Gate
 from bot.rollout.values import Back, Phase
 from bot.slack import asking, cards
+from bot.slack.detailing import details_message
 from bot.slack.replies import answer_message
 from bot.slack.standing import place, stages
-from strategies.plan import Batch, Rule, Soak
+from strategies.plan import Batch, Check, Rule, Soak
 from strategies.verdict import Look, Sample
 from tests.fakes.messages import labels, texts
 from tests.fakes.rollouts import (
@@ -241,8 +242,35 @@ def test_in_one_place_no_number_is_held_against_a_stable_lane_that_is_not_there(
     assert "stable" not in texts(question(asked)).split("```")[1]
 
 
-def test_a_snapshot_shows_a_metric_beyond_the_usual_ones_only_with_a_number():
-    text = texts(question(gate(rollout("canary", "Approve"), look=LOOK)))
+def test_the_table_of_a_question_is_no_wider_than_a_phone_and_a_limit_beside_stable_is_a_number():
+    checks = (
+        Check("error_rate", above=5.0),
+        Check("connection_failures", times_baseline=1.5, then="ask"),
+        Check("latency_p95", above_baseline=50.0, then="warn"),
+    )
+    samples = (
+        Sample("connection_failures", 0.5, 0.62),
+        Sample("error_rate", 0.2, 0.25),
+        Sample("latency_p95", 400.0, 1234.0),
+        Sample("latency_p99", 500.0, 2000.0),
+    )
+    look = Look(NOON, 300, samples)
+    watched = replace(EVERY_STEP["Soak"], checks=checks)
+    row = rollout((watched, EVERY_STEP["Approve"]), "Approve")
+    asked = texts(question(gate(row, look=look)))
+    table = asked.split("```")[1].strip().splitlines()
+
+    assert [line.split("  ")[0] for line in table] == ["Metric", "Error rate", "p95", "Connectio…"]
+    assert table[2].endswith("≤ 450"), "the unit stands beside it twice"
+    assert max(map(len, table)) <= 46
+    assert "Δ Error rate +0.05 points, p95 ↑ 208 %, Connection failures +0.12 points" in asked
+    assert "p95: only warns · Connection failures: asks people" in asked
+
+
+def test_the_details_of_a_question_have_every_number_that_there_is():
+    row = gate(rollout("canary", "Approve"), look=LOOK)
+    text = texts(details_message(row, ()))
+    assert "Average latency" not in texts(question(row))
 
     assert "Average latency" in text
     assert "Cold starts" not in text

@@ -13,7 +13,7 @@ from PIL import Image
 from bot.rollout.kept import KeptLook
 from bot.rollout.values import Rollout
 from bot.slack.blocks import SECTION
-from bot.slack.charts.drawing import CANARY, HEIGHT, LIMIT, STABLE, WIDTH, draw
+from bot.slack.charts.drawing import CANARY, HEIGHT, LIMIT, STABLE, WIDTH, draw, ticks
 from bot.slack.charts.painter import Painter
 from bot.slack.charts.series import Chart, stage_chart
 from bot.slack.charts.words import ALT, alt_text, spark, spark_blocks
@@ -80,6 +80,23 @@ def _dashes(image: Image.Image) -> list[int]:
         for y in range(90, HEIGHT // 2 - 30)
         if sum(image.getpixel((x, y)) == ink for x in range(400, WIDTH - 10)) > 100
     ]
+
+
+def test_where_both_are_the_same_both_are_seen():
+    image = picture(0.2, 0.2, 0.2)
+    assert heights(image, CANARY)
+    assert heights(image, STABLE)
+
+
+@pytest.mark.parametrize(
+    "seconds", [4, 14, 30, 59, 61, 150, 601, 3601, 7000, 40_000, 86_400, 900_000]
+)
+def test_the_time_has_three_to_six_different_ticks(seconds):
+    for late in range(7):
+        first = T + timedelta(seconds=late)
+        marks = ticks(first, first + timedelta(seconds=seconds))
+        assert 3 <= len(marks) <= 6
+        assert len(set(marks)) == len(marks)
 
 
 def test_a_gap_is_not_bridged():

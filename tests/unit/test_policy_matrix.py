@@ -55,6 +55,14 @@ ROLES = {
     "external team": (Actor("U0ELSE", "slack", team_ok=False), person("U0ELSE")[1]),
     "unplaced": (Actor("U0ANA", "slack", team_known=False), person("U0ANA")[1]),
     "Slack is silent": (Actor("U0ANA", "slack"), Membership(known=False)),
+    "heard of this morning": (
+        Actor("U0ANA", "slack"),
+        Membership(person=Person("U0ANA"), known=False),
+    ),
+    "a guest this morning": (
+        Actor("U0GUEST", "slack"),
+        Membership(person=Person("U0GUEST", guest=True), known=False),
+    ),
     "token listed": (Actor("token:ci", "rest"), Membership()),
     "token unlisted": (Actor("token:x", "rest"), Membership()),
     "token of the requester": (Actor("token:ci", "rest", owner="U0DANA"), Membership()),
@@ -69,6 +77,7 @@ FORWARD = ("deploy", "resume", "adopt", "extend", "resolve", "acknowledge", "loc
 YES = "yes"
 OUTSIDE = {
     "guest": "guest",
+    "a guest this morning": "guest",
     "stranger": "guest",
     "deactivated": "not_a_person",
     "bot": "not_a_person",
@@ -85,6 +94,7 @@ PROMOTES = {
     "token of the editor": "self_approval",
     "unplaced": "identity_unavailable",
     "Slack is silent": "identity_unavailable",
+    "heard of this morning": "identity_unavailable",
     "alert": "not_for_alerts",
     "controller": "not_a_person",
 }
@@ -100,9 +110,7 @@ def expected(role: str, verb: str) -> str:
         return YES if verb in {"rollback", "pause", "read"} else "not_for_alerts"
     if verb == "promote":
         return PROMOTES.get(role, "not_approver")
-    if role == "unplaced" and verb not in BACK:
-        return "identity_unavailable"
-    if verb == "unlock" and role == "Slack is silent":
+    if role in {"unplaced", "Slack is silent"} and verb not in BACK:
         return "identity_unavailable"
     return YES
 
@@ -127,6 +135,7 @@ BREAKS = {"on call": (YES, YES)} | {
     "editor": ("may_not_break_glass", "self_approval"),
     "unplaced": ("identity_unavailable", "identity_unavailable"),
     "Slack is silent": ("identity_unavailable", "identity_unavailable"),
+    "heard of this morning": ("identity_unavailable", "identity_unavailable"),
     "token listed": ("glass_needs_a_person", "glass_needs_a_person"),
     "token unlisted": ("glass_needs_a_person", "glass_needs_a_person"),
     "token of the requester": ("glass_needs_a_person", "self_approval"),

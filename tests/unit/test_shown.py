@@ -30,26 +30,26 @@ def picture(errors=0.2, p95=200.0, requests=5000, problem="", stable=0.2):
     ("shown", "newest", "expected"),
     [
         # a check's verdict got worse, or came back
-        ({}, {"p95": 501.0}, "latency_p95 200 ms → 501 ms, over its limit (≤ 500 ms)"),
-        ({"p95": 501.0}, {"p95": 499.0}, "latency_p95 501 ms → 499 ms, within its limit (≤ 500 ms)"),
+        ({}, {"p95": 501.0}, "p95 200 ms → 501 ms, over its limit (≤ 500 ms)"),
+        ({"p95": 501.0}, {"p95": 499.0}, "p95 501 ms → 499 ms, within its limit (≤ 500 ms)"),
         # errors: half a point and a quarter more, both of them
-        ({"errors": 0.2}, {"errors": 0.7}, "error_rate 0.20 % → 0.70 %"),
+        ({"errors": 0.2}, {"errors": 0.7}, "Error rate 0.20 % → 0.70 %"),
         ({"errors": 0.2}, {"errors": 0.69}, ""),
-        ({"errors": 2.0}, {"errors": 2.5}, "error_rate 2 % → 2.50 %"),
+        ({"errors": 2.0}, {"errors": 2.5}, "Error rate 2 % → 2.50 %"),
         ({"errors": 3.0}, {"errors": 3.6}, ""),
-        ({"errors": 1.2}, {"errors": 0.2}, "error_rate 1.20 % → 0.20 %"),
-        ({"errors": 0.0}, {"errors": 0.5}, "error_rate 0 % → 0.50 %"),
+        ({"errors": 1.2}, {"errors": 0.2}, "Error rate 1.20 % → 0.20 %"),
+        ({"errors": 0.0}, {"errors": 0.5}, "Error rate 0 % → 0.50 %"),
         # p95: a fifth
-        ({"p95": 200.0}, {"p95": 240.0}, "latency_p95 200 ms → 240 ms"),
+        ({"p95": 200.0}, {"p95": 240.0}, "p95 200 ms → 240 ms"),
         ({"p95": 200.0}, {"p95": 239.0}, ""),
-        ({"p95": 240.0}, {"p95": 200.0}, "latency_p95 240 ms → 200 ms"),
+        ({"p95": 240.0}, {"p95": 200.0}, "p95 240 ms → 200 ms"),
         # no data is news, and so is its end; too few requests say nothing
         ({}, {"problem": "Prometheus is away"}, "there are no metrics now"),
         ({"problem": "Prometheus is away"}, {}, "the metrics are back"),
         ({"problem": "one"}, {"problem": "another"}, ""),
         ({}, {"errors": 9.0, "p95": 900.0, "requests": ENOUGH - 1}, ""),
-        ({"requests": ENOUGH - 1}, {}, "error_rate 0.20 % → 0.20 %, within its limit (≤ 5 %)"),
-        ({}, {"p95": None}, "latency_p95 200 ms → –, no data"),
+        ({"requests": ENOUGH - 1}, {}, "Error rate 0.20 % → 0.20 %, within its limit (≤ 5 %)"),
+        ({}, {"p95": None}, "p95 200 ms → –, no data"),
         ({}, {}, ""),
     ],
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_the_question_gets_the_new_numbers_and_another_number_and_keeps_its_vote
     after = renewed(waiting(), *picture(errors=2.0), NOON)
     assert (after.gate.shown, after.gate.refreshed, after.gate.look) == (2, NOON, after.look)
     assert [vote.actor for vote in after.gate.votes] == ["U0ANA"]
-    assert "error_rate 0.20 % → 2 %" in after.news[-1].text
+    assert "Error rate 0.20 % → 2 %" in after.news[-1].text
     assert "The votes that were cast stay." in after.news[-1].text
 
 

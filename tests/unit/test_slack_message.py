@@ -22,3 +22,18 @@ def test_nobody_is_called_by_the_notification_line(text, sent):
 
     assert message.payload()["text"] == message.bare()["text"] == sent
     assert len(Message(text * 4000).bare()["text"]) <= TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("Promoted to 50 % by U0ANA, U0BEN after 20 s.", "Promoted to 50 % after 20 s."),
+        ("U0ANA approved; ask S0SRE or U0ANAX.", "Somebody approved; ask a group or U0ANAX."),
+        ("shop v2: U0BEN pauses", "shop v2: somebody pauses"),
+    ],
+)
+def test_the_notification_line_has_no_ids_of_people_who_have_names_in_the_blocks(text, sent):
+    message = Message(text, (section("<@U0ANA>, <@U0BEN> and <!subteam^S0SRE>"),))
+
+    assert message.payload()["text"] == sent
+    assert message.bare()["text"] == text, "where Slack takes no blocks there are no names either"

@@ -61,7 +61,7 @@ def test_a_failure_outweighs_what_is_unclear():
     checks = (Check("latency_p95", above=5), Check("error_rate", above=5))
     judgement, _ = judge(look(canary=9.0), checks, min_requests=1, fails=(), weight=50)
     assert judgement.verdict is FAIL
-    assert judgement.sentence == "error_rate 9 % (limit ≤ 5 %)"
+    assert judgement.sentence == "Error rate 9 % (limit ≤ 5 %)"
 
 
 def test_so_many_failed_looks_among_so_many_are_needed():

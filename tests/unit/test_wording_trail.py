@@ -25,8 +25,8 @@ def after(minutes):
     return NOON + timedelta(minutes=minutes)
 
 
-def look(errors, problem=""):
-    return Look(NOON, 60, (Sample("error_rate", 0.2, errors),), problem)
+def look(errors, problem="", at=NOON):
+    return Look(at, 60, (Sample("error_rate", 0.2, errors),), problem)
 
 
 def test_stages_are_remembered_with_their_times_and_how_they_went():
@@ -63,6 +63,10 @@ def test_pauses_approvals_and_the_worst_number_are_counted_once():
     row = recorded(rollout("canary", "Soak", weight=25.0, look=look(0.3)), NOON)
     row = recorded(replace(row, phase=Phase.PAUSED, look=look(0.1)), after(1))
     row = recorded(row, after(2))
+    home = replace(row, phase=Phase.ROLLING_BACK, back=Back("check_failed", "x", "sluice", after(3), True, 25.0))
+    seen = recorded(replace(home, look=look(14.99, at=after(3))), after(3))
+    assert seen.trail.worst == 14.99, "the look that turned it around"
+    assert recorded(replace(home, look=look(40, at=after(4))), after(4)).trail.worst == 0.3
     yes = replace(row, cursor=4, phase=Phase.RUNNING).tell(Entry("promoted", "U0ANA", "x"))
     trail = recorded(yes, after(3)).trail
     assert (trail.pauses, trail.worst) == (1, 0.3)
@@ -74,11 +78,11 @@ def test_pauses_approvals_and_the_worst_number_are_counted_once():
     [
         (
             FAILED,
-            "≈ 2 % of all requests failed (50 % of the traffic with 4 % errors), for at most 2 min 10 s",
+            "≈ 2 % of all requests failed (50 % of the traffic with 4 % errors), for at most 2 min 10 s from 50 % until home",
         ),
         (
             replace(FAILED, metric="latency_p95"),
-            "≈ 50 % of the requests got v2, for at most 2 min 10 s",
+            "≈ 50 % of the requests got v2, for at most 2 min 10 s from 50 % until home",
         ),
     ],
 )

@@ -5,9 +5,10 @@ The library is an extra of the package. It is loaded when the first picture is d
 
 import math
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 from bot.slack.charts.series import Chart, Line, Panel
@@ -22,10 +23,22 @@ _MARKS = 20
 _INK, _PAPER, _GRID = "#1d1c1d", "#ffffff", "#d5d5d5"
 # Okabe and Ito: told apart with any kind of colour blindness, and each lane has its marker besides.
 CANARY, STABLE = "#d55e00", "#0072b2"
-_LOOKS = {"stable": {"color": STABLE, "marker": "s"}}
-_CANARY_LOOK = {"color": CANARY, "marker": "o"}
+# Stable is broad and lies below, so that both are seen where their numbers are the same.
+_LOOKS = {"stable": {"color": STABLE, "marker": "s", "linewidth": 6, "markersize": 13, "zorder": 3}}
+_CANARY_LOOK = {"color": CANARY, "marker": "o", "linewidth": 4, "markersize": 9, "zorder": 4}
 LIMIT = "#000000"
 _DASHES = ((0, (6, 3)), (0, (2, 2)), (0, (6, 2, 1, 2)))
+_NAME = 0.12
+"""Of the height of a panel, what the name of a limit takes."""
+_STEPS = (
+    *(1, 2, 3, 5, 10, 15, 30),
+    *(60 * minutes for minutes in (1, 2, 3, 5, 10, 15, 30)),
+    *(3600 * hours for hours in (1, 2, 3, 6, 12)),
+    *(86_400 * 2**power for power in range(16)),
+)
+"""Seconds between two ticks, each at most twice the one before: too many of one are three of the next at least."""
+_TICKS = 6
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 _UNITS = {"error_rate": "%", "latency_p95": "ms"}
 
 
@@ -57,13 +70,11 @@ def _draw_panel(chart: Chart, panel: Panel, axes: Any) -> None:
     for index, limit in enumerate(panel.limits):
         dashes = _DASHES[index % len(_DASHES)]
         axes.plot(chart.at, _drawn(limit), color=LIMIT, linestyle=dashes, linewidth=3)
-        _name_limit(axes, limit)
+        _name_limit(axes, limit, above=not _crowded(panel, limit))
     for lane in panel.lanes:
         look = _LOOKS.get(lane.name, _CANARY_LOOK)
         name = lane.name if lane.known else f"{lane.name}: no data"
-        axes.plot(
-            chart.at, _drawn(lane), label=name, linewidth=4, markersize=10, markevery=every, **look
-        )
+        axes.plot(chart.at, _drawn(lane), label=name, markevery=every, **look)
     axes.set_ylim(*_range(panel))
     unit = _UNITS.get(panel.metric, "")
     axes.set_title(f"{panel.label}, {unit}".rstrip(", "), fontsize=_TEXT, color=_INK, loc="left")
@@ -76,29 +87,47 @@ def _draw_panel(chart: Chart, panel: Panel, axes: Any) -> None:
     )
 
 
-def _name_limit(axes: Any, limit: Line) -> None:
-    """Write the limit on its own line, where the stage begins."""
+def _crowded(panel: Panel, limit: Line) -> bool:
+    """Whether the line of another limit runs where the name of this one would stand above it."""
+    own, room = limit.known[0], _range(panel)[1] * _NAME
+    return any(own < other.known[0] < own + room for other in panel.limits)
+
+
+def _name_limit(axes: Any, limit: Line, *, above: bool) -> None:
+    """Write the name of a limit beside its line, where the stage begins."""
     axes.annotate(
         limit.name,
         (0.0, limit.known[0]),
         xycoords=("axes fraction", "data"),
-        xytext=(6, 5),
+        xytext=(6, 6 if above else -6),
         textcoords="offset points",
+        verticalalignment="bottom" if above else "top",
         fontsize=_TEXT,
         color=_INK,
         parse_math=False,
-        bbox={"facecolor": _PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        zorder=5,
     )
 
 
 def _draw_time(chart: Chart, axes: Any) -> None:
-    from matplotlib.dates import AutoDateLocator, DateFormatter  # noqa: PLC0415
-
-    long = (chart.at[-1] - chart.at[0]).total_seconds() > 24 * 3600
-    axes.xaxis.set_major_locator(AutoDateLocator(tz=UTC, minticks=2, maxticks=5))  # type: ignore[no-untyped-call]
-    wording = "%b %d\n%H:%M" if long else "%H:%M"
-    axes.xaxis.set_major_formatter(DateFormatter(wording, tz=UTC))  # type: ignore[no-untyped-call]
+    marks = ticks(chart.at[0], chart.at[-1])
+    apart = min((b - a for a, b in pairwise(marks)), default=_DAY)
+    # Every tick reads differently.
+    wording = "%H:%M" if apart >= _MINUTE else "%H:%M:%S"
+    if chart.at[-1] - chart.at[0] > _DAY:
+        wording = "%b %d\n%H:%M"
+    axes.set_xticks(marks, [f"{at.astimezone(UTC):{wording}}" for at in marks])
     axes.set_xlabel("UTC", fontsize=_TEXT, color=_INK)
+
+
+def ticks(first: datetime, last: datetime) -> list[datetime]:
+    """Return three to six round moments between two; of what is too short for that its whole seconds."""
+    begin, end = math.ceil(first.timestamp()), math.floor(last.timestamp())
+    for step in _STEPS:
+        marks = range(-(-begin // step) * step, end + 1, step)
+        if len(marks) <= _TICKS:
+            break
+    return [datetime.fromtimestamp(mark, UTC) for mark in marks] or [first]
 
 
 def _drawn(line: Line) -> Sequence[float]:
