@@ -112,15 +112,15 @@ def _between(mesh: Answer, functions: Answer, case: Case) -> Answer:
 
 def _compared(chosen: str, taken: Answer) -> str:
     if chosen == taken.strategy:
-        return f"The plan is {chosen}, and the decision trees would take it too, because {taken.because}."
-    return f"The plan is {chosen}; the decision trees would take {taken.strategy} because {taken.because}."
+        return f"The plan is {chosen}, and the guide to strategies would take it too, because {taken.because}."
+    return f"The plan is {chosen}; the guide to strategies would take {taken.strategy} because {taken.because}."
 
 
 def _disagreement(mesh: Answer, functions: Answer, taken: Answer) -> tuple[str, ...]:
     if mesh.strategy == functions.strategy:
         return ()
     sentence = (
-        f"The trees disagree: the one for meshes says {mesh.strategy} ({mesh.because}), the one for functions "
+        f"The guide has two answers: for meshes it says {mesh.strategy} ({mesh.because}), for functions "
         f"{functions.strategy} ({functions.because}). {taken.strategy} was taken because {taken.because}."
     )
     return (sentence,)

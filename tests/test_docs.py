@@ -68,6 +68,7 @@ from bot.settings.workloads import (
     StatefulSet,
     WholePolicy,
 )
+from bot.slack.helping import help_message
 from integrations import catalog
 from integrations.kube.paths import _KINDS, Place
 from strategies import COMPILERS
@@ -158,6 +159,15 @@ def test_codes_are_found_however_they_are_passed(line):
 
 def test_the_commands_page_repeats_the_help_text():
     assert marked("docs/commands.md", "usage").strip() == f"```text\n{usage()}\n```"
+
+
+def test_the_commands_page_repeats_what_slack_answers_to_help():
+    blocks = help_message(me="sluice").blocks
+    said = [
+        block.get("text") or block["elements"][0] for block in blocks if block["type"] != "divider"
+    ]
+    lines = "\n\n".join(one["text"] for one in said)
+    assert marked("docs/commands.md", "slack-help").strip() == lines
 
 
 def test_the_strategies_page_describes_every_strategy_with_its_options():

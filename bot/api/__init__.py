@@ -78,6 +78,8 @@ class Doors:
     """What the address of its hook ends with, `""` when there is none."""
     flagger_token: str = field(default="", repr=False)
     """The same for the hooks of Flagger."""
+    root_owner: str = ""
+    """The Slack user behind the root token, `""` for nobody."""
 
 
 def api(doors: Doors, slack_events: Handler | None) -> web.Application:
@@ -121,7 +123,7 @@ async def _actor(doors: Doors, header: str) -> Actor | None:
     if scheme.lower() != "bearer" or not token:
         return None
     if doors.root_token and hmac.compare_digest(token.encode(), doors.root_token.encode()):
-        return Actor("token:root", "rest")
+        return Actor("token:root", "rest", owner=doors.root_owner)
     found = await doors.store.token(token_digest(token))
     if found is None or found.revoked is not None:
         return None

@@ -51,21 +51,32 @@ async def examine(path: Path, now: Callable[[], datetime]) -> Sequence[Health]:
         rows += [Health(name, "skip", "needs the environment") for name in ("database", "slack")]
         return [*rows, *await _targets(config, now, None)]
     rows.append(Health("environment", "ok", "all secrets are set"))
-    rows.append(await _database(settings))
+    rows += await _database(settings)
     rows += await _slack(settings, now)
     rows += await _sinks(settings.config)
     return [*rows, *await _targets(settings.config, now, settings.kubeconfig)]
 
 
-async def _database(settings: Settings) -> Health:
+async def _database(settings: Settings) -> list[Health]:
     try:
         store = await Store.open(settings.database_url)
-        await store.close()
+        try:
+            nameless = await store.nameless_tokens()
+        finally:
+            await store.close()
     except OpenError as error:
-        return Health("database", "fail", str(error), f"code {error.code}")
+        return [Health("database", "fail", str(error), f"code {error.code}")]
     except Exception as error:  # noqa: BLE001 - whatever a driver raises is the answer
-        return Health("database", "fail", type(error).__name__, "Check SLUICE_DATABASE_URL.")
-    return Health("database", "ok", "opens and is migrated")
+        return [Health("database", "fail", type(error).__name__, "Check SLUICE_DATABASE_URL.")]
+    rows = [Health("database", "ok", "opens and is migrated")]
+    if settings.api_token is not None and not settings.api_token_owner:
+        nameless = ["root", *nameless]
+    if nameless:
+        names = ", ".join(f"token:{name}" for name in nameless)
+        what = f"{names} without an owner: whoever asks with one may approve it as a person too"
+        fix = "Set SLUICE_API_TOKEN_OWNER; make others anew with `sluice token create NAME --owner U…`."
+        rows.append(Health("tokens", "warn", what, fix))
+    return rows
 
 
 async def _slack(settings: Settings, now: Callable[[], datetime]) -> list[Health]:

@@ -69,7 +69,7 @@ class Parts:
         self._make_pictures()
         self._make_engine()
         origin = Origin(self.client)
-        directory = SlackDirectory(self.client, clock.now, lambda: origin.home)
+        directory = self.directory = SlackDirectory(self.client, clock.now, lambda: origin.home)
         self.announcer.detour.members = directory.members
         self.channels = Channels(self.client, clock.now)
         self.aftercare = Aftercare(store, directory, clock.now, self.announcer.touch)
@@ -103,7 +103,7 @@ class Parts:
         self.tails = Tails(store, self.targets.of, now, self._changed)
         self.reconciler.afterwards(self.tails.touch)
         store.on_event(self.outbox.touch)
-        self.nagger = Nagger(store, self._notify, self.settings.config, now)
+        self.nagger = Nagger(store, self._notify, self.settings.config, now, self.reconciler.wake)
 
     def _world(self, directory: SlackDirectory) -> World:
         return World(
@@ -119,7 +119,7 @@ class Parts:
             moved_on=self.targets.moved_on,
             led=self.targets.led,
             take_up=self._take_up,
-            spread=self.nagger.spread,
+            spread=self.nagger.ring,
             outside=self.channels.outside,
             look_behind=self.aftercare.look,
         )
@@ -139,7 +139,9 @@ class Parts:
             self.store, self.commands, self.clock.now, self.door.later
         )
         self.door.explaining.link = self.announcer.permalink
+        self.door.presses.older = self.announcer.older
         self.inbox.refused = self.door.explaining.refused
+        self.inbox.touch = self.announcer.touch
         self.door.forms.add(Versions(self.commands), Ways(anywhere=True))
         self.door.forms.add(GlassForm(self.commands))
         self.door.forms.add(ReasonForm(self.commands), Ways(anywhere=True))

@@ -15,6 +15,7 @@ from bot.app.listening import listening_on
 from bot.app.parts import Parts, shown_host
 from bot.schedule import Clock, Timers, Wheel
 from bot.settings.environment import Settings
+from bot.slack.acquainting import stay_acquainted
 from bot.slack.inspecting import warn
 from bot.slack.speaking import TROUBLE, reason
 from bot.store import Inbound, Store
@@ -120,7 +121,8 @@ class Bot(Parts):
         root = self.settings.api_token.reveal() if self.settings.api_token else ""
         hooks = self.settings.config.alertmanager, self.settings.config.flagger
         tokens = [hook.token.reveal() if hook else "" for hook in hooks]
-        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready, *tokens)
+        owner = self.settings.api_token_owner
+        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready, *tokens, owner)
         app = api(doors, self.door.events)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -139,6 +141,7 @@ class Bot(Parts):
         self._greeting = asyncio.create_task(self._greet(await self.inbox.left_over()))
         self._behind.append(asyncio.create_task(self.store.forget_looks(self.clock.now())))
         await self.announcer.boot()
+        await self.commands.renew()
         count = await self.reconciler.boot()
         log.info("took up %d rollouts", count)
         self.watcher.ring()
@@ -146,7 +149,9 @@ class Bot(Parts):
 
     def look_around(self) -> None:
         """Say in the log what about the workspace will be in the way."""
-        self._behind.append(asyncio.create_task(warn(self.client, self.settings.config)))
+        config = self.settings.config
+        self._behind.append(asyncio.create_task(warn(self.client, config)))
+        self._behind.append(asyncio.create_task(stay_acquainted(self.directory, config)))
 
     def address(self) -> str:
         """Return where others reach the bot, by the port that is really listened on."""

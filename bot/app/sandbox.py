@@ -27,6 +27,7 @@ from bot.sandbox.services import SITES, put_services
 from bot.sandbox.traffic import SimulatedTraffic
 from bot.sandbox.workspace import Workspace
 from bot.settings.environment import read_settings
+from bot.slack.charts.drawing import can_draw
 
 _CONFIG = """\
 slack: {{channel: C0DEPLOYS, alert_channel: C0ALERTS}}
@@ -106,6 +107,11 @@ services:
 """
 
 
+_NO_PICTURES = (
+    "Questions have their numbers as text: pip install -e '.[charts]' brings the library that draws pictures of them."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """A running sandbox."""
@@ -137,7 +143,9 @@ async def sandbox(options: SandboxOptions) -> AsyncIterator[Sandbox]:
             panels[name] = MeshPanel(cluster, traffic, prometheus, clock, site.service, namespace)
         panel = Panels(panels)
         signing, token, api_token = (secrets.token_hex(24) for _ in range(3))
-        workspace = Workspace("http://127.0.0.1:9", signing, f"xoxb-{token}", panel=panel)
+        workspace = Workspace(
+            "http://127.0.0.1:9", signing, f"xoxb-{token}", clock.now, panel=panel
+        )
         await workspace.populate()
         with listening_on(options.host, options.port, "--listen"):
             slack_url = await workspace.start(options.port, options.host)
@@ -191,6 +199,8 @@ async def run(options: SandboxOptions) -> int:
     async with sandbox(options) as running:
         url = running.workspace.url
         print(f"The sandbox is ready: {url}/")  # noqa: T201 - the command line's own line
+        if not can_draw():
+            print(_NO_PICTURES)  # noqa: T201
         print(  # noqa: T201
             f"REST and the command line: SLUICE_URL=http://127.0.0.1:{running.bot.port} "
             f"SLUICE_API_TOKEN={running.api_token}",

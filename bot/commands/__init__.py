@@ -6,6 +6,7 @@ Nothing here touches a target or Slack: the reconciler does that when it is woke
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import assert_never
 
 from bot.commands import alarming, hooking
@@ -13,6 +14,7 @@ from bot.commands.acting import find
 from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.as_it_stands import as_it_stands
 from bot.commands.authority import ACTS, COMMANDS, enter
+from bot.commands.belonging import belongs
 from bot.commands.binding import Picture
 from bot.commands.explaining import explainable, give_reason
 from bot.commands.going_back import go_back
@@ -24,8 +26,10 @@ from bot.commands.reading import details, history, stats, status
 from bot.commands.scheduling import afresh, call_off, later, planned, schedule
 from bot.commands.starting import repeated
 from bot.commands.steering import press, settle_promote, steer
+from bot.commands.todays_rules import renew
 from bot.commands.world import Directory, Receipt, World
 from bot.grammar import verbs
+from bot.grammar.phone import spoken
 from bot.policy import Actor
 from bot.rollout.past import newest_finished
 from bot.rollout.seen import Afresh
@@ -56,6 +60,7 @@ class Commands:
         self, command: verbs.Command, actor: Actor, receipt: Receipt | None
     ) -> Answer:
         enter(self._world, actor, COMMANDS.get(type(command)))
+        command = _worded(command)
         if receipt is not None and _known_again(command):
             # Before any bar or limit: what was done is told again, whatever was locked or filled since.
             before = await self._world.store.inbound(receipt.key)
@@ -116,6 +121,10 @@ class Commands:
             case _ as unknown:
                 assert_never(unknown)
 
+    async def belongs(self, rollout: str, channel: str) -> None:
+        """Refuse a button in a channel where nothing about the rollout was ever shown. Raises `Refusal`."""
+        await belongs(self._world, rollout, channel)
+
     async def press(
         self,
         verb: str,
@@ -133,6 +142,7 @@ class Commands:
         """Do what a button or a REST action on one rollout asks, or raise `Refusal`."""
         # A word that is no act at all is told so where acts are known.
         enter(self._world, actor, ACTS.get(verb, "read"))
+        reason = spoken(reason)
         counted = verb in {"promote", "resume", "adopt"}
         once = self._turnstile.passing(actor, rollout) if counted else nullcontext()
         async with as_it_stands(self._world):
@@ -214,11 +224,23 @@ class Commands:
         async with as_it_stands(self._world):
             return await settle_promote(self._world, inbound)
 
+    async def renew(self) -> None:
+        """Bring what is in flight under today's configuration of who may approve."""
+        await renew(self._world)
+
     def known(self) -> Mapping[str, Sequence[str]]:
         """Return the services and their environments, for the grammar."""
         return {
             name: tuple(service.targets) for name, service in self._world.config.services.items()
         }
+
+
+def _worded(command: verbs.Command) -> verbs.Command:
+    """Return a command whose reason says something, or has none."""
+    reason = getattr(command, "reason", "")
+    if not reason or spoken(reason) == reason:
+        return command
+    return replace(command, reason=spoken(reason))  # type: ignore[call-arg]
 
 
 def _known_again(command: verbs.Command) -> bool:

@@ -81,6 +81,8 @@ class Preview:
     """When the next freeze of the calendar begins."""
     barred: "Refusal | None" = None
     """Why it would be refused now, with what can be done instead."""
+    own: Sequence[Lock] = ()
+    """The locks of whoever looks, which do not keep them out."""
     self_approval: bool = False
 
 
@@ -150,6 +152,17 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a malfunct
         self.people = tuple(people)
         self.now: Rollout | None = None
         """Where `rollout` has ended: what is live on its target, or moves there, at this moment."""
+
+
+class Unheard(Refusal):
+    """Slack was silent for the moment about who somebody is; `why` says so, as a sentence without its full stop."""
+
+    def __init__(self, sentence: str, *, why: str) -> None:
+        """Keep the reason by itself."""
+        super().__init__(sentence, code="identity_unavailable", status=403)
+        self.why = why
+        self.waits = False
+        """What was asked for is recorded, and tried again."""
 
 
 class PlanChanged(Refusal):

@@ -11,16 +11,13 @@ from datetime import datetime
 from bot.commands.answers import Offer, Refusal
 from bot.grammar import render
 from bot.grammar.verbs import Rollback
-from bot.rollout.locks import Lock
 from bot.rollout.past import newest_finished, stable_versions
-from bot.rollout.times import clock, lasting
+from bot.rollout.times import lasting
 from bot.rollout.values import Phase, Rollout
 
 LONGEST = 1000
 """Characters of a reason that go along with a button."""
 _JUST_NOW = 60
-_SHOWN = 200
-"""Characters of why a version was taken back that somebody is told who would go back to it."""
 _ENDS = ".,;:!?…"
 
 
@@ -83,29 +80,6 @@ def already_back(
     )
 
 
-def was_taken_back(
-    command: Rollback, environment: str, version: str, by: Rollout | Lock
-) -> Refusal:
-    """Return the refusal of a way back to what was itself taken back: forward it meets its checks again."""
-    if isinstance(by, Lock):
-        who, at, why = f"{by.rollout or by.owner} by itself", by.at, by.reason
-    elif by.rollback_of:
-        who, at, why = by.requester, by.created, by.reason
-    else:
-        back = by.back
-        who, at = (back.actor, back.at) if back else ("", by.ended or by.created)
-        why = back.reason if back else ""
-    why = f" (“{why[:_SHOWN]}”)" if why else ""
-    here = f"{command.service} in {environment}"
-    return Refusal(
-        f"{version} was taken back on {here} {clock(at)}{f' by {who}' if who else ''}{why}, so no way back leads "
-        f"there. Nothing was changed. `/deploy {command.service} {version} to {environment}` brings it again, with its "
-        "checks.",
-        code="was_taken_back",
-        people=(who,),
-    )
-
-
 def things_changed(command: Rollback, there: Rollout, afresh: Refusal | None) -> Refusal:
     """Return what a press is told whose target is not what it was: how it stands, and the question of this moment.
 
@@ -115,7 +89,7 @@ def things_changed(command: Rollback, there: Rollout, afresh: Refusal | None) ->
         return afresh
     said, offers = (str(afresh), afresh.offers) if afresh else _in_flight(command, there)
     return Refusal(
-        f"Things changed meanwhile, so nothing was changed: {said}",
+        f"Things changed meanwhile; nothing was changed: {said}",
         code="things_changed",
         offers=offers,
         rollout=there if afresh is None else None,

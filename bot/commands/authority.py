@@ -7,7 +7,7 @@ table is refused: a new word is closed until somebody says what it is.
 from collections.abc import Mapping
 
 from bot import policy
-from bot.commands.answers import Refusal
+from bot.commands.answers import Refusal, Unheard
 from bot.commands.world import World
 from bot.grammar import verbs
 from bot.policy import Actor, Membership, Verb
@@ -81,5 +81,7 @@ async def vouch(world: World, actor: Actor, verb: policy.Verb) -> None:
 def check(decision: policy.Decision) -> None:
     """Raise the refusal of a decision that says no."""
     if not decision.allowed:
+        if decision.again:
+            raise Unheard(decision.sentence, why=decision.why)
         status = 409 if decision.code in {"no_open_gate", "already_counted"} else 403
         raise Refusal(decision.sentence, code=decision.code, status=status)

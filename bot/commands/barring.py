@@ -74,10 +74,11 @@ def barred(
 
 def bar_to(world: World, locks: Sequence[Lock], start: Start, now: datetime) -> Bar | None:
     """Return the first thing that keeps a start out at a moment, or None."""
-    window = _window(_windows(world, start.environment), now)
+    windows = _windows(world, start.environment)
+    window = _window(windows, now)
     if window is not None:
         said = policy.frozen([window], now)
-        until = clock(_end(window, now))
+        until = clock(_end_of_all(windows, now))
         why = f"{start.environment} is frozen {said}, until {until}"
         return Bar("frozen", why, "Start afterwards; `/rollback` still works.")
     found = standing(locks, start.service, start.environment, start.version, now)
@@ -174,6 +175,14 @@ def _windows(world: World, environment: str) -> Sequence[FreezeWindow]:
 
 def _window(windows: Sequence[FreezeWindow], now: datetime) -> FreezeWindow | None:
     return next((one for one in windows if policy.frozen([one], now)), None)
+
+
+def _end_of_all(windows: Sequence[FreezeWindow], now: datetime) -> datetime:
+    """Return when nothing is frozen any more, where something is at `now`: windows may overlap or follow each other."""
+    end = now
+    while (window := _window(windows, end)) is not None and end - now < _WEEK:
+        end = _end(window, end)
+    return end
 
 
 def _end(window: FreezeWindow, now: datetime) -> datetime:

@@ -11,6 +11,7 @@ from bot.commands.answers import Offer, Refusal
 from bot.commands.authority import check
 from bot.commands.world import World
 from bot.grammar import render
+from bot.grammar.phone import spoken
 from bot.grammar.verbs import Deploy, Promote
 from bot.policy import Actor, Membership
 from bot.rollout.values import Rollout
@@ -25,7 +26,7 @@ _PASSABLE = {"identity_unavailable", "not_approver"}
 
 def with_reason(reason: str) -> None:
     """Refuse to break the glass without a word. Raises `Refusal` 422."""
-    if not reason.strip():
+    if not spoken(reason):
         raise Refusal(
             "Breaking the glass needs a reason: put `because …` behind it. Everybody will read it.",
             code="missing_reason",
@@ -49,8 +50,18 @@ async def shatter(world: World, r: Rollout, actor: Actor, barrier: Refusal, reas
     """Return the row of a start that passes what bars it. Raises `Refusal`."""
     with_reason(reason)
     membership = await world.directory.membership(actor, r.rules.break_glass)
-    check(policy.allow(actor, "deploy", r, membership, glass=True))
-    return broken(r, actor.id, barrier.code, str(barrier), reason, world.now())
+    _may(policy.allow(actor, "deploy", r, membership, glass=True), r)
+    said = str(barrier), reason, world.now(), barrier.people
+    return broken(r, actor.id, barrier.code, *said)
+
+
+def _may(decision: policy.Decision, r: Rollout) -> None:
+    """Raise the refusal of a decision that says no; whoever may is named in it."""
+    try:
+        check(decision)
+    except Refusal as refusal:
+        refusal.people = (*refusal.people, *r.rules.break_glass)
+        raise
 
 
 async def looked_up(world: World, r: Rollout, actor: Actor, *, glass: bool) -> Membership:
@@ -71,6 +82,8 @@ def admitted(
     if r.gate is not None:
         r = without(r, policy.fallen(r, r.gate, membership))
     decision = policy.allow(actor, "promote", r, membership)
+    if decision.allowed:
+        decision = policy.doubted(r, actor, membership) or decision
     if not glass or decision.code not in _PASSABLE:
         try:
             check(decision)
@@ -78,8 +91,12 @@ def admitted(
             raise offered(refusal, r, r.gate.id if r.gate is not None else "", actor) from None
         return r, False
     with_reason(reason)
-    check(policy.allow(actor, "promote", r, membership, glass=True))
-    return broken(r, actor.id, decision.code, decision.sentence, reason, now), True
+    _may(policy.allow(actor, "promote", r, membership, glass=True), r)
+    doubt = policy.doubted(r, actor, membership)
+    if doubt is not None:
+        check(doubt)
+    named = r.gate.groups if r.gate is not None else ()
+    return broken(r, actor.id, decision.code, decision.sentence, reason, now, named), True
 
 
 def offered(refusal: Refusal, r: Rollout, gate: str, actor: Actor) -> Refusal:

@@ -16,17 +16,15 @@ from bot.commands.asking_back import (
     line_of,
     named,
     things_changed,
-    was_taken_back,
 )
 from bot.commands.authority import check
 from bot.commands.starting import busy, create, new_rollout, repeated
+from bot.commands.taken_back import not_taken_back
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Rollback
 from bot.planning import lanes_for, rollback_plan
 from bot.policy import Actor
 from bot.rollout import acts
-from bot.rollout.locks import Lock
-from bot.rollout.locks import standing as holding
 from bot.rollout.part import Part
 from bot.rollout.parts import standing
 from bot.rollout.past import ever_stable, newest_finished, stable_versions, taken_back
@@ -201,7 +199,7 @@ async def _afterwards(
         return await repeated(world, receipt.key)
     now = world.now()
     version = _version_to(command, environment, past, now)
-    await _not_taken_back(world, command, environment, past, version)
+    await not_taken_back(world, command, environment, past, version)
     ready = _kept_ready(past, version, now)
     if not command.now:
         raise confirmation(command, environment, past, version, ready=ready)
@@ -222,22 +220,6 @@ async def _afterwards(
     r = replace(r, parts=_with_flags(r, past, version))
     r = r.tell(entry)
     return await _create(world, r, actor, receipt, ready=ready)
-
-
-async def _not_taken_back(
-    world: World, command: Rollback, environment: str, past: Sequence[Rollout], version: str
-) -> None:
-    """Refuse to go back to what was itself taken back; what ran right before the live one may always return."""
-    if version in stable_versions(past)[-2:-1]:
-        return
-    by: Rollout | Lock | None = taken_back(past).get(version)
-    if by is None and command.service is not None:
-        found = holding(
-            await world.store.locks(), command.service, environment, version, world.now()
-        )
-        by = next((lock for lock in found if lock.kind == "quarantine"), None)
-    if by is not None:
-        raise was_taken_back(command, environment, version, by)
 
 
 def _question(

@@ -1,16 +1,15 @@
-"""What is said about locks: to whoever asked, to whoever loses one, and to the channel. Nothing is decided here."""
+"""What is said about locks to whoever asked. Nothing is decided here."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.commands.answers import Answer, Notice, Offer, Refusal
-from bot.commands.barring import take_over_offer
+from bot.commands.answers import Answer, Offer, Refusal
 from bot.commands.world import World
 from bot.grammar import render
 from bot.grammar.verbs import Lock as LockVerb
 from bot.grammar.verbs import Pause, Unlock
-from bot.policy import Actor, frozen
+from bot.policy import frozen
 from bot.rollout.locks import Lock
 from bot.rollout.times import clock
 from bot.rollout.values import Rollout
@@ -28,23 +27,57 @@ def stops(one: Lock, environment: str, now: datetime) -> bool:
 # ---- refusals -------------------------------------------------------------------------------------------------------
 
 
-def already_locked(one: Lock, command: LockVerb) -> Refusal:
-    """Return the refusal of a lock where somebody else has one, with the way to take it."""
-    until = f", until {clock(one.expires)}" if one.expires else ""
+def already_locked(there: Sequence[Lock], command: LockVerb) -> Refusal:
+    """Return the refusal of a lock where others have one, with the way to take just those."""
+    held = "; ".join(is_locked(one) for one in there)
+    line = render(replace(command, take_over=True, of=()))
     return Refusal(
-        f"{one.where} is locked by {one.owner} since {clock(one.at)}{until} (“{one.reason}”). "
-        "Ask them, or take it over, which tells them.",
+        f"{held}. Ask them, or take it over, which tells them.",
         code="already_locked",
         status=409,
-        offers=[_over(one, command)],
+        offers=[Offer("Take over", line, of=",".join(one.id for one in there))],
+        people=owners(there),
+    )
+
+
+def is_locked(one: Lock) -> str:
+    """Return who has locked a place, or stopped it, as a clause."""
+    until = f", until {clock(one.expires)}" if one.expires else ""
+    since = f"since {clock(one.at)}{until} (“{one.reason}”)"
+    if one.kind == "freeze":
+        return f"{one.environment} is stopped by {one.owner} {since}"
+    return f"{one.where} is locked by {one.owner} {since}"
+
+
+def lock_gone(there: Sequence[Lock], place: tuple[str | None, str | None]) -> Refusal:
+    """Return the refusal of a button about a lock that has ended, with what is there now."""
+    now = [one for one in there if one.kind != "quarantine"]
+    service, environment = place
+    where = f"{service or 'it'} in {environment}" if environment and service else service
+    held = (
+        "; ".join(is_locked(one) for one in now)
+        or f"nobody keeps others out of {where or environment}"
+    )
+    return Refusal(
+        f"The lock that this button was about is no longer there; now {held}. Nothing was changed.",
+        code="lock_gone",
+        people=owners(now),
+    )
+
+
+def not_your_lock(one: Lock) -> Refusal:
+    """Return the refusal of the buttons of a reminder to anybody but whom it reminds."""
+    words = f"thaw {one.environment}" if one.kind == "freeze" else _unlock(one)
+    return Refusal(
+        f"This button is for the owner: {is_locked(one)}. Ask them, or say `{words}`, which tells them.",
+        code="not_your_lock",
+        status=403,
         people=(one.owner,),
     )
 
 
-def _over(one: Lock, command: LockVerb) -> Offer:
-    """Return the button that takes a lock over for the reason that was just given."""
-    line = render(replace(command, take_over=True))
-    return replace(take_over_offer(one), line=line)
+def _unlock(one: Lock) -> str:
+    return render(Unlock(one.service, one.environment or None))
 
 
 def already_frozen(one: Lock) -> Refusal:
@@ -125,17 +158,39 @@ def did_release(one: Lock) -> str:
             return f"Unlocked {one.where}; {one.owner} had locked it (“{one.reason}”)."
 
 
-def still_stopped(
-    world: World, environment: str | None, there: Sequence[Lock], now: datetime
-) -> str:
-    """Say what goes on keeping things out there."""
-    if environment is None:
-        return ""
-    window = frozen(world.config.environment(environment).freeze, now)
-    if window:
-        return f" But {environment} is frozen {window}."
-    line = any(stops(one, environment, now) for one in there)
-    return f" But {environment} is stopped: `thaw {environment}`." if line else ""
+def did_prolong(one: Lock) -> str:
+    """Say until when one's own lock lasts now."""
+    assert one.expires is not None
+    what = f"stop of {one.environment}" if one.kind == "freeze" else f"lock of {one.where}"
+    return f"Your {what} now ends at {clock(one.expires)}."
+
+
+def still_shut(config: Config, ended: Lock, rest: Sequence[Lock], now: datetime) -> str:
+    """Return what goes on keeping everything out where something has ended, as a clause; `""` for nothing."""
+    place = ended.service or None, ended.environment or None
+    for one in rest:
+        if (
+            one.id != ended.id
+            and one.kind != "quarantine"
+            and one.holds(now)
+            and one.reaches(*place)
+        ):
+            ends = f": `thaw {one.environment}`" if one.kind == "freeze" else ""
+            return f"{is_locked(one)}{ends}"
+    for environment in _environments(config, ended):
+        window = frozen(config.environment(environment).freeze, now)
+        if window:
+            return f"{environment} is frozen {window}"
+    return ""
+
+
+def _environments(config: Config, one: Lock) -> Sequence[str]:
+    """Return where a lock kept others out, as far as that is still configured."""
+    block = config.services.get(one.service)
+    found = (
+        [one.environment] if one.environment else [*(block.targets if block is not None else ())]
+    )
+    return [name for name in found if name in config.environments]
 
 
 def listing(answer: Answer, flying: Sequence[Rollout]) -> Answer:
@@ -153,75 +208,6 @@ def listing(answer: Answer, flying: Sequence[Rollout]) -> Answer:
     )
 
 
-def going_on(flying: Sequence[Rollout]) -> str:
-    """Say what a stop does not touch."""
-    going = f"{len(flying)} in flight go on." if flying else "Nothing is in flight there."
-    return f"Nothing new starts there; {going[:1].lower()}{going[1:]}"
-
-
 def owners(locks: Sequence[Lock]) -> tuple[str, ...]:
     """Return who may be named where these locks are spoken of."""
     return tuple(dict.fromkeys(one.owner for one in locks))
-
-
-# ---- who else hears of it -------------------------------------------------------------------------------------------
-
-
-def spread(world: World, notices: Sequence[Notice]) -> None:
-    """Hand over what others should hear, after the commit."""
-    if world.spread is not None:
-        world.spread(notices)
-
-
-def told_of_taking(world: World, new: Lock, others: Sequence[Lock], actor: Actor) -> list[Notice]:
-    """Return who hears of a new lock, or one that was taken over: the channel, and whoever had it."""
-    notices = []
-    if not others:
-        assert new.expires is not None
-        aloud = f"{actor.id} locked {new.where} until {clock(new.expires)}: “{new.reason}”. `/rollback` still works."
-        notices.append(Notice(channel_of(world.config, new.service), aloud, (actor.id,)))
-    for one in others:
-        assert new.expires is not None
-        so = f"“{new.reason}”, until {clock(new.expires)}"
-        aloud = (
-            f"{actor.id} took the lock of {new.where} over from {one.owner} (“{one.reason}”, "
-            f"since {clock(one.at)}): {so}."
-        )
-        notices.append(Notice(channel_of(world.config, new.service), aloud, (actor.id, one.owner)))
-        if is_person(one.owner):
-            direct = (
-                f"{actor.id} took over your lock of {new.where} (“{one.reason}”): {so}. "
-                "Talk to them if you still need it."
-            )
-            notices.append(Notice(one.owner, direct, (actor.id,), [take_over_offer(new)]))
-    return notices
-
-
-def told_of_release(world: World, ended: Sequence[Lock], actor: Actor, reason: str) -> list[Notice]:
-    """Return who hears that somebody ended what another had set; one's own lock goes quietly, a line does not."""
-    notices = []
-    because = f": {reason}" if reason else ""
-    for one in ended:
-        if one.kind == "lock" and one.owner == actor.id:
-            continue
-        what = {
-            "lock": f"ended the lock of {one.where} that {one.owner} had (“{one.reason}”)",
-            "freeze": f"let {one.environment} go on, which {one.owner} had stopped (“{one.reason}”)",
-            "quarantine": f"let {one.version} start on {one.where} again after its rollback (“{one.reason}”)",
-        }[one.kind]
-        text = f"{actor.id} {what}{because}."
-        notices.append(Notice(channel_of(world.config, one.service), text, (actor.id, one.owner)))
-        if is_person(one.owner) and one.owner != actor.id:
-            notices.append(Notice(one.owner, text, (actor.id, one.owner)))
-    return notices
-
-
-def channel_of(config: Config, service: str) -> str:
-    """Return where people of a service read, or everybody for `""`."""
-    block = config.services.get(service)
-    return (block.about.channel if block is not None else "") or config.slack.channel
-
-
-def is_person(actor: str) -> bool:
-    """Whether somebody can be told something directly."""
-    return actor.startswith(("U", "W"))

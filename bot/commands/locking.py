@@ -9,29 +9,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.commands.answers import Answer, Notice, Offer
+from bot.commands.answers import Answer, Offer
 from bot.commands.authority import vouch
+from bot.commands.lock_notices import (
+    keep,
+    told_of_lock,
+    told_of_release,
+    told_of_stop,
+    told_of_taking,
+)
 from bot.commands.lock_words import (
     BUTTONS,
     already_frozen,
     already_locked,
     did_lock,
+    did_prolong,
     did_release,
-    going_on,
     listing,
+    lock_gone,
     meanwhile,
     not_frozen,
     not_locked,
+    not_your_lock,
     owners,
-    spread,
-    still_stopped,
+    still_shut,
     stops,
-    told_of_release,
-    told_of_taking,
 )
 from bot.commands.starting import repeated
 from bot.commands.world import Receipt, World
 from bot.grammar import render
+from bot.grammar.locking import LONGEST
 from bot.grammar.verbs import Freeze, Resume, Thaw, Unlock
 from bot.grammar.verbs import Lock as LockVerb
 from bot.policy import Actor
@@ -60,14 +67,15 @@ async def let_in_or_out(
 async def lock(world: World, command: LockVerb, actor: Actor, receipt: Receipt | None) -> Answer:
     """Keep others out of a service; what is the asker's own already gets the new end and the new reason."""
     await vouch(world, actor, "lock")
+    if command.of and not command.take_over:
+        return await _prolong(world, command, actor, receipt)
     async with world.store.writing() as writing:
         now = world.now()
         if not await _first(writing, receipt, actor, now):
             return await _again(world, receipt)
         there = [one for one in await writing.locks() if _competes(one, command, now)]
         others = [one for one in there if one.owner != actor.id]
-        if others and not command.take_over:
-            raise already_locked(others[0], command)
+        _as_shown(command, there, others)
         for one in others:
             await writing.release_lock(one.id, actor.id, now)
         new = _taken(command, actor, others, now)
@@ -75,10 +83,13 @@ async def lock(world: World, command: LockVerb, actor: Actor, receipt: Receipt |
         if same:
             new = replace(new, id=same[0].id, at=same[0].at)
         await writing.put_lock(new)
-    longer = bool(same)
-    spread(world, () if longer and not others else told_of_taking(world, new, others, actor))
+        told = told_of_taking(world.config, new, others, actor)
+        if not (others or same):
+            told = told_of_lock(world.config, new, actor)
+        await keep(writing, told, now)
+    await _spread(world, [new, *others])
     flying = await world.store.in_flight(command.service, command.environment)
-    sentence = f"{did_lock(new, others, extended=longer)} {meanwhile(command, new)}"
+    sentence = f"{did_lock(new, others, extended=bool(same))} {meanwhile(command, new)}"
     return listing(Answer(sentence, people=owners(others)), flying)
 
 
@@ -90,21 +101,25 @@ async def unlock(world: World, command: Unlock, actor: Actor, receipt: Receipt |
         if not await _first(writing, receipt, actor, now):
             return await _again(world, receipt)
         there = [one for one in await writing.locks() if one.holds(now)]
-        ended = [one for one in there if _ends(one, command)]
+        if command.of:
+            ended = [_own(command.of, there, actor, (command.service, command.environment))]
+        else:
+            ended = [one for one in there if _ends(one, command)]
         if not ended:
             raise not_locked(command, there)
-        for one in ended:
-            await writing.release_lock(one.id, actor.id, now)
-    spread(world, told_of_release(world, ended, actor, command.reason))
+        await _end(writing, world, ended, actor, command.reason, now)
+    await _spread(world, ended)
     said = " ".join(did_release(one) for one in ended)
-    return Answer(
-        f"{said}{still_stopped(world, command.environment, there, now)}", people=owners(ended)
-    )
+    rest = [one for one in there if one not in ended]
+    return _released(world, said, ended, rest, now)
 
 
 async def freeze(world: World, command: Freeze, actor: Actor, receipt: Receipt | None) -> Answer:
     """Stop the line: nothing starts in an environment; what is in flight goes on, with a button to pause it."""
     await vouch(world, actor, "lock")
+    if command.of:
+        return await _prolong(world, command, actor, receipt)
+    flying = await world.store.in_flight(None, command.environment)
     async with world.store.writing() as writing:
         now = world.now()
         if not await _first(writing, receipt, actor, now):
@@ -117,14 +132,13 @@ async def freeze(world: World, command: Freeze, actor: Actor, receipt: Receipt |
         if there:
             new = replace(new, id=there[0].id, at=there[0].at)
         await writing.put_lock(new)
+        await keep(writing, told_of_stop(world.config, new, flying), now)
+    await _spread(world, [new])
     until = f"until {clock(new.expires)}" if new.expires else "until somebody thaws it"
-    flying = await world.store.in_flight(None, command.environment)
     sentence = (
         f"{command.environment} is stopped {until} (“{new.reason}”): nothing new starts there, `/rollback` still "
         f"works. `thaw {command.environment}` ends it."
     )
-    text = f"{command.environment} was stopped by {actor.id} {until}: “{new.reason}”. {going_on(flying)}"
-    spread(world, [Notice(world.config.slack.channel, text, (actor.id,))])
     return listing(Answer(sentence), flying)
 
 
@@ -136,25 +150,66 @@ async def thaw(world: World, command: Thaw, actor: Actor, receipt: Receipt | Non
         if not await _first(writing, receipt, actor, now):
             return await _again(world, receipt)
         there = [one for one in await writing.locks() if one.holds(now)]
-        ended = [one for one in there if stops(one, command.environment, now)]
+        if command.of:
+            ended = [_own(command.of, there, actor, (None, command.environment))]
+        else:
+            ended = [one for one in there if stops(one, command.environment, now)]
         if not ended:
             raise not_frozen(world, command.environment, now)
-        for one in ended:
-            await writing.release_lock(one.id, actor.id, now)
-    spread(world, told_of_release(world, ended, actor, command.reason))
+        await _end(writing, world, ended, actor, command.reason, now)
+    await _spread(world, ended)
     waits = await world.store.scheduled(None, command.environment)
     asks = [r for r in waits if r.gate is not None]
     names = ", ".join(f"{r.service} {r.version} ({r.id})" for r in asks)
     ask = f" These ask whether to start: {names}." if asks else " Nothing waits for an answer."
     said = " ".join(did_release(one) for one in ended)
-    return Answer(
-        f"{said}{still_stopped(world, command.environment, (), now)}{ask}",
+    answer = _released(world, said, ended, [], now)
+    return replace(
+        answer,
+        sentence=f"{answer.sentence}{ask}",
         offers=[
             Offer(f"Start {r.service}", render(Resume(r.service, r.environment)))
             for r in asks[:BUTTONS]
         ],
-        people=owners(ended),
     )
+
+
+async def _prolong(
+    world: World, command: LockVerb | Freeze, actor: Actor, receipt: Receipt | None
+) -> Answer:
+    """Let a lock of one's own last longer than it would, as its reminder offers."""
+    service = command.service if isinstance(command, LockVerb) else None
+    async with world.store.writing() as writing:
+        now = world.now()
+        if not await _first(writing, receipt, actor, now):
+            return await _again(world, receipt)
+        there = [one for one in await writing.locks() if one.holds(now)]
+        one = _own(command.of, there, actor, (service, command.environment))
+        longer = timedelta(seconds=command.seconds or 0)
+        end = min((one.expires or now) + longer, now + timedelta(seconds=LONGEST))
+        new = replace(one, expires=end, nagged=None)
+        await writing.put_lock(new)
+    await _spread(world, [])
+    return Answer(did_prolong(new))
+
+
+def _released(
+    world: World, said: str, ended: Sequence[Lock], rest: Sequence[Lock], now: datetime
+) -> Answer:
+    """Return what is told of an end, with what goes on keeping things out there."""
+    shut = [still_shut(world.config, one, rest, now) for one in ended if one.kind != "quarantine"]
+    but = "".join(dict.fromkeys(f" But {one}." for one in shut if one))
+    return Answer(f"{said}{but}", people=owners([*ended, *rest]))
+
+
+async def _spread(world: World, changed: Sequence[Lock]) -> None:
+    """Let others hear of it, and what asks whether to start look again, after the commit."""
+    if world.spread is not None:
+        world.spread()
+    for r in await world.store.scheduled():
+        asks = r.gate is not None
+        if asks and any(one.covers(r.service, r.environment, r.version) for one in changed):
+            world.wake(r)
 
 
 # ---- in the transaction ---------------------------------------------------------------------------------------------
@@ -170,6 +225,40 @@ async def _first(writing: Writing, receipt: Receipt | None, actor: Actor, now: d
 async def _again(world: World, receipt: Receipt | None) -> Answer:
     assert receipt is not None
     return await repeated(world, receipt.key)
+
+
+async def _end(
+    writing: Writing,
+    world: World,
+    ended: Sequence[Lock],
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> None:
+    for one in ended:
+        await writing.release_lock(one.id, actor.id, now)
+    await keep(writing, told_of_release(world.config, ended, actor, reason), now)
+
+
+def _as_shown(command: LockVerb, there: Sequence[Lock], others: Sequence[Lock]) -> None:
+    """Refuse to take what nobody said, or saw, that it would be taken. Raises `Refusal`."""
+    if command.of and not any(one.id in command.of for one in there):
+        raise lock_gone(there, (command.service, command.environment))
+    unseen = [one for one in others if one.id not in command.of]
+    if (others and not command.take_over) or (command.of and unseen):
+        raise already_locked(others, command)
+
+
+def _own(
+    of: Sequence[str], there: Sequence[Lock], actor: Actor, place: tuple[str | None, str | None]
+) -> Lock:
+    """Return the lock that the button of a reminder is about. Raises `Refusal` for anybody but its owner."""
+    one = next((one for one in there if one.id in of), None)
+    if one is None:
+        raise lock_gone([one for one in there if one.reaches(*place)], place)
+    if one.owner != actor.id:
+        raise not_your_lock(one)
+    return one
 
 
 def _competes(one: Lock, command: LockVerb, now: datetime) -> bool:

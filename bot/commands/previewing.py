@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.commands.answers import Answer, PlanChanged, Preview, Refusal
-from bot.commands.barring import barred, start_of
+from bot.commands.barring import barred, let_through, start_of
 from bot.commands.cautions import cautioned
 from bot.commands.queueing import offered
 from bot.commands.scheduling import later, preview
@@ -35,6 +35,7 @@ async def shown(world: World, command: ShowPlan, actor: Actor) -> Answer:
         _in_the_way(world, command.deploy, actor),
     )
     block = world.config.environment(command.deploy.environment)
+    start = start_of(command.deploy, actor.id)
     seen = Preview(
         deploy=command.deploy,
         by=actor.id,
@@ -43,6 +44,7 @@ async def shown(world: World, command: ShowPlan, actor: Actor) -> Answer:
         changes=changes,
         next_freeze=next_freeze(block.freeze, world.now()),
         barred=bar,
+        own=let_through(await world.store.locks(), start, world.now()),
         self_approval=block.self_approval,
     )
     return replace(answer, preview=seen)

@@ -75,7 +75,8 @@ async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | 
     r = new_rollout(
         world, command.service, command.environment, plan, actor, command.reason, world.now()
     )
-    r = r.tell(Entry("created", actor.id, _sentence(r), data={"digest": plan.digest}))
+    # The card says who asked; its thread need not say it again.
+    r = r.tell(Entry("created", actor.id, _sentence(r), tell="", data={"digest": plan.digest}))
     r, own = await _let_in(world, command, r, actor)
     if command.options.break_glass and EVERYTHING not in r.passed:
         # There was nothing to break: this is a start like any other.

@@ -6,11 +6,11 @@ look-up of who may; whoever lost a race is told so.
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from bot.commands.acting import act, did, find
-from bot.commands.answers import Answer, Refusal
+from bot.commands.answers import Answer, Refusal, Unheard
 from bot.commands.authority import vouch
 from bot.commands.binding import Picture, gate_meant, still_open
 from bot.commands.choosing import keep, winner_named
@@ -18,15 +18,21 @@ from bot.commands.glass import admitted, looked_up
 from bot.commands.going_back import abort, undo
 from bot.commands.scheduling import asking, start_now
 from bot.commands.starting import repeated
+from bot.commands.todays_rules import as_today
 from bot.commands.world import Receipt, World
 from bot.grammar import verbs
 from bot.policy import Actor, Verb
 from bot.rollout import acts, gates
-from bot.rollout.values import Phase, Rollout
+from bot.rollout.times import clock
+from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.voting import edited, through_glass
 from bot.store import Inbound, StaleError
 
 _TRIES = 8
+HEARD_WITHIN = timedelta(minutes=10)
+"""For how long a recorded approval waits for Slack to say who may."""
+_AT_ONCE = timedelta(seconds=5)
+"""What is refused within this is told to whoever is still looking; later everybody is told in the thread."""
 _GLANCE = 3.0
 """Seconds that a vote waits to hear whether its pause still lasts."""
 
@@ -232,9 +238,30 @@ async def settle_promote(world: World, inbound: Inbound) -> Answer:
         gate, reason = str(inbound.body.get("gate", "")), str(inbound.body.get("reason", ""))
         return await _cast(world, inbound.rollout, actor, gate, reason, inbound)
     except Refusal as refusal:
+        late = world.now() - inbound.at
+        if isinstance(refusal, Unheard) and late < HEARD_WITHIN:
+            refusal.waits = True
+            raise
         async with world.store.writing() as writing:
             await writing.settle(inbound.key, {"code": refusal.code, "sentence": str(refusal)})
+            if late >= _AT_ONCE and not _counted_already(refusal, inbound):
+                await writing.note(inbound.rollout, [_refused_late(refusal, inbound)], world.now())
         raise
+
+
+def _counted_already(refusal: Refusal, inbound: Inbound) -> bool:
+    """Whether a second click of the same person was refused because their first one counted."""
+    closed = refusal.rollout.closed if refusal.rollout is not None else ()
+    gate = inbound.body.get("gate")
+    return refusal.code == "already_counted" or any(
+        inbound.actor in one.people for one in closed if one.id == gate and one.promoted
+    )
+
+
+def _refused_late(refusal: Refusal, inbound: Inbound) -> Entry:
+    """Return the line about a recorded approval that came to nothing after its giver had been told to wait."""
+    text = f"The approval that {inbound.actor} gave {clock(inbound.at)} was not counted: {refusal}"
+    return Entry("vote_refused", inbound.actor, text, code=refusal.code)
 
 
 def _seen(recorded: Inbound | None) -> Picture | None:
@@ -276,7 +303,7 @@ async def _cast(
     glass: bool = False,
     receipt: Receipt | None = None,
 ) -> Answer:
-    r = await find(world, rollout)
+    r = as_today(world, await find(world, rollout))
     membership = await looked_up(world, r, actor, glass=glass)
     await _still_there(world, r)
     for _ in range(_TRIES):
@@ -287,7 +314,7 @@ async def _cast(
                     receipt.inbound(actor, actor.door, now, rollout, done=True)
                 ):
                     return await repeated(world, receipt.key)
-                r = await writing.load(rollout)
+                r = as_today(world, await writing.load(rollout))
                 # What was recorded in time is not late because the look-up took its time.
                 said = recorded.at if recorded is not None else now
                 gate_meant(r, gate, said, _seen(recorded))

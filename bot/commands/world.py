@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from bot.commands.answers import Notice
 from bot.policy import Actor, Membership
 from bot.rollout.changes import Changes
 from bot.rollout.values import Rollout
@@ -75,6 +74,6 @@ class World:
     """Whether people of other companies read a channel, by its id; None: nobody can say. Never raises."""
     look_behind: Callable[[Actor, Rollout], None] | None = None
     """Look up, after what cannot wait was done, whether whoever did it is a member; see `bot.slack.aftercare`."""
-    spread: Callable[[Sequence[Notice]], None] | None = None
-    """Called after each commit that changed a lock, with what others should hear of it; see `bot.nagging`."""
+    spread: Callable[[], None] | None = None
+    """Called after each commit that changed a lock: others should hear of it; see `bot.nagging`."""
     new_id: Callable[[], str] = lambda: f"r-{secrets.token_hex(4)}"

@@ -38,9 +38,10 @@ def read_lock(line: Line, known: Known) -> Lock:
 
     The reason is required, but not to take over: then the one from before goes on.
     """
+    seconds = _how_long_first(line)
     place = _place(line, known, "lock")
     service = place.required("lock")
-    seconds = _how_long(line)
+    seconds = seconds or _how_long(line)
     take_over = _take_over(line)
     seconds = seconds or (_how_long(line) if take_over else None)
     reason = _reason(line, known)
@@ -58,8 +59,9 @@ def read_unlock(line: Line, known: Known) -> Unlock:
 
 def read_freeze(line: Line, known: Known) -> Freeze:
     """Read `ENV [for 2h] REASON`. Raises `WordsError`."""
+    seconds = _how_long_first(line)
     environment = _environment(line, known, "freeze")
-    seconds = _how_long(line)
+    seconds = seconds or _how_long(line)
     reason = _reason(line, known)
     if not reason:
         raise _missing_reason("freeze", environment)
@@ -136,12 +138,21 @@ def _begins_duration(word: Word) -> bool:
     return dressed and _key(word).casefold() == "for"
 
 
+def _how_long_first(line: Line) -> int | None:
+    """Read a duration before the place, where options stand in a terminal: `lock --for 2h checkout`."""
+    word = line.peek()
+    return _how_long(line) if word is not None and _begins_duration(word) else None
+
+
 def _how_long(line: Line) -> int | None:
     """Read `for 2h`, also `--for 2h`, `for=2h` and `for 2 hours`; None where the next word begins something else."""
     word = line.peek()
-    if word is None or word.because or _key(word).casefold() != "for":
+    if word is None or word.because:
         return None
-    back = line.at
+    if _key(word).casefold() == "until":
+        raise _no_moment(word)
+    if _key(word).casefold() != "for":
+        return None
     line.take()
     text = word.text.partition("=")[2]
     following = None if text else line.peek()
@@ -149,9 +160,7 @@ def _how_long(line: Line) -> int | None:
         line.take()
         text = following.bare
     elif not text and not word.dashed:
-        # `lock checkout for the drill`: the reason begins with that word.
-        line.at = back
-        return None
+        raise _no_duration(following)
     return _seconds(_with_unit(line, text))
 
 
@@ -173,13 +182,43 @@ def _seconds(text: str) -> int:
         raise WordsError(sentence, code="bad_value", key="for", suggestion="for 2h") from None
 
 
+def _no_duration(following: Word | None) -> WordsError:
+    """Return the question about `for the drill`: taken as a reason it could be a duration that nobody heard."""
+    said = shown(f"for {following.text}" if following is not None else "for")
+    sentence = (
+        f"Is `{said}` how long, or the reason? Write the duration in digits, `for 2h`, or put `because` before the "
+        "reason."
+    )
+    return WordsError(sentence, code="bad_value", key="for", suggestion="for 2h")
+
+
+def _no_moment(word: Word) -> WordsError:
+    """Return the refusal of an end that is said as a moment."""
+    sentence = (
+        f"`{shown(word.text)}` does not work: say how long instead, `for 2h` or `for 3d`. A reason that begins with "
+        "this word goes behind `because`."
+    )
+    return WordsError(sentence, code="bad_value", key="for", suggestion="for 2h")
+
+
 def _is_take_over(word: Word) -> bool:
     return word.key.lstrip("-") in _TAKE_OVER
 
 
 def _take_over(line: Line) -> bool:
+    """Read `takeover`, also `take-over`, `--takeover` and `take over`."""
     word = line.peek()
-    return word is not None and _is_take_over(word) and line.take() is not None
+    if word is None or word.because:
+        return False
+    if _is_take_over(word):
+        return line.take() is not None
+    back = line.at
+    line.take()
+    over = line.peek()
+    if word.key == "take" and over is not None and over.key.rstrip(".,:;") == "over":
+        return line.take() is not None
+    line.at = back
+    return False
 
 
 def _reason(line: Line, known: Known) -> str:

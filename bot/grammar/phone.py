@@ -52,3 +52,9 @@ def unquoted(word: str) -> str:
     """Return a plain word without the quotes around it."""
     quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
     return word[1:-1].strip() if quoted else word
+
+
+def spoken(text: str) -> str:
+    """Return a text without blanks around it; `""` where nothing of it can be seen."""
+    seen = any(not unicodedata.category(char).startswith(("C", "Z")) for char in text)
+    return text.strip() if seen else ""

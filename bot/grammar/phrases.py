@@ -16,6 +16,8 @@ class Phrase:
     verb: str
     form: str
     about: str
+    more: tuple[str, ...] = ()
+    """What `help` says besides, where it is asked about this verb alone."""
 
 
 PHRASES: tuple[Phrase, ...] = (
@@ -31,7 +33,16 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase("resume", "SERVICE [ENV]", "go on after a pause"),
     Phrase("extend", "SERVICE [ENV] [30m]", "give the gate or the soak more time"),
     Phrase("resolve", "SERVICE [ENV] REASON", "end what needs attention, by hand"),
-    Phrase("lock", "SERVICE [ENV] [for 2h] [takeover] REASON", "keep others out"),
+    Phrase(
+        "lock",
+        "SERVICE [ENV] [for 2h] [takeover] REASON",
+        "keep others out",
+        (
+            "Without ENV it is locked in every environment. Without `for` it lasts four hours; the most are 30 days.",
+            "Said again by the owner it moves the end. `takeover` takes it from somebody else, who is told.",
+            "What is in flight goes on, and going back works. `unlock` ends it.",
+        ),
+    ),
     Phrase("unlock", "SERVICE [ENV] [REASON]", "let them in again"),
     Phrase("freeze", "ENV [for 2h] REASON", "stop the line: nothing starts there"),
     Phrase("thaw", "ENV [REASON]", "let things start again"),

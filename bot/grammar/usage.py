@@ -30,6 +30,7 @@ def usage(
         for one in PHRASES
         if topic in {"", one.verb}
     ]
+    phrases += [line for one in PHRASES if topic == one.verb for line in one.more]
     options = [_option(key) for key in KEYS if topic in {"", key.name, key.alias}]
     return "\n".join([*phrases, *options] if topic else [*phrases, "", *options, "", _TAIL])
 

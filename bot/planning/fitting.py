@@ -4,6 +4,7 @@ Pure. An option that would be ignored is refused: whoever typed it believes that
 """
 
 import re
+from typing import Any
 
 from bot.grammar.mistakes import shown
 from bot.grammar.verbs import Deploy, Options
@@ -61,7 +62,7 @@ _OPTIONS = {
 """By field of `Options`: the field of the wish that it becomes."""
 
 
-def without_use(options: Options, strategy: str) -> dict[str, None]:
+def without_use(options: Options, strategy: str) -> dict[str, Any]:
     """Return the options, by field, that were given and mean nothing for a strategy; steps have a field of their own."""
     return {
         field: None

@@ -13,6 +13,8 @@ from strategies.request import Request
 _UNDOES = ("all", "failed-batch", "none")
 _CARE = {"recreate": 0, "direct": 1}
 """Strategies that are weaker than the others: one stops serving, one moves everybody at once."""
+_NEARLY_ALL = 90
+"""Percent from which a first step is `direct` by another name."""
 _ACTS = ("rollback", "ask", "warn")
 
 
@@ -52,9 +54,16 @@ def _shorter(asked: Request, usual: Request) -> bool:
 
 
 def _climbing(asked: Request, usual: Request) -> Iterator[str]:
-    # Other steps are no weakening (design §7.1 lists what is); one step is `direct` by another name.
+    # Other steps are no weakening (design §7.1 lists what is); a leap is `direct` by another name.
     if asked.steps == (100.0,) and len(usual.steps) > 1:
         yield "all traffic in one step"
+    elif _leaps(asked) and not _leaps(usual):
+        yield f"{asked.steps[0]:g} % of the traffic in the first step, as good as all of it at once"
+
+
+def _leaps(request: Request) -> bool:
+    """Whether the first step moves nearly everybody."""
+    return bool(request.steps) and request.steps[0] >= _NEARLY_ALL
 
 
 def _batches(asked: Request, usual: Request) -> Iterator[str]:

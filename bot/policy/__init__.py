@@ -140,7 +140,11 @@ def _may_promote(
 ) -> Decision:
     voted = {one for vote in gate.votes for one in vote.ids}
     if voted & actor.ids:
-        return Decision(False, "already_counted", _counted(actor, gate))
+        return Decision(
+            allowed=False,
+            code="already_counted",
+            sentence=_counted(actor, gate),
+        )
     if not gate.groups and r.rules.approvals == 0:
         return YES
     # A token never votes for what it or its owner requested, whatever is configured; nor does a broken glass help.

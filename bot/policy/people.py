@@ -88,6 +88,8 @@ class Decision:
     sentence: str = ""
     again: bool = False
     """Slack was silent for the moment: whoever can wait asks once more."""
+    why: str = ""
+    """Then: what Slack did not say."""
 
 
 YES = Decision(allowed=True)

@@ -25,11 +25,13 @@ def unsaid(you: str, asked: Sequence[str], membership: Membership | None, so: st
         else f"who {who} is"
     )
     because = f" ({why.code})" if why.code else ""
+    silence = f"Slack did not say {what}{because}"
     return Decision(
         False,
         "identity_unavailable",
-        f"Slack did not say {what}{because}, so {so}; rollback and pause still work. {_way(why)}",
+        f"{silence}, so {so}; rollback and pause still work. {_way(why)}",
         again=why.passing,
+        why=silence,
     )
 
 

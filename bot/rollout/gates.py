@@ -173,7 +173,7 @@ def vote(r: Rollout, actor: str, now: datetime, reason: str = "", owner: str = "
         actor,
         text,
         # Whoever was called because nobody answered need not come any more.
-        event="rollout.resumed" if gate.reminders >= CALL else "",
+        event="rollout.resumed" if gate.reminders >= CALL or gate.paged else "",
         data={**data, "people": people, "waited_s": int((now - gate.opened).total_seconds())},
     )
     going = replace(r, phase=Phase.RUNNING, code="")

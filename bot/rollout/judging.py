@@ -10,7 +10,17 @@ from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.plan import Approve, Watch
-from strategies.verdict import Fails, Judgement, Look, Result, Verdict, beyond, judge, number
+from strategies.verdict import (
+    Fails,
+    Judgement,
+    Look,
+    Result,
+    Verdict,
+    beyond,
+    judge,
+    metric_label,
+    number,
+)
 
 _REFRESH = timedelta(minutes=1)
 """How old the numbers on the card may be before an uneventful look is kept anyway."""
@@ -87,7 +97,7 @@ def _then_and_now(r: Rollout, failed: Result, look: Look) -> str:
     now = number(look.get(failed.metric).stable, failed.metric)
     was = number(failed.canary, failed.metric)
     old = r.from_version or "stable"
-    return f"{failed.metric} {now} on {old} now, {was} on {r.version} then (limit {failed.limit})"
+    return f"{metric_label(failed.metric)} {now} on {old} now, {was} on {r.version} then (limit {failed.limit})"
 
 
 def _health(r: Rollout, look: Look) -> str:
@@ -100,7 +110,9 @@ def _health(r: Rollout, look: Look) -> str:
     over = [check for check in checks if beyond(check, look.get(check.metric).stable or 0.0, None)]
     metrics = dict.fromkeys([*_USUAL, *(check.metric for check in checks)])
     numbers = [
-        f"{m} {number(look.get(m).stable, m)}" for m in metrics if look.get(m).stable is not None
+        f"{metric_label(m)} {number(look.get(m).stable, m)}"
+        for m in metrics
+        if look.get(m).stable is not None
     ]
     word = "is over its limits" if over else "is healthy" if checks else "has"
     return f"{word}{':' if checks else ''} {', '.join(numbers)}"

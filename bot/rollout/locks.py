@@ -113,7 +113,9 @@ def quarantines(r: Rollout) -> bool:
     back = r.back
     if back is None or r.rollback_of or r.phase is Phase.SUCCEEDED:
         return False
-    return back.automatic and not back.lost and not back.partial
+    # That nobody answered says nothing about the version.
+    unanswered = back.code == "gate_expired"
+    return back.automatic and not unanswered and not back.lost and not back.partial
 
 
 def quarantine_words(r: Rollout) -> str:

@@ -29,6 +29,8 @@ class Loss:
     """Since when, where people have seen it before; None: no message about it ever reached anybody."""
     alone: bool = False
     """It is about this question only, and no trouble of all of Slack."""
+    told: bool = False
+    """People were called because of the trouble itself."""
 
 
 def lose(r: Rollout, loss: Loss, now: datetime, others: Sequence[Rollout] = ()) -> Rollout:
@@ -38,13 +40,21 @@ def lose(r: Rollout, loss: Loss, now: datetime, others: Sequence[Rollout] = ()) 
         return r
     # Where nothing was delivered since it opened, what has run of its time does not count.
     stopped = gate if gate.unseen is not None else replace(gate, unseen=loss.since or gate.opened)
+    if not due(gate, loss, now):
+        return r
     if not _call_due(stopped, loss, now):
-        return r if gate.unseen is not None else _quietly(replace(r, gate=stopped), loss)
+        return _quietly(replace(r, gate=stopped), loss)
     waiting = [one for one in others if one.gate is not None and one.id != r.id]
-    if not loss.alone and any(_called(one, now) for one in waiting):
+    told = loss.told and gate.called is None
+    if told or (not loss.alone and any(_called(one, now) for one in waiting)):
         return _quietly(replace(r, gate=replace(stopped, called=now)), loss)
     entry = _entry(loss, _sentence(r, loss, waiting), "rollout.needs_attention")
     return replace(r, gate=replace(stopped, called=now, paged=True)).tell(entry)
+
+
+def due(gate: Gate, loss: Loss, now: datetime) -> bool:
+    """Whether something is to be written down about a question that cannot be answered."""
+    return gate.unseen is None or _call_due(gate, loss, now)
 
 
 def _call_due(gate: Gate, loss: Loss, now: datetime) -> bool:
@@ -73,14 +83,16 @@ def _sentence(r: Rollout, loss: Loss, waiting: Sequence[Rollout]) -> str:
     )
     if loss.alone or not waiting:
         return text
-    named = ", ".join(f"{one.service} {one.version} ({one.environment})" for one in waiting[:_NAMED])
+    named = ", ".join(
+        f"{one.service} {one.version} ({one.environment})" for one in waiting[:_NAMED]
+    )
     more = f" and {len(waiting) - _NAMED} more" if len(waiting) > _NAMED else ""
     count = "1 more question waits" if len(waiting) == 1 else f"{len(waiting)} more questions wait"
     return f"{text} {count}: {named}{more}."
 
 
 def _quietly(r: Rollout, loss: Loss) -> Rollout:
-    return r.tell(_entry(loss, f"{_sentence(r, loss, ())}", ""))
+    return r.tell(_entry(loss, _sentence(r, loss, ()), ""))
 
 
 def _entry(loss: Loss, text: str, event: str) -> Entry:

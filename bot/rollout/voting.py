@@ -106,9 +106,24 @@ def through_glass(r: Rollout, actor: str) -> Rollout:
     return replace(r, gate=replace(r.gate, votes=votes))
 
 
-def broken(r: Rollout, actor: str, rule: str, passed: str, reason: str, now: datetime) -> Rollout:
-    """Return the row with the announcement that somebody broke the glass: which rule, what it said, and why."""
+def broken(
+    r: Rollout,
+    actor: str,
+    rule: str,
+    passed: str,
+    reason: str,
+    now: datetime,
+    people: tuple[str, ...] = (),
+) -> Rollout:
+    """Return the row with the announcement that somebody broke the glass: which rule, what it said, and why.
+
+    `people` are named in what it said.
+    """
     text = f"{actor} broke the glass ({rule}): {reason}. What it passed: {passed}"
+    before = [v.actor for v in r.gate.votes if v.broke_glass] if r.gate is not None else []
+    if before:
+        votes = "both votes" if len(before) == 1 else f"{len(before) + 1} votes"
+        text += f" On this question {votes} are by broken glass: {', '.join(before)} did so before."
     entry = Entry(
         "glass_broken",
         actor,
@@ -116,6 +131,11 @@ def broken(r: Rollout, actor: str, rule: str, passed: str, reason: str, now: dat
         code=rule,
         event="rollout.glass_broken",
         tell="broadcast",
-        data={"rule": rule, "reason": reason, "at": now.isoformat()},
+        data={
+            "rule": rule,
+            "reason": reason,
+            "at": now.isoformat(),
+            "people": [*dict.fromkeys((actor, *people, *before))],
+        },
     )
     return r.tell(entry)

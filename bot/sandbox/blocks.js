@@ -129,7 +129,13 @@ function actions(block, press) {
 
 const divider = () => el("hr", { className: "block" });
 const filed = (file) => (file?.id ? `/sandbox/files/${encodeURIComponent(file.id)}` : "");
-const image = (block) => el("div", { className: "block" }, el("img", { src: block.image_url || filed(block.slack_file), alt: block.alt_text }));
+const image = (block) => el("div", { className: "block" }, picture(block.image_url || filed(block.slack_file), block.alt_text));
+const picture = (src, alt) => {
+  const made = el("img", { src, alt });
+  // A picture has no height before it is there: whoever keeps the end in view has to hear of it.
+  made.addEventListener("load", () => made.dispatchEvent(new CustomEvent("grown", { bubbles: true })));
+  return made;
+};
 
 function element(item, blockId, press) {
   if (item.type === "image") return image(item);

@@ -180,6 +180,10 @@ function place(list, wanted) {
 
 const toEnd = () => { $("messages").scrollTop = $("messages").scrollHeight; };
 
+let atEnd = true;
+$("messages").addEventListener("scroll", () => { const list = $("messages"); atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 120; });
+$("messages").addEventListener("grown", () => { if (atEnd) toEnd(); });
+
 function toFound() {
   const found = document.querySelector(`[data-ts="${CSS.escape(here.found)}"]`);
   if (!found) return;

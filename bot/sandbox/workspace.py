@@ -39,7 +39,7 @@ _CHANNELS = (Channel("C0DEPLOYS", "deploys"), Channel("C0ALERTS", "alerts"))
 
 
 def real_clock() -> datetime:
-    """Return the real time: Slack's clock is not the bot's."""
+    """Return the real time: in tests Slack has a clock of its own."""
     return datetime.fromtimestamp(time.time(), UTC)
 
 

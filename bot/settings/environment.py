@@ -60,6 +60,8 @@ class Settings:
     """Where others reach this bot, without a slash at its end; `""`: only what it listens on is known."""
     api_token: Secret | None
     """The first REST token, `token:root`."""
+    api_token_owner: str
+    """The Slack user behind it, `""` for nobody: then it is not known whether they are one of those who approve."""
     kubeconfig: str | None
 
 
@@ -93,6 +95,13 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     signing_secret = env.required_secret("SLACK_SIGNING_SECRET", shortest=_SHORTEST_SIGNING_SECRET)
     app_token = env.optional_secret("SLACK_APP_TOKEN")
     api_token = env.optional_secret("SLUICE_API_TOKEN")
+    owner = env.text("SLUICE_API_TOKEN_OWNER", "")
+    if owner and not re.fullmatch(r"[UW][A-Z0-9]{2,}", owner):
+        raise SettingsError(
+            f"SLUICE_API_TOKEN_OWNER is {shown(owner)}, which is no Slack user id. Write one like U0BOB, from the "
+            "person's profile in Slack.",
+            code="bad_owner",
+        )
     config_path = Path(env.text("SLUICE_CONFIG", DEFAULT_CONFIG))
     config = _config(config_path, env)
     return Settings(
@@ -106,6 +115,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         listen=parse_listen(env.text("SLUICE_LISTEN", DEFAULT_LISTEN)),
         public_url=env.optional_url("SLUICE_PUBLIC_URL"),
         api_token=api_token,
+        api_token_owner=owner,
         kubeconfig=env.text("KUBECONFIG", "") or None,
     )
 

@@ -49,7 +49,8 @@ class Alerts:
             return
         for row in scene.journal:
             if row.entry.tell in CALLS and still_an_alert(scene.r, scene.journal, row, self._now()):
-                message = alert(scene.r, row, self._now(), scene.beside)
+                why = scene.why(self._channel, row.at)
+                message = alert(scene.r, row, self._now(), scene.beside, why)
                 aloud = Wanted(f"alert:{row.id}", self._channel, message, editable=False)
                 await self._poster.put(scene.r.id, aloud, scene.posts)
 

@@ -18,14 +18,16 @@ from bot.errands import Errands
 from bot.rollout.values import Phase, Rollout
 from bot.slack import asking, cards
 from bot.slack.alerting import Alerts
+from bot.slack.calling import UNREACHABLE, NotNowError
 from bot.slack.catching_up import DIGEST, CatchingUp
 from bot.slack.detour import Detour
 from bot.slack.homeward import tell_who_asked
 from bot.slack.line import Line
 from bot.slack.message import Message
+from bot.slack.older import Older
 from bot.slack.pace import Edits, Pace
 from bot.slack.picturing import Pictures
-from bot.slack.posting import UNREACHABLE, NotNowError, Poster, Wanted
+from bot.slack.posting import Poster, Wanted
 from bot.slack.questioning import Questions, unasked
 from bot.slack.refusals import LOST, closed
 from bot.slack.scene import Scene
@@ -67,6 +69,7 @@ class Announcer:
         self._store = store
         self._poster = Poster(store, client, now, self.line)
         self.detour = Detour(self._poster, alert_channel)
+        self.older = Older(store, self._poster.permalink)
         self.alerts = Alerts(self._poster, alert_channel, now)
         self._now = now
         self._alert_channel = alert_channel
@@ -253,6 +256,7 @@ class Announcer:
     async def show(self, scene: Scene) -> None:
         """Send what is missing or has changed; what Slack refuses does not keep the rest from being said."""
         problems: list[SlackApiError] = []
+        scene.why = self.line.why
         scene.beside = await self.alerts.beside(scene)
         for part in (
             self.alerts.show,
@@ -284,7 +288,7 @@ class Announcer:
     async def _card(self, scene: Scene) -> None:
         r = scene.r
         drawn = cards.card(r, scene.after, await self._questions.link(scene))
-        wanted = Wanted("card", r.channel, drawn, afresh=scene.after is None)
+        wanted = Wanted("card", r.channel, drawn, afresh=scene.after is None, mark=_mark(r))
         post = scene.posts.get("card")
         there = _there(post)
         if post is None or not there or post.digest != wanted.message.digest:
@@ -318,7 +322,9 @@ class Announcer:
             # Slack takes a message a second in a channel: what is told later is told in one message.
             self._ring(r.id, wait)
             return
-        for wanted in story(r, scene.journal, posts, self._now(), scene.beside):
+        for wanted in story(
+            r, scene.journal, posts, self._now(), scene.beside, scene.why
+        ):
             if await self._poster.put(r.id, wanted, posts):
                 self._pace.spend(r.channel)
                 for line in wanted.whisper:
@@ -332,6 +338,12 @@ class Announcer:
 
     async def _whoever_asked(self, scene: Scene) -> None:
         await tell_who_asked(self._store, self._poster, scene.r, scene.posts)
+
+
+def _mark(r: Rollout) -> str:
+    """Return what a card stands for: where it cannot be edited, only another one is worth a new card at once."""
+    gate = f"{r.gate.id} {len(r.gate.votes)}" if r.gate is not None else ""
+    return f"{r.phase} {gate}"
 
 
 def _there(post: Post | None) -> bool:

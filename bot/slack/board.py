@@ -65,7 +65,7 @@ def _line(target: Target, rows: Sequence[Rollout], answer: Answer) -> str:
     live = answer.live.get(f"{service}/{environment}")
     ended = [one for one in rows if one.phase.final]
     flying = [one for one in rows if _flies(one)]
-    parts = [_live_words(live)] if live is not None else []
+    parts = [_live_words(live, " 🟢 live")] if live is not None else []
     parts += [_went(one, live) for one in ended] + [_state(one) for one in flying]
     if not parts:
         parts = ["nothing deployed by me yet"]
@@ -76,10 +76,10 @@ def _line(target: Target, rows: Sequence[Rollout], answer: Answer) -> str:
     return " · ".join([f"*{escape(service)}* {first}", *rest])
 
 
-def _live_words(live: Live) -> str:
+def _live_words(live: Live, word: str = "") -> str:
     since = f" since {date(live.since)}" if live.since is not None else ""
     by = f" by {mention(live.by)}" if live.by else ""
-    return f"{escape(live.version)} 🟢 live{since}{by}"
+    return f"{escape(live.version)}{word}{since}{by}"
 
 
 def _went(r: Rollout, live: Live | None) -> str:

@@ -68,9 +68,9 @@ def _command(place: PlaceBlock, r: Rollout) -> str:
             image = f"{workload.container}={r.armed.stable.image}"
             return f"{in_namespace} set image {workload.kind}/{workload.name} {image}"
         case DeploymentPair() if place.traffic is None:
-            return f"{in_namespace} scale deployment {workload.canary} --replicas=0   # the canary's pods are its share"
+            return f"{in_namespace} scale deployment {workload.canary} --replicas=0 # the canary's pods are its share"
     name = _router(place)
-    return f"{in_namespace} edit {name}   # {_weights(workload, place, r)}" if name else ""
+    return f"{in_namespace} edit {name} # {_weights(workload, place, r)}" if name else ""
 
 
 def _router(place: PlaceBlock) -> str:

@@ -37,6 +37,7 @@ from bot.slack.standing import (
     doing,
     place,
     retired_line,
+    share,
     stages,
     versions_line,
     waiting_for,
@@ -72,7 +73,7 @@ def card(r: Rollout, after: Rollout | None = None, question: str = "") -> Messag
     if r.phase.final:
         blocks += [section(line) for line in (summary(r),) if line]
     elif r.phase is not Phase.SCHEDULED:
-        blocks.append(section(f"{bar(r.weight)}\n{stages(r)}".rstrip()))
+        blocks.append(section(f"{bar(share(r))}\n{stages(r)}".rstrip()))
     blocks += matrix(r)
     # What stays ready and which colour is live is no longer so once another took its place.
     lines = _lines(r) if after is None else [changes_line(r.changes)]

@@ -12,7 +12,7 @@ from bot.slack.line import Line
 from bot.slack.posting import Poster, Wanted
 from bot.slack.scene import Scene
 from bot.slack.story import late, untold
-from bot.store import JournalRow, NoRowError, PoisonedRowError, Store
+from bot.store import JournalRow, NoRowError, PoisonedRowError, Post, Store
 
 DIGEST = "digest:"
 """What the errand, and the posts, of a channel's digest begin with."""
@@ -54,16 +54,21 @@ class CatchingUp:
             return None
         rows = [row for one in missed for row in one.rows]
         since = min(row.at for row in rows)
-        message = digest(missed, min(since, self._line.down or since), self._now())
+        channel = name.removeprefix(DIGEST)
+        why = self._line.why(channel, since)
+        message = digest(missed, min(since, self._line.down or since), self._now(), why)
+        # What happens while it is on its way must not make it another message.
+        done = await self._up_to(name)
+        key = f"{DIGEST}{min(row.id for row in rows if row.id > done)}"
         last = max(row.id for row in rows)
-        wanted = Wanted(f"{DIGEST}{last}", name.removeprefix(DIGEST), message, editable=False)
+        wanted = Wanted(key, channel, message, editable=False, stamp=str(last))
         await self._poster.put(name, wanted, await self._store.posts(name))
         return [one.r.id for one in missed]
 
     async def _up_to(self, name: str) -> int:
         """Return the journal entry up to which a channel has got its digests."""
         posts = await self._store.posts(name)
-        return max((int(key.rpartition(":")[2]) for key, p in posts.items() if p.ts), default=0)
+        return max((_last(post) for post in posts.values() if post.ts), default=0)
 
     async def _missed(self, name: str) -> list[Missed]:
         done, now = await self._up_to(name), self._now()
@@ -81,3 +86,9 @@ class CatchingUp:
             if r.channel == name.removeprefix(DIGEST):
                 found.append(Missed(r, lines, await self._permalink(r)))
         return found
+
+
+def _last(post: Post) -> int:
+    """Return the journal entry up to which a digest tells; of one that was found again the first, at least."""
+    first = int(post.key.rpartition(":")[2])
+    return max(first, int(post.digest)) if post.digest.isdecimal() else first

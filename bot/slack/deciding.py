@@ -28,7 +28,7 @@ def decision_lines(r: Rollout) -> list[str]:
         on, home = ways_on(r)
         return [f"{_said('Paused', newest)}. *Resume* {on}, *Roll back* {home}."]
     if newest.deed == "resume" and r.phase in {Phase.RUNNING, Phase.WAITING}:
-        return [f"Resumed by {mention(newest.actor)} at {date(newest.at)}"]
+        return [f"Resumed by {mention(newest.actor)} {date(newest.at)}"]
     return [_said("Ended by hand", newest)] if newest.deed == "resolve" else []
 
 
@@ -44,12 +44,12 @@ def _taken_back(r: Rollout, back: Back) -> str:
     done = "Cancelled" if r.armed is None and r.phase.final else done
     what = " (only the batch that failed goes back)" if back.partial else ""
     if back.automatic:
-        return f"{done} automatically at {date(back.at)}: {_why(back.reason)}{what}"
-    return f"{done} by {mention(back.actor)} at {date(back.at)}: {_why(back.reason)}{what}"
+        return f"{done} automatically {date(back.at)}: {_why(back.reason)}{what}"
+    return f"{done} by {mention(back.actor)} {date(back.at)}: {_why(back.reason)}{what}"
 
 
 def _said(what: str, decided: Decided) -> str:
-    return f"{what} by {mention(decided.actor)} at {date(decided.at)}: {_why(decided.reason)}"
+    return f"{what} by {mention(decided.actor)} {date(decided.at)}: {_why(decided.reason)}"
 
 
 def _why(reason: str) -> str:

@@ -33,6 +33,7 @@ def select(name: str, pairs: Sequence[tuple[str, str]], chosen: str) -> dict[str
     return {
         "type": "static_select",
         "action_id": name,
+        "placeholder": _words(f"Choose {'an' if name[0] in 'aeiou' else 'a'} {name}"),
         "options": options,
         **({"initial_option": initial} if initial else {}),
     }

@@ -11,6 +11,7 @@ from typing import Any
 from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.commands.answers import PlanChanged
 from bot.grammar import Known, WordsError, parse_line, render
+from bot.grammar.places import SENTENCE_ENDS
 from bot.grammar.verbs import Deploy, ShowPlan, Status
 from bot.planning.choosing import default_strategy
 from bot.planning.fitting import without_use
@@ -49,7 +50,7 @@ def bare_deploy(body: Payload) -> bool:
 
 def asks_for_form(text: str) -> bool:
     """Whether a mention says `deploy` and nothing else."""
-    return text.strip().lstrip("/").casefold() == NAME
+    return text.strip().lstrip("/").rstrip(SENTENCE_ENDS).casefold() == NAME
 
 
 def asks_to_see(about: About) -> bool:

@@ -13,8 +13,9 @@ from bot.rollout.question import ClosedGate, Gate
 from bot.rollout.values import Rollout
 from bot.slack import asking, copies
 from bot.slack.blocks import context, section
+from bot.slack.calling import NotYetError
 from bot.slack.message import Message
-from bot.slack.posting import NotYetError, Poster, Posts, Wanted
+from bot.slack.posting import Poster, Posts, Wanted
 from bot.slack.refusals import LOST
 from bot.slack.speaking import TROUBLE, reason, refused_with
 from bot.store import Post
@@ -59,9 +60,7 @@ class Detour:
         for place in [key.removeprefix(own) for key in posts if key.startswith(own)]:
             await self._put(r, f"reminder:{r.gate.id}", place, message, posts)
 
-    async def _put(
-        self, r: Rollout, own: str, place: str, message: Message, posts: Posts
-    ) -> bool:
+    async def _put(self, r: Rollout, own: str, place: str, message: Message, posts: Posts) -> bool:
         """Put a message about the open question at another place; returns whether it is there."""
         assert r.gate is not None
         wanted = wanted_of(r.gate, f"{own}@{place}", place, message)

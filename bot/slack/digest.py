@@ -38,17 +38,16 @@ class Missed:
     """To its card, `""` when there is none to be had."""
 
 
-def digest(missed: Sequence[Missed], since: datetime, now: datetime) -> Message:
-    """Return what happened to these rollouts while Slack could not be reached."""
+def digest(missed: Sequence[Missed], since: datetime, now: datetime, why: str) -> Message:
+    """Return what happened to these rollouts while, as the clause `why` says, nothing could be told."""
     count = f"{len(missed)} rollouts" if len(missed) != 1 else "1 rollout"
+    verb = "went on" if any(_is_news(row) for one in missed for row in one.rows) else "waited"
     blocks: list[Block] = [
-        section(
-            f"📭 *While Slack could not be reached* ({date(since)} – {date(now)}): {count} went on."
-        ),
+        section(f"📭 *While {why}* ({date(since)} – {date(now)}): {count} {verb}."),
         *listing([_line(one) for one in missed]),
     ]
     names = "; ".join(f"{headline(one.r)}: {sign(one.r)}" for one in missed)
-    text = f"While Slack could not be reached ({clock(since)} – {clock(now)}): {names}"
+    text = f"While {why} ({clock(since)} – {clock(now)}): {names}"
     return Message(text, tuple(blocks))
 
 
@@ -63,8 +62,12 @@ def _line(one: Missed) -> str:
     return f"• {shown} — now {now}\n    " + "\n    ".join(events)
 
 
+def _is_news(row: JournalRow) -> bool:
+    return row.entry.verb not in _NO_NEWS
+
+
 def _newest(rows: Sequence[JournalRow]) -> Sequence[JournalRow]:
     """Return the newest of what matters: what people did, and what is an event; else the newest of all."""
-    news = [row for row in rows if row.entry.verb not in _NO_NEWS]
+    news = [row for row in rows if _is_news(row)]
     matters = [row for row in news if row.entry.event or row.entry.actor != "sluice"]
     return (matters or news or rows)[-_EVENTS:]

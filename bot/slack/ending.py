@@ -37,10 +37,7 @@ def took(r: Rollout) -> str:
 
 
 def _who(r: Rollout, approvals: tuple[Yes, ...]) -> str:
-    said = [
-        f"{names(yes.people)}{_led_to(r, yes)}"
-        for yes in approvals[:5]
-    ]
+    said = [f"{names(yes.people)}{_led_to(r, yes)}" for yes in approvals[:5]]
     more = [f"+ {len(approvals) - 5} more"] if len(approvals) > 5 else []
     return ", ".join([*said, *more])
 

@@ -112,7 +112,7 @@ def _judged(
 def _narrow(rows: list[list[str]]) -> list[list[str]]:
     """Return the table as wide as a phone shows it: limits go without their unit, then long names give way."""
     longest = max(len(row[0]) for row in rows)
-    if _room(rows) < longest:
+    if _room(rows) < min(longest, _LABEL):
         rows = [[*cells, _UNIT.sub(r"\1", limit)] for *cells, limit in rows]
     return [[clip(label, max(_LABEL, _room(rows))), *cells] for label, *cells in rows]
 

@@ -30,6 +30,8 @@ class Explaining:
         """Work without links until `link` is set."""
         self.meant: Callable[[str], Awaitable[Sequence[Offer]]] | None = None
         """Returns the button that says a line which was probably meant."""
+        self.me: Callable[[], str] | None = None
+        """Returns what the bot is called."""
         self.link: Callable[[Rollout], Awaitable[str]] | None = None
         """Returns the link to the card of a rollout."""
 
@@ -47,7 +49,8 @@ class Explaining:
         """Return an answer; only one that is about a single rollout waits for a link."""
         one = answer.rows[0] if answer.kind == "status" and alone(answer) else None
         r = answer.rollout if answer.kind == "details" else one
-        return answer_message(answer, await self._link(r))
+        me = self.me() if answer.kind == "help" and self.me is not None else ""
+        return answer_message(answer, await self._link(r), me)
 
     async def done(self, answer: Answer) -> Message:
         """Return what was done with the link to its card: for a form or the Home tab, which are far from it."""

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.slack.payloads import Payload
 
-
-def values_of(view: Payload) -> dict[str, Any]:
+def values_of(view: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was given in a form, by block id; an option counts by its value."""
     state = (view.get("state") or {}).get("values") or {}
     return {

@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot.commands import Commands, Refusal
 from bot.commands.glass import FORM
 from bot.grammar import Known, parse_line, render
+from bot.grammar.phone import spoken
 from bot.grammar.verbs import Deploy, Promote
 from bot.policy import Actor
 from bot.slack.blocks import context, escape, section
@@ -50,8 +51,11 @@ class GlassForm:
     async def sent(self, said: Said) -> Wrong | View | Message | None:
         """Say the line with its reason. Raises `Refusal` and `WordsError`."""
         reason = " ".join(str(said.values.get(_REASON) or "").split())
-        if not reason:
+        if not spoken(reason):
             return Wrong({_REASON: "Say why: everybody will read it."})
+        if len(reason) > _LONGEST:
+            long = f"Say it in {_LONGEST} characters; these are {len(reason)}."
+            return Wrong({_REASON: long})
         if len(reason) > _LONGEST:
             return Wrong({_REASON: f"That is {len(reason)} characters: use {_LONGEST} at most."})
         command = self._meant(said.about)

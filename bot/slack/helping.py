@@ -17,17 +17,18 @@ _EVERY_DAY = (
     "*Every day*\n"
     "• `/deploy checkout v1.42` opens traffic step by step; alone, `/deploy` opens a form\n"
     "• `/deploy plan checkout v1.42` shows what that would do, and changes nothing\n"
-    "• `/deploy status` shows what is live and in flight, `status checkout` one service\n"
+    "• `/deploy status` shows what is live and in flight, `/deploy status checkout` one service\n"
     "• `/deploy history checkout`, `/deploy stats`, `/deploy schedule`: what was, how it went, what comes"
 )
 _DECIDE = (
     "*Decide*\n"
-    "• the buttons of the question, or `/deploy promote checkout`, `resume`, `extend checkout 30m`\n"
-    "• `/deploy lock checkout for 2h because …` keeps new versions out, `unlock` lets them in again"
+    "• the buttons of the question, or `/deploy promote checkout`, `/deploy resume checkout`, "
+    "`/deploy extend checkout 30m`\n"
+    "• `/deploy lock checkout for 2h because …` keeps new versions out, `/deploy unlock checkout` lets them in"
 )
 _THREADS = (
-    "*In threads* Slack knows no slash commands: mention me with the same words, for example `@me rollback`. In the "
-    "thread of a rollout that means this rollout."
+    "*In threads* Slack knows no slash commands: mention me with the same words{example}. In the thread of a rollout "
+    "that means this rollout."
 )
 _MORE = (
     "`/deploy help deploy` lists its options, `/deploy help WORD` says more about any word. Small and capital letters, "
@@ -35,8 +36,8 @@ _MORE = (
 )
 
 
-def help_message(topic: str = "") -> Message:
-    """Return the help text, or the lines about one word."""
+def help_message(topic: str = "", me: str = "") -> Message:
+    """Return the help text, or the lines about one word. `me` is the name of the bot, `""` while it is not known."""
     if topic:
         lines = "\n".join(escape(line) for line in usage(topic).splitlines())
         return Message(f"Help about {topic}", (section(f"```\n{lines}\n```"),))
@@ -45,7 +46,7 @@ def help_message(topic: str = "") -> Message:
         section(_EVERY_DAY),
         section(_DECIDE),
         divider(),
-        context(_THREADS),
+        context(_THREADS.format(example=f", for example `@{escape(me)} rollback`" if me else "")),
         context(_MORE),
     )
     return Message("How to talk to me", blocks)

@@ -1,4 +1,4 @@
-"""Why something could not be told when it happened: for the mark on what comes late. Pure but for the times it is given.
+"""Why something could not be told when it happened: for the mark on what comes late. Pure: the times are given.
 
 What is remembered is one stretch per reason, and per channel where the reason is the channel's own. It dies with the
 process: where nobody knows any more, nothing is claimed.

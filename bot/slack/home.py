@@ -106,6 +106,8 @@ class Home:
         for user, tab in list(self._tabs.items()):
             if now - tab.looked > LATELY:
                 del self._tabs[user]
+            elif tab.tries:
+                continue  # Slack does not take it now: it has its own time
             elif tab.drawn is None or now - tab.drawn >= CALM:
                 self._errands.soon(user)
             else:
@@ -156,7 +158,11 @@ class Home:
         for _ in range(2):
             now = self._now()
             asked, notice = tab.asked, tab.notice
-            blocks = [*_said(tab, now), *home_blocks(await self._survey.of(tab.actor))]
+            seen = await self._survey.of(tab.actor)
+            if any(r.ended is not None and r.ended > tab.looked for r in seen.ended):
+                # What was begun has ended, and that is shown: nothing is “rolling now” any more.
+                tab.notice = None if not tab.unheard else tab.notice
+            blocks = [*_said(tab, now), *home_blocks(seen)]
             digest = hashlib.sha256(json.dumps(blocks, sort_keys=True).encode()).hexdigest()
             if not asked and digest == tab.digest:
                 return

@@ -141,11 +141,16 @@ async def _is_admin(client: AsyncWebClient, user: str) -> bool:
 
 def _deciding(config: Config) -> set[str]:
     """Return the user groups on which it depends who may do something."""
+    return {one for one in deciding(config) if one.startswith("S")}
+
+
+def deciding(config: Config) -> set[str]:
+    """Return everybody on whom it depends what may be done: user groups, and people by id."""
     blocks = [config.environment(name) for name in _environments(config)]
     named = {one for block in blocks for one in (*block.approvers, *block.break_glass)}
     for service in config.services.values():
         named |= {service.about.oncall or "", *service.about.owners}
-    return {one for one in named if one.startswith("S")}
+    return {one for one in named if one.startswith(("S", "U", "W"))}
 
 
 def _environments(config: Config) -> set[str]:

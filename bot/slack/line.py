@@ -39,12 +39,14 @@ class Line:
         self._logged: datetime | None = None
         self.down: datetime | None = None
         """Since when no call was answered; None while Slack answers."""
+        self._heard: datetime | None = None
         self.lost = ""
         """The code with which Slack refuses our token."""
 
     def answered(self, method: str = "") -> None:
         """Note that Slack answered, whatever it said; `method`: did what it was asked to."""
         self._limits.pop(method, None)
+        self._heard = self._now()
         if self.down is not None:
             log.warning("Slack answers again")
         self._tries, self._pause, self._logged, self.down, self.lost = 0, None, None, None, ""
@@ -65,6 +67,11 @@ class Line:
             self._logged = now
             log.warning("Slack cannot be used since %s: %s", f"{self.down:%H:%M:%S} UTC", what)
 
+    @property
+    def heard_lately(self) -> bool:
+        """Whether Slack answered within the last minute."""
+        return self._heard is not None and self._heard <= self._now() < self._heard + LONGEST
+
     def limited(self, method: str, until: datetime) -> None:
         """Note that Slack answered, and asked to leave a method alone until then."""
         self.answered()
@@ -80,6 +87,10 @@ class Line:
         since, until = self._pause
         return until if since <= self._now() < until else None
 
+    def why(self, channel: str, since: datetime) -> str:
+        """Return as a clause why nothing could be told in a channel since then."""
+        return self.hindrances.why(channel, since, self._now())
+
     @property
     def standing(self) -> str:
         """How it stands, for `/readyz`: `ok`, or what is wrong and what to do."""
@@ -88,7 +99,7 @@ class Line:
         if self.down is not None and self._now() - self.down >= LONGEST:
             return f"does not answer since {self.down:%Y-%m-%d %H:%M} UTC; it is tried again every minute"
         since, until = self._limits.get(_SAYING, (self._now(), self._now()))
-        if OUTAGE <= self._now() - since and self._now() < until + LONGEST:
+        if self._now() - since >= OUTAGE and self._now() < until + LONGEST:
             return (
                 f"takes no message since {since:%Y-%m-%d %H:%M} UTC because of a rate limit; "
                 "what waits is sent when it has passed"

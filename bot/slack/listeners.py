@@ -19,6 +19,7 @@ from bot.grammar import Known, WordsError, parse, parse_line
 from bot.grammar.verbs import Command, Promote
 from bot.policy import Actor
 from bot.slack.bolt import Bolt
+from bot.slack.bound_lines import meant, way_back
 from bot.slack.channels import ANYWHERE, Channels
 from bot.slack.deploy_form import NAME as DEPLOY
 from bot.slack.deploy_form import asks_for_form, bare_deploy, invitation
@@ -30,7 +31,6 @@ from bot.slack.mentioning import said_to
 from bot.slack.message import Message
 from bot.slack.modals import Forms
 from bot.slack.news import News
-from bot.slack.offering import meant, way_back
 from bot.slack.origin import Home, Origin
 from bot.slack.payloads import Payload, author_of, command_fingerprint, label_of, where
 from bot.slack.pressing import After, Presses, Say, placed
@@ -74,9 +74,10 @@ class SlackDoor:
         self.at_home: Callable[[Actor], Awaitable[None]] | None = None
         self._threads: Threads | None = None
         self.explaining = Explaining()
+        self.explaining.me = lambda: self.origin.home.name
         self.forms.refused = self.explaining.refused
         self.explaining.meant = partial(meant, commands)
-        self._presses = Presses(
+        self.presses = Presses(
             commands,
             self._replies,
             self.forms,
@@ -180,7 +181,7 @@ class SlackDoor:
         actor = self.origin.of_press(body)
         if actor.team_ok:
             await self._channels.admit(body)
-        return await self._presses.act(body, actor, reply)
+        return await self.presses.act(body, actor, reply)
 
     async def _say(self, line: str, actor: Actor, receipt: Receipt) -> Answer:
         return await self._handle(parse_line(line, self._known), actor, receipt)

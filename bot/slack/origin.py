@@ -29,6 +29,8 @@ class Home:
     bot_user: str = ""
     met: bool = False
     """Slack has answered."""
+    name: str = ""
+    """What the bot is called."""
     app: str = ""
     """The id of our app; empty where Slack may not tell it."""
 
@@ -50,6 +52,7 @@ class Origin:
             bot_id=str(answer.get("bot_id") or ""),
             bot_user=str(answer.get("user_id") or ""),
             met=True,
+            name=str(answer.get("user") or ""),
             app=self.home.app,
         )
         if self.home.bot_id and not self.home.app:
@@ -80,10 +83,14 @@ class Origin:
     def of_press(self, body: Payload) -> Actor:
         """Return who pressed a button, sent a form or used a shortcut.
 
-        In an installation for a whole organisation `team` is null; the organisation of the payload then counts.
+        Their own team and organisation decide: those of the payload are ours whoever pressed. Only an installation for a
+        whole organisation (`team` is null) is told no more of its people than the organisation of the payload.
         """
-        team = home_of(body.get("user") or {}, body)
-        return self._actor(user_of(body), team, _id(body, "enterprise"))
+        user = body.get("user") or {}
+        own = str(user.get("team_id") or ""), str(user.get("enterprise_id") or "")
+        if any(own) and body.get("team"):
+            return self._actor(user_of(body), *own)
+        return self._actor(user_of(body), home_of(user, body), own[1] or _id(body, "enterprise"))
 
     def of_event(self, event: Payload, body: Payload | None = None) -> Actor:
         """Return who wrote a message, or opened the Home tab, which only our own have; `body` is the envelope."""

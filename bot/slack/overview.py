@@ -168,8 +168,17 @@ def _held(seen: Overview) -> list[Block]:
 
 def _lock(lock: Lock) -> str:
     what = f"{lock.where}: {lock.version}" if lock.version else lock.where
-    until = f" · until {date(lock.expires)}" if lock.expires is not None else ""
-    return f"🔒 *{escape(what)}* · {mention(lock.owner)} · “{escape(lock.reason)}”{until}"
+    until = f" until {date(lock.expires)}" if lock.expires is not None else ""
+    why = f" · “{escape(lock.reason)}”" if lock.reason else ""
+    return f"🔒 *{escape(what)}* · {mention(lock.owner)} since {date(lock.at)}{until}{why}{_ends(lock)}"
+
+
+def _ends(lock: Lock) -> str:
+    """Return what ends a lock, in words: a button here could be a lock too late."""
+    if lock.kind == "freeze":
+        return f" · `/deploy thaw {escape(lock.environment)}`" if lock.environment else ""
+    where = " ".join(filter(None, (lock.service, lock.environment)))
+    return f" · `/deploy unlock {escape(where)}`" if lock.service else ""
 
 
 def _later(seen: Overview) -> list[Block]:

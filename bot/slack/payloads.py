@@ -180,9 +180,12 @@ def routing(value: str) -> tuple[str, str | None]:
     """Return the rollout and the gate on a button. Raises `Refusal` for rubbish."""
     try:
         body = json.loads(value)
-        return str(body["r"]), (str(body["g"]) if "g" in body else None)
+        rollout, gate = body["r"], body.get("g")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _rubbish() from error
+    if not (rollout and isinstance(rollout, str) and isinstance(gate, str | None)):
+        raise _rubbish()
+    return rollout, gate
 
 
 def _rubbish() -> Refusal:
@@ -223,19 +226,24 @@ def older(value: str) -> History:
 
 
 def seen(value: str) -> Picture:
-    """Return the picture that a button stood under; one that carries none is older than every picture there is."""
+    """Return the picture that a button stood under; one that carries none is older than every picture there is.
+
+    Raises `Refusal` for rubbish, and for a yes to no question.
+    """
     body = json.loads(value)
-    shown = body.get("n", 0)
-    return Picture(str(body.get("p", "")), shown if isinstance(shown, int) else 0)
+    plan, shown = body.get("p", ""), body.get("n", 0)
+    if not body.get("g") or not isinstance(plan, str) or type(shown) is not int:
+        raise _rubbish()
+    return Picture(plan, shown)
 
 
 def where(body: Payload) -> dict[str, Any]:
     """Return where an answer can be sent to after a restart; the response_url is never kept."""
     place = {"channel": channel_of(body), "user": user_of(body)}
-    return {**place, "alone": True} if _alone(body) else place
+    return {**place, "alone": True} if alone(body) else place
 
 
-def _alone(body: Payload) -> bool:
+def alone(body: Payload) -> bool:
     """Whether nobody else saw it asked: typed, in a form, on the Home tab, on a message for one person."""
     ephemeral = (body.get("container") or {}).get("is_ephemeral")
     return bool(body.get("command") or body.get("view") or ephemeral) or channel_of(

@@ -14,12 +14,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errands import Errands
 from bot.rollout.values import Rollout
+from bot.slack.calling import UNREACHABLE
 from bot.slack.charts.painter import Painter
 from bot.slack.charts.picture import NO_FILE, Hangs, Picture, Subject, subject
 from bot.slack.charts.series import Chart, stage_chart
 from bot.slack.charts.words import alt_text, spark_blocks, spark_text
 from bot.slack.message import Message
-from bot.slack.posting import UNREACHABLE, Poster, Posts, Wanted
+from bot.slack.posting import Poster, Posts, Wanted
 from bot.slack.speaking import refused_with, retry_after
 from bot.store import NoRowError, PoisonedRowError, Post, Store
 
@@ -186,6 +187,8 @@ class Pictures:
                 alt_txt=alt_text(chart),
                 channel=card.channel if card else None,
                 thread_ts=card.ts if card else None,
+                # A message of its own needs words: a notification shows no picture.
+                initial_comment=spark_text(chart) if card else None,
             )
         except (SlackClientError, *UNREACHABLE) as error:
             code = refused_with(error) if isinstance(error, SlackApiError) else ""

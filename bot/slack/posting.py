@@ -5,30 +5,27 @@ only where Slack does not let us look it may appear twice.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from aiohttp import ClientConnectorError, ClientError
+from aiohttp import ClientConnectorError
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack import copies
+from bot.slack.calling import UNREACHABLE, Caller, NotNowError, NotYetError
 from bot.slack.line import Line
 from bot.slack.message import Message
-from bot.slack.pace import Quiet
 from bot.slack.refusals import LOST, closed
-from bot.slack.speaking import reason, refused_with, retry_after, send
+from bot.slack.speaking import refused_with, send
 from bot.store import Post, Store
 
 log = logging.getLogger("sluice.posting")
 
 EVENT_TYPE = "sluice_rollout"
-UNREACHABLE = (ClientError, TimeoutError, OSError)
-"""What the client raises when there was no answer at all."""
-
 _DELETED = "message_not_found"
 _NO_THREAD = {"thread_not_found", "message_not_found"}
 _BUSY = "ratelimited"
@@ -64,19 +61,6 @@ class Wanted:
     """What is kept with it, once it is there, in the place of its looks."""
 
 
-class NotNowError(TimeoutError):
-    """Slack asked to leave this method alone until `until`; nothing was sent. Who cannot wait takes it as no answer."""
-
-    def __init__(self, method: str, until: datetime) -> None:
-        """Keep what rests, and how long."""
-        super().__init__(method)
-        self.until = until
-
-
-class NotYetError(NotNowError):
-    """There may be one copy of this message already, or there was one lately: the next is due at `until`."""
-
-
 class Poster:
     """Puts messages of rollouts where they should be."""
 
@@ -85,10 +69,11 @@ class Poster:
     ) -> None:
         """Speak through `client`; `now` stamps what was posted, `line` hears how every call went."""
         self._store = store
-        self._client = client
         self._now = now
         self._line = line
-        self._quiet = Quiet(now)
+        self._caller = Caller(client, now, line)
+        self.call = self._caller.call
+        self.probe = self._caller.probe
         self._links: dict[tuple[str, str], str] = {}
         """Links to messages, by channel and time: they never change."""
         self._marks: dict[tuple[str, str], str] = {}
@@ -163,9 +148,7 @@ class Poster:
         self._links[post.channel, post.ts] = found
         return found
 
-    async def _post(
-        self, rollout: str, wanted: Wanted, posts: Posts, former: Post | None
-    ) -> Post:
+    async def _post(self, rollout: str, wanted: Wanted, posts: Posts, former: Post | None) -> Post:
         payload = {"id": rollout, "key": wanted.key}
         extra: dict[str, Any] = {
             "metadata": {
@@ -177,7 +160,7 @@ class Poster:
         }
         if wanted.in_thread:
             extra |= {"thread_ts": posts["card"].ts, "reply_broadcast": wanted.also_in_channel}
-        self._ready("chat.postMessage")
+        self._caller.ready("chat.postMessage")
         digest = wanted.stamp or wanted.message.digest
         post = Post(rollout, wanted.key, wanted.channel, "", digest, self._now())
         before = self._sent(rollout, wanted.key, posts)
@@ -231,42 +214,6 @@ class Poster:
         """Send a message, noting how it went; see `speaking.send`."""
         return await send(partial(self.call, method), message, **where)
 
-    async def call(self, method: str, **body: Any) -> Any:
-        """Call a method of Slack unless it asked for quiet. Raises `NotNowError`, `SlackApiError`, `UNREACHABLE`."""
-        self._ready(method)
-        try:
-            answer = await getattr(self._client, method.replace(".", "_"))(**body)
-        except SlackApiError as error:
-            asked, code = retry_after(error), refused_with(error)
-            if asked:
-                until = self._quiet.ask(method, asked)
-                self._line.limited(method, until)
-                raise NotNowError(method, until) from error
-            if code and code not in LOST:
-                self._line.answered()
-                self._note_closed(method, code, body)
-            else:
-                self._line.failed(code or reason(error))
-            raise
-        except UNREACHABLE as error:
-            self._line.failed(reason(error))
-            raise
-        self._line.answered(method)
-        return answer
-
-    def _note_closed(self, method: str, code: str, body: Mapping[str, Any]) -> None:
-        if method == "chat.postMessage" and closed(code):
-            self._line.hindrances.shut(str(body.get("channel", "")), code, self._now())
-
-    async def probe(self) -> None:
-        """Find out whether Slack answers at all. Raises what `call` raises."""
-        await self.call("auth.test")
-
-    def _ready(self, method: str) -> None:
-        until = self._quiet.until(method)
-        if until is not None:
-            raise NotNowError(method, until)
-
     async def _edit(self, wanted: Wanted, post: Post, posts: Posts) -> str:
         """Edit a message; returns Slack's reason when it cannot be edited and is to be posted anew.
 
@@ -298,7 +245,9 @@ class Poster:
 
     async def _replaced(self, former: Post, wanted: Wanted, posts: Posts) -> None:
         """Remember that another message stands in the place of this one, and what it stands for."""
-        await self._record(replace(former, key=copies.former_key(former.ts), digest=wanted.key), posts)
+        await self._record(
+            replace(former, key=copies.former_key(former.ts), digest=wanted.key), posts
+        )
         mark = copies.mark_of(wanted.mark)
         key = copies.stiff_key(wanted.key)
         await self._record(replace(former, key=key, digest=mark), posts)

@@ -12,6 +12,7 @@ from bot.commands import Answer, Commands, Receipt, Refusal
 from bot.commands.answers import PlanChanged
 from bot.grammar.verbs import HALF_HOUR
 from bot.policy import Actor, unplaced
+from bot.slack.channels import ANYWHERE
 from bot.slack.deploy_form import start_shown
 from bot.slack.explaining import Explaining
 from bot.slack.form import OPENS, About
@@ -19,7 +20,18 @@ from bot.slack.inbox import Reply
 from bot.slack.message import Message
 from bot.slack.modals import Forms, opened_by
 from bot.slack.offering import BACK
-from bot.slack.payloads import Payload, older, picked, press_fingerprint, routing, seen, where
+from bot.slack.older import Older
+from bot.slack.payloads import (
+    Payload,
+    alone,
+    channel_of,
+    older,
+    picked,
+    press_fingerprint,
+    routing,
+    seen,
+    where,
+)
 from bot.slack.previewing import START, outdated
 from bot.slack.replies import answer_message
 from bot.slack.replying import Replies
@@ -68,6 +80,8 @@ class Presses:
         self._say = say
         self._back = back
         self._settle = settle
+        self.older: Older | None = None
+        """Who knows which messages go on elsewhere."""
 
     async def act(self, body: Payload, actor: Actor, reply: Reply) -> After | None:
         """Do what one press asks. Raises `Refusal` and `WordsError`."""
@@ -97,7 +111,9 @@ class Presses:
         if name == "details":
             found = await self._commands.details(routing(value)[0], actor)
             return lambda: self._replies.soon(self._explain.answer(found, reply))
-        settling, answer = await self._press(name, value, actor, receipt, reply, seconds)
+        if self.older is not None:
+            await self.older.check(name, value, body)
+        settling, answer = await self._press(body, name, value, actor, receipt, reply, seconds)
         if settling is None and (body.get("view") or answer.offers):
             # No card changes under the finger, or there is something to add: what was done has to be said.
             return lambda: self._replies.soon(self._done(answer, reply))
@@ -140,11 +156,20 @@ class Presses:
         await reply(await self._explain.done(answer))
 
     async def _press(
-        self, name: str, value: str, actor: Actor, receipt: Receipt, reply: Reply, seconds: int
+        self,
+        body: Payload,
+        name: str,
+        value: str,
+        actor: Actor,
+        receipt: Receipt,
+        reply: Reply,
+        seconds: int,
     ) -> tuple[After | None, Answer]:
         rollout, gate = routing(value)
         if name == "promote":
             placed(actor)
+        if name not in ANYWHERE and not alone(body):
+            await self._commands.belongs(rollout, channel_of(body))
         answer = await self._commands.press(
             "rollback" if name == "force" else name,
             rollout,

@@ -107,9 +107,17 @@ def _around(plan: Plan, preview: Preview) -> Iterator[str]:
     bar = preview.barred
     if bar is None:
         yield f"*Calendar*  {calm}"
-        yield "*Lock*  none"
+        yield f"*Lock*  {_own(preview) or 'none'}"
         return
     yield f"*Not now*  {with_people(str(bar), (*bar.people, *_holder(bar)))}  `{escape(bar.code)}`"
+
+
+def _own(preview: Preview) -> str:
+    """Return the locks of whoever looks, which this goes through."""
+    return "; ".join(
+        f"{escape(one.where)} is locked by you: {escape(one.reason)}; this goes through it"
+        for one in preview.own
+    )
 
 
 def _holder(bar: Refusal) -> tuple[str, ...]:

@@ -12,15 +12,16 @@ from slack_sdk.errors import SlackApiError
 from bot.commands.undelivered import Undelivered
 from bot.rollout.question import Gate
 from bot.rollout.reminding import CHANNEL
-from bot.rollout.unseen import Loss
+from bot.rollout.unseen import Loss, due
 from bot.slack import asking
+from bot.slack.calling import NotNowError, NotYetError
+from bot.slack.copies import stiff_key
 from bot.slack.detour import Detour, delivered, key_of, maybe_delivered, over, wanted_of
 from bot.slack.line import LONGEST, OUTAGE, Line
 from bot.slack.message import Message
 from bot.slack.pace import Edits
 from bot.slack.picturing import Pictures
-from bot.slack.copies import stiff_key
-from bot.slack.posting import NotNowError, NotYetError, Poster, Wanted
+from bot.slack.posting import Poster, Wanted
 from bot.slack.refusals import LOST, closed, why_closed
 from bot.slack.scene import Scene
 from bot.slack.speaking import refused_with
@@ -151,7 +152,9 @@ class Questions:
                 await self.undelivered.find(scene.r.id, gate.id)
         elif not delivered(gate.id, scene.posts) and not maybe_delivered(gate.id, scene.posts):
             why = f"Slack takes no message ({scene.shut})"
-            await self.undelivered.lose(scene.r.id, Loss(gate.id, why, alone=True))
+            loss = Loss(gate.id, why, alone=True)
+            if due(gate, loss, self._now()):
+                await self.undelivered.lose(scene.r.id, loss)
 
     async def _find_out(self, scene: Scene, gate: Gate) -> None:
         """Ask Slack whether it answers, where that decides about a deadline and nothing else is said to it."""
@@ -161,7 +164,7 @@ class Questions:
             return
         if gate.unseen is None:
             self._ring(scene.r.id, self._now() + LONGEST)
-        if gate.unseen is None or self._line.down is not None:
+        if self._line.down is not None or not self._line.heard_lately:
             await self._poster.probe()
 
     async def overdue(self, scene: Scene) -> None:
@@ -178,8 +181,10 @@ class Questions:
             return
         limit = "Slack takes no message because of a rate limit"
         why = self._line.lost or ("Slack cannot be reached" if self._line.down else limit)
-        since_when = since if shown else None
-        await self.undelivered.lose(scene.r.id, Loss(gate.id, why, since_when))
+        told = bool(self._line.lost)
+        loss = Loss(gate.id, why, since if shown else None, told=told)
+        if due(gate, loss, self._now()):
+            await self.undelivered.lose(scene.r.id, loss)
 
 
 def unasked(scene: Scene) -> bool:

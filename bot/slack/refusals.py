@@ -46,4 +46,6 @@ def closed(code: str) -> bool:
 
 def why_closed(code: str) -> str:
     """Return in words why a channel takes no message; the code where there are none."""
-    return "not everybody may post there" if code.startswith(_RESTRICTED) else _CLOSED.get(code, code)
+    return (
+        "not everybody may post there" if code.startswith(_RESTRICTED) else _CLOSED.get(code, code)
+    )

@@ -5,7 +5,7 @@ A refusal says that nothing was changed, why, how it stands now and what to do; 
 
 from collections.abc import Collection, Sequence
 
-from bot.commands.answers import Answer, Notice, Offer, Refusal
+from bot.commands.answers import Answer, Notice, Offer, Refusal, Unheard
 from bot.grammar import WordsError
 from bot.rollout.values import Phase, Rollout
 from bot.slack.blocks import Block, actions, button, clip, context, escape, mention, section
@@ -22,13 +22,13 @@ from bot.slack.tallying import stats_message
 from bot.slack.wording import sign, with_dates
 
 
-def answer_message(answer: Answer, link: str = "") -> Message:
-    """Return an answer; `link` is the permalink of its card, where there is one."""
+def answer_message(answer: Answer, link: str = "", me: str = "") -> Message:
+    """Return an answer; `link` is the permalink of its card, where there is one, `me` the name of the bot."""
     match answer.kind:
         case "plan" if answer.plan is not None:
             return plan_message(answer)
         case "help":
-            return help_message(answer.sentence)
+            return help_message(answer.sentence, me)
         case "stats" if answer.stats is not None:
             return stats_message(answer.stats)
         case "status" if answer.code == "undoable":
@@ -100,6 +100,25 @@ def refusal_message(
     return Message(f"{plain} [{refusal.code}]", tuple(blocks))
 
 
+def waiting_message(silent: Unheard) -> Message:
+    """Return what somebody is told whose approval waits until Slack says who they are."""
+    said = (
+        f"Your approval is recorded, and it counts when Slack answers. {silent.why}, so I ask again: for 10 minutes, "
+        "or until this question is closed. Rollback and pause still work."
+    )
+    row = _offered(silent.offers)
+    told = section(
+        f"*Your approval is recorded*{_named(said.removeprefix('Your approval is recorded'), _people_in(silent))}"
+    )
+    code = context(f"code `{escape(silent.code)}`")
+    return Message(f"{said} [{silent.code}]", (told, *([actions(*row)] if row else []), code))
+
+
+def counted_message() -> Message:
+    """Return what somebody is told whose approval had to wait, and counts now."""
+    return Message("Slack has answered: your approval is counted.")
+
+
 def _bare(sentence: str) -> str:
     """Return a sentence without its own word that nothing was changed: that stands before it."""
     sentence = sentence.replace(f" {_UNCHANGED}.", "").replace(_ASIDE, "")
@@ -132,7 +151,7 @@ def _people_in(refusal: Refusal | WordsError) -> Collection[str]:
     return {*_people(refusal.rollout), *refusal.people}
 
 
-_NAMES_APPROVERS = {"self_approval", "not_approver"}
+_NAMES_APPROVERS = {"self_approval", "not_approver", "identity_unavailable"}
 """Sentences of ours around names out of the configuration: no word of anybody else is in them."""
 
 

@@ -39,7 +39,7 @@ class Replies:
         self.at_home: Callable[[Payload, Message | None], Awaitable[None]] | None = None
         """Draws the Home tab of whoever pressed something on it, with what they are told at its top."""
 
-    def soon(self, work: Awaitable[None]) -> None:
+    def soon(self, work: Awaitable[object]) -> None:
         """Send after the acknowledgement."""
 
         async def run() -> None:
@@ -57,9 +57,10 @@ class Replies:
     def to(self, channel: str, user: str, thread: str | None = None) -> Reply:
         """Return how to tell one person something in a channel; without one, or where that fails, directly."""
 
-        async def reply(message: Message) -> None:
-            if not (channel and await self._whispered(channel, user, thread, message)):
-                await self.directly(user, message)
+        async def reply(message: Message) -> bool:
+            if channel and await self._whispered(channel, user, thread, message):
+                return True
+            return await self.directly(user, message)
 
         return reply
 
@@ -112,9 +113,10 @@ class Replies:
         url = str(body.get("response_url") or "")
         fallback = self.to(channel_of(body), user_of(body))
 
-        async def reply(message: Message) -> None:
-            if not (url and await self._respond(url, message, replace=replace)):
-                await fallback(message)
+        async def reply(message: Message) -> bool:
+            if url and await self._respond(url, message, replace=replace):
+                return True
+            return await fallback(message) is not False
 
         return reply
 

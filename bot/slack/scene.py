@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.rollout.values import Rollout
 from bot.slack.broadcasts import BARE, Beside
 from bot.slack.posting import Posts
-from bot.slack.story import untold
+from bot.slack.story import Why, nobody_knows, untold
 from bot.store import JournalRow
 
 
@@ -22,6 +22,8 @@ class Scene:
     """Where this rollout is live: the one that was before it, whose card in Slack has to say so."""
     beside: Beside = BARE
     """What the calls that are still to be made have beside them."""
+    why: Why = nobody_knows
+    """Why something comes late in a channel."""
     shut: str = ""
     """Why the rollout's channel takes no message, once one was refused for that."""
 

@@ -131,13 +131,31 @@ def place(r: Rollout) -> str:
         return f"on its way back{old}, {_share(r)} there"
     if r.plan.repeated is not None:
         return f"{_share(r)}, {_batch(r)}"
+    if is_home(r):
+        return f"100 % on {escape(r.version)}, making it the stable version"
     every = [index for index, _ in _stage_names(r.plan)]
     number = max(1, sum(begun(r, index) for index in every))
     return f"{_share(r)}, stage {number} of {len(every)}"
 
 
+def is_home(r: Rollout) -> bool:
+    """Whether the traffic has gone home to stable, which serves the new version by now: its weight is 0 again."""
+    return (
+        r.lanes == "fixed"
+        and r.stable_touched
+        and r.weight == 0
+        and r.back is None
+        and not r.phase.final
+    )
+
+
+def share(r: Rollout) -> float:
+    """Return how much of the traffic the new version has, wherever it runs."""
+    return 100.0 if is_home(r) else r.weight
+
+
 def _share(r: Rollout) -> str:
-    return moved(r) if r.lanes == "one" and r.armed is not None else percent(r.weight)
+    return moved(r) if r.lanes == "one" and r.armed is not None else percent(share(r))
 
 
 def moved(r: Rollout) -> str:

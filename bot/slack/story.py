@@ -4,7 +4,7 @@ Neighbours are told in one message and a broadcast stands alone. What is long pa
 replayed: it is one message that says so, and only what everybody must know is still an alert of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,11 +13,15 @@ from bot.rollout.values import Entry, Rollout
 from bot.slack import broadcasts, cards
 from bot.slack.blocks import Block, context, date, hour, section
 from bot.slack.broadcasts import BARE, Beside
+from bot.slack.hindrance import UNKNOWN
 from bot.slack.line import OUTAGE
 from bot.slack.message import Message
 from bot.slack.posting import Posts, Wanted
 from bot.slack.wording import told
 from bot.store import JournalRow
+
+Why = Callable[[str, datetime], str]
+"""Return as a clause why nothing could be told in a channel since a time."""
 
 _ALOUD = {"channel", "broadcast"}
 """Lines of the thread that the channel is shown too."""
@@ -26,6 +30,11 @@ _SECTION = 2800
 _PARAGRAPHS = 10
 _LASTING = {"rollout.rolled_back", "rollout.needs_attention"}
 """Events that everybody is alerted of however late: a version was taken back, or nothing moves without a person."""
+
+
+def nobody_knows(_channel: str, _since: datetime) -> str:
+    """Return why something comes late where that is not known any more."""
+    return UNKNOWN
 
 
 def told_up_to(posts: Posts) -> int:
@@ -43,16 +52,18 @@ def late(row: JournalRow, now: datetime) -> bool:
     return now - row.at >= OUTAGE
 
 
-def alert(r: Rollout, row: JournalRow, now: datetime, beside: Beside = BARE) -> Message:
-    """Return a broadcast; one that comes late says when it happened."""
-    return _dated(broadcasts.broadcast(r, row.entry, beside), row, now)
+def alert(
+    r: Rollout, row: JournalRow, now: datetime, beside: Beside = BARE, why: str = UNKNOWN
+) -> Message:
+    """Return a broadcast; one that comes late says when it happened, and why it comes late."""
+    return _dated(broadcasts.broadcast(r, row.entry, beside), row, now, why)
 
 
-def _dated(message: Message, row: JournalRow, now: datetime) -> Message:
+def _dated(message: Message, row: JournalRow, now: datetime, why: str) -> Message:
     """Return a message that says when it happened, where that is a while ago."""
     if not late(row, now):
         return message
-    said = context(f"⏱ Happened at {date(row.at)}; Slack could not be reached then.")
+    said = context(f"⏱ Happened {date(row.at)}; {why} then.")
     text = f"{message.text} (happened at {clock(row.at)})"
     return replace(message, text=text, blocks=(*message.blocks, said))
 
@@ -71,20 +82,22 @@ def story(
     posts: Posts,
     now: datetime,
     beside: Beside = BARE,
+    why: Why = nobody_knows,
 ) -> list[Wanted]:
     """Return the thread's missing messages, in the order in which they are sent."""
     rows = untold(journal, posts)
     if not any(late(row, now) for row in rows):
-        return _as_it_came(r, rows, now, beside)
+        return _as_it_came(r, rows, now, beside, why)
     aloud = [
         row for row in rows if row.entry.tell in _ALOUD and still_an_alert(r, journal, row, now)
     ]
     quiet = [row for row in rows if row not in aloud]
     if not quiet:
-        return _as_it_came(r, rows, now, beside)
+        return _as_it_came(r, rows, now, beside, why)
     # The last message closes the stretch. Until it is there the alerts before it are known by keys of their own.
-    alerts = [replace(_broadcast(r, row, now, beside), key=f"cast:{row.id}") for row in aloud]
-    return [*alerts, _meanwhile(r, quiet, rows[-1].id)]
+    alerts = [replace(_broadcast(r, row, now, beside, why), key=f"cast:{row.id}") for row in aloud]
+    because = why(r.channel, quiet[0].at)
+    return [*alerts, _meanwhile(r, quiet, rows[-1].id, because)]
 
 
 def untold(journal: Sequence[JournalRow], posts: Posts) -> list[JournalRow]:
@@ -93,15 +106,15 @@ def untold(journal: Sequence[JournalRow], posts: Posts) -> list[JournalRow]:
     return [row for row in journal if row.entry.tell and row.id > up_to]
 
 
-def _meanwhile(r: Rollout, rows: Sequence[JournalRow], up_to: int) -> Wanted:
+def _meanwhile(r: Rollout, rows: Sequence[JournalRow], up_to: int, why: str) -> Wanted:
     lines = [f"{hour(row.at)}  {told(row.entry)}" for row in rows]
     text = "\n".join(f"{clock(row.at)}: {row.entry.text}" for row in rows)
-    whole = Message(f"While Slack could not be reached:\n{text}", tuple(_paragraphs(lines)))
+    whole = Message(f"While {why}:\n{text}", tuple(_paragraphs(lines, why)))
     return Wanted(f"line:{up_to}", r.channel, whole, in_thread=True, editable=False)
 
 
-def _paragraphs(lines: Sequence[str]) -> list[Block]:
-    made = [["*While Slack could not be reached:*"]]
+def _paragraphs(lines: Sequence[str], why: str) -> list[Block]:
+    made = [[f"*While {why}:*"]]
     for index, line in enumerate(lines):
         if len("\n".join([*made[-1], line])) > _SECTION:
             if len(made) == _PARAGRAPHS:
@@ -113,7 +126,7 @@ def _paragraphs(lines: Sequence[str]) -> list[Block]:
 
 
 def _as_it_came(
-    r: Rollout, rows: Sequence[JournalRow], now: datetime, beside: Beside
+    r: Rollout, rows: Sequence[JournalRow], now: datetime, beside: Beside, why: Why
 ) -> list[Wanted]:
     wanted: list[Wanted] = []
     stretch: list[JournalRow] = []
@@ -123,7 +136,7 @@ def _as_it_came(
             wanted.append(_lines(r, stretch))
             stretch = []
         if aloud:
-            wanted.append(_broadcast(r, row, now, beside))
+            wanted.append(_broadcast(r, row, now, beside, why))
         else:
             stretch.append(row)
     return [*wanted, _lines(r, stretch)] if stretch else wanted
@@ -133,11 +146,11 @@ def _length(stretch: Sequence[JournalRow]) -> int:
     return sum(len(told(row.entry)) + 1 for row in stretch)
 
 
-def _broadcast(r: Rollout, row: JournalRow, now: datetime, beside: Beside) -> Wanted:
+def _broadcast(r: Rollout, row: JournalRow, now: datetime, beside: Beside, why: Why) -> Wanted:
     return Wanted(
         f"line:{row.id}",
         r.channel,
-        alert(r, row, now, beside),
+        alert(r, row, now, beside, why(r.channel, row.at)),
         in_thread=True,
         also_in_channel=True,
         editable=False,

@@ -7,7 +7,9 @@ from bot.slack.wording import percent
 from bot.stats import MOST, Spread, Stats, Tally, summary
 from strategies.telling import counted
 
-_HEAD = ("Strategy", "Done", "Well", "Work", "90 %", "People", "90 %", "Back", "a week")
+_HEAD = (
+    "Strategy", "Ended", "Succeeded", "Machine", "90 % under", "People", "90 % under", "Rolled back", "Per week",
+)  # fmt: skip
 _NOTHING = "–"
 
 
@@ -27,8 +29,8 @@ def stats_message(stats: Stats) -> Message:
 
 
 _LEGEND = (
-    "Done: begun and ended. Well: of these, to the end. Work and People: median of those that ended well, and what "
-    "nine of ten stayed below; People is the time that they waited for a person. Back: rolled back, also after success."
+    "Machine and People: what those that succeeded took, the median; People is the time that they waited for somebody. "
+    "Rolled back counts those after success too."
 )
 
 

@@ -161,7 +161,8 @@ def trouble_words(trouble: Trouble) -> str:
     return with_dates(with_people(trouble.sentence, trouble.people))
 
 
-_MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
+# “at today” is what a reader would see: the date brings its own word.
+_MOMENT = re.compile(r"(?:\bat )?\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
 
 
 def with_dates(mrkdwn: str) -> str:

@@ -25,6 +25,16 @@ class TokenReading:
         revoked = moment(row.revoked) if row.revoked else None
         return Token(row.name, row.owner, moment(row.created), revoked)
 
+    async def nameless_tokens(self) -> list[str]:
+        """Return the names of the tokens in use that name no owner."""
+        async with self._reader.connect() as connection:
+            found = await connection.execute(
+                select(TOKENS.c.name)
+                .where(TOKENS.c.owner == "", TOKENS.c.revoked.is_(None))
+                .order_by(TOKENS.c.name)
+            )
+        return [str(row.name) for row in found]
+
 
 class TokenWriting:
     """The part of one transaction that makes and revokes tokens."""

@@ -130,5 +130,5 @@ async def test_a_dry_run_shows_them_with_the_advice(store):
     shown = await commands(store).handle(command, CI)
 
     assert UNTRIED in shown.plan.warnings
-    assert "decision trees" in shown.advice
+    assert "guide to strategies" in shown.advice
     assert await store.in_flight() == []

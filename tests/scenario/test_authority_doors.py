@@ -153,6 +153,21 @@ async def test_in_an_installation_for_a_whole_organisation_the_organisation_coun
     assert not origin.of_press(theirs).team_ok
 
 
+async def test_in_a_workspace_of_an_organisation_the_users_own_team_counts(stage):
+    """A4: the payload names our organisation whoever pressed; a stranger does not even go back."""
+    await stage.deploy_to_gate()
+    home = stage.bot.door.origin.home
+    stage.bot.door.origin.home = type(home)(
+        TEAM, "E0OURS", home.bot_id, home.bot_user, True, home.app
+    )
+    body = {"type": "block_actions", **BASE, "enterprise": {"id": "E0OURS"}}
+    origin = stage.bot.door.origin
+    assert not origin.of_press({**body, "user": {"id": "U0ELSE", "team_id": "T0ELSE"}}).team_ok
+    colleague = {"id": ANA, "team_id": "T0OTHER", "enterprise_id": "E0OURS"}
+    assert origin.of_press({**body, "user": colleague}).team_ok
+    assert origin.of_press({**body, "user": {"id": ANA}}).team_ok
+
+
 async def test_a_request_that_comes_a_second_time_is_answered_and_done_once(stage, caplog):
     """A2: the very same signed bytes again, within the window in which their signature is good."""
     await stage.deploy_to_gate()

@@ -1,4 +1,4 @@
-"""M8, M9: lists and finished cards claim what is so now: what is live, what was, what is locked, what waits. As chats."""
+"""M8, M9: lists and finished cards claim what is so now: what is live, what was, what is locked. As chats."""
 
 import re
 
@@ -42,7 +42,8 @@ async def test_m9_a_card_that_is_no_longer_live_says_so_and_its_old_buttons_tell
         await stage.ship("v3.0.0")
         first, second = cards(stage)
         assert re.match(
-            r"⚪ was live · \*auth-service v2.0.0 → production\* — .* UTC – .* UTC, replaced by v3.0.0", first
+            r"⚪ was live · \*auth-service v2.0.0 → production\* — .* UTC – .* UTC, replaced by v3.0.0",
+            first,
         )
         assert "[Roll back" not in first
         assert second.startswith("🟢 live · *auth-service v3.0.0 → production*")
@@ -56,11 +57,16 @@ async def test_m9_a_card_that_is_no_longer_live_says_so_and_its_old_buttons_tell
 
         await stage.say("/rollback auth-service now")
         assert "[Roll back" not in stage.card
+        await stage.wait(5)
         assert "on its way back from v3.0.0, 0 % there" in stage.card
         await stage.wait(120)
         assert "taken back to v2.0.0 by @Dana" in cards(stage)[1]
         history = (await stage.say("/deploy history auth-service")).splitlines()[1:]
-        assert [line.split(" · ")[0] for line in history] == ["🟢 live", "⚪ was live", "⚪ was live"]
+        assert [line.split(" · ")[0] for line in history] == [
+            "🟢 live",
+            "⚪ was live",
+            "⚪ was live",
+        ]
         assert "taken back to v2.0.0 by @Dana" in history[1]
         await stage.slack.open_home(DANA)
         await stage.settled()
@@ -84,11 +90,15 @@ async def test_m8_status_has_a_line_for_every_target_and_says_it_in_the_notifica
         await stage.say("/deploy auth-service v3.0.0")
         await stage.press("Queue behind v2.0.0", by=DANA)
         told = await stage.say("/deploy status", by=OLU)
-        service, payments = (line for line in told.splitlines() if line.startswith("*") and "· " in line)
+        service, payments = (
+            line for line in told.splitlines() if line.startswith("*") and "· " in line
+        )
         assert "🔵 in progress v2.0.0 at 50 %, stage 1 of 2 by @Dana" in service
         assert "#2 in queue behind v2.0.0: v3.0.0 (@Dana)" in service
         assert "drill" not in service, "a lock is told where it reaches"
-        assert re.match(r"\*payments\* nothing deployed by me yet · 🔒 locked by @Ben .*: drill", payments)
+        assert re.match(
+            r"\*payments\* nothing deployed by me yet · 🔒 locked by @Ben .*: drill", payments
+        )
         assert "[Take over payments]" in told
         assert stage.slack.ephemerals(OLU)[-1].text == (
             "2 services in production: auth-service v2.0.0 at 50 %, payments locked."
@@ -110,7 +120,7 @@ async def test_m2_an_open_question_leaves_the_card_alone_and_says_how_old_its_nu
         await stage.press("Promote to 100 %", by=ANA)
         await stage.say("/deploy promote auth-service", by=ANA)
         assert re.search(
-            r"already counted on this gate, at .* UTC; it waits for 1 more", stage.heard(ANA)
+            r"already counted on this gate.* UTC; it waits for 1 more", stage.heard(ANA)
         )
 
 
@@ -129,4 +139,6 @@ async def test_a_long_reason_is_short_on_the_card_and_a_busy_way_back_says_what_
 async def test_one_rollout_is_no_plural(tmp_path, version):
     async with Stage.opened(tmp_path) as stage:
         await stage.deploy(version)
-        assert "*The only rollout of auth-service.*" in await stage.say("/deploy history auth-service")
+        assert "*The only rollout of auth-service.*" in await stage.say(
+            "/deploy history auth-service"
+        )

@@ -211,7 +211,7 @@ async def test_a_rollback_needs_no_words_and_whoever_did_it_may_say_why_afterwar
     await stage.slack.submit(OLU, form["id"], {"reason": "logins <!here> fail"})
     await stage.settled()
     assert "reason_given" in await stage.told()
-    assert "Why: logins <!here> fail" in stage.card
+    assert ": logins <!here> fail" in stage.card
     assert "@Olu says why it was rolled back: logins <!here> fail" in stage.story
     assert (await stage.row()).phase is Phase.ROLLED_BACK
 
@@ -232,7 +232,7 @@ async def test_who_gave_a_reason_at_once_is_not_asked_for_one(stage):
     await stage.deploy_to_gate()
     await stage.say("/rollback auth-service logins fail", by=OLU)
     assert "Add a reason" not in stage.story
-    assert "Why: logins fail" in stage.card
+    assert ": logins fail" in stage.card
 
 
 def thread_offer(stage):

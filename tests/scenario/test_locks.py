@@ -11,7 +11,7 @@ from bot.grammar.verbs import Deploy, Lock
 from bot.policy import Actor
 from bot.rollout.values import Phase
 from bot.sandbox.chat import Person
-from tests.scenario.stage import ANA, BEN, DANA, Stage
+from tests.scenario.stage import ANA, BEN, DANA, OLU, Stage
 
 DEPLOY = "/deploy auth-service v2.0.0 steps=50,100"
 HOUR = 3600
@@ -47,7 +47,11 @@ async def press_directly(stage: Stage, button: str, by: str) -> None:
 async def test_m8_a_lock_keeps_others_out_and_is_taken_over_aloud(stage):
     answer = await stage.say("/deploy lock auth-service for 2h db failover drill", by=BEN)
     assert "Locked auth-service in every environment: “db failover drill”" in answer
-    assert "expires at 2026-11-21 05:10 UTC" in answer
+    assert "expires 2026-11-21 05:10 UTC" in answer
+    assert stage.channel()[-1] == (
+        "@Ben locked auth-service in every environment until 2026-11-21 05:10 UTC: “db failover drill”. "
+        "`/rollback` still works."
+    )
 
     refused = await stage.say(DEPLOY, by=DANA)
     assert "locked by @Ben since 2026-11-21 03:10 UTC, until 2026-11-21 05:10 UTC" in refused
@@ -85,8 +89,8 @@ async def test_status_shows_who_locked_what_and_until_when(stage):
 
 async def test_a_lock_lasts_four_hours_unless_told_and_says_how_to_keep_it_longer(stage):
     answer = await stage.say("/deploy lock auth-service production release train", by=BEN)
-    assert "expires at 2026-11-21 07:10 UTC" in answer
-    assert "`lock auth-service production for 2d release train` keeps it longer" in answer.replace(
+    assert "expires 2026-11-21 07:10 UTC" in answer
+    assert "lock auth-service production for 2d release train` keeps it longer" in answer.replace(
         QUOTE, "`"
     )
     await stage.wait(4 * HOUR)
@@ -211,10 +215,10 @@ async def test_the_owner_is_asked_half_an_hour_before_and_may_extend_or_release(
     assert told_directly(stage, BEN) == []
     await stage.wait(1)
     (asked,) = told_directly(stage, BEN)
-    assert "Your lock of auth-service in production ends at 2026-11-21 05:10 UTC" in asked
+    assert "Your lock of auth-service in production ends 2026-11-21 05:10 UTC" in asked
     assert "[Extend 1 h] [Release]" in asked
     await press_directly(stage, "Extend 1 h", BEN)
-    assert "now ends at 2026-11-21 06:10 UTC" in told_directly(stage, BEN)[-1]
+    assert "now ends 2026-11-21 06:10 UTC" in told_directly(stage, BEN)[-1]
     await stage.wait(HOUR)
     assert "[Extend 1 h] [Release]" in told_directly(stage, BEN)[-1]
     await press_directly(stage, "Release", BEN)
@@ -251,11 +255,125 @@ async def test_what_slack_does_not_take_is_told_when_it_is_back(stage):
     assert len(told_directly(stage, BEN)) == 1
 
 
-async def test_a_closed_conversation_does_not_keep_the_others_from_hearing(stage):
+async def test_where_the_owner_cannot_be_told_directly_the_channel_is_without_buttons(stage):
     await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
     stage.slack.refuse("chat.postMessage", "cannot_dm_bot", times=1)
     await stage.wait(90 * 60)
-    assert "lock of auth-service in production ends at" in stage.channel()[-1]
+    assert "@Ben: your lock of auth-service in production ends" in stage.channel()[-1]
+    assert "[" not in stage.channel()[-1]
+
+
+@pytest.mark.parametrize("code", ["token_revoked", "fatal_error"])
+async def test_a_refusal_that_passes_does_not_lose_the_reminder(stage, code):
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    stage.slack.refuse("chat.postMessage", code)
+    await stage.wait(95 * 60)
+    stage.slack.recover()
+    await stage.wait(60)
+    assert "[Extend 1 h] [Release]" in told_directly(stage, BEN)[-1]
+
+
+async def test_what_happened_while_slack_was_away_is_told_in_order_over_a_restart(stage):
+    """A take-over and a stop by REST, an outage, a restart: Ben and the channel hear of all of it."""
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    stage.slack.fail("chat.postMessage", times=10**6)
+    for line in ("lock auth-service production takeover mine now", "freeze production stop"):
+        await stage.rest("POST", "/api/v1/commands", json={"text": line})
+    await stage.wait(120)
+    await stage.restart()
+    stage.slack.recover()
+    await stage.wait(120)
+    assert "took over your lock" in told_directly(stage, BEN)[-1]
+    taken, stopped = stage.channel()[-2:]
+    assert "took the lock of auth-service in production over from @Ben" in taken
+    assert "production was stopped by" in stopped
+    assert await stage.bot.store.notices() == []
+
+
+# ---- a button counts for the lock that it was about -----------------------------------------------------------------
+
+
+async def test_the_reminder_of_a_lock_that_was_taken_over_ends_nothing(stage):
+    await stage.say("/deploy lock auth-service production for 2h drill", by=BEN)
+    await stage.wait(90 * 60)
+    await stage.say("/deploy lock auth-service production takeover hands off", by=DANA)
+    for button in ("Release", "Extend 1 h"):
+        await press_directly(stage, button, BEN)
+        assert "locked by @Dana since" in stage.slack.text_of(stage.slack.ephemerals(BEN)[-1])
+        assert "lock_gone" in stage.heard(BEN)
+    (lock,) = await stage.bot.store.locks()
+    assert (lock.owner, lock.reason) == (DANA, "hands off")
+
+
+async def test_a_lock_is_not_taken_with_a_button_that_was_about_another(stage):
+    await stage.say("/deploy lock auth-service for 2h drill", by=BEN)
+    await stage.say(DEPLOY, by=DANA)
+    await stage.say("/deploy unlock auth-service", by=BEN)
+    await stage.press("Take over", by=DANA)
+    assert "nobody keeps others out of auth-service" in stage.heard(DANA)
+    assert await stage.bot.store.locks() == []
+    await stage.say(DEPLOY, by=OLU)
+    await stage.say("/deploy lock auth-service production an incident", by=ANA)
+    with pytest.raises(AssertionError):
+        await stage.press("Take over", by=OLU)
+
+
+async def test_the_release_of_a_lock_leaves_the_quarantine_beside_it(stage):
+    await stage.deploy()
+    stage.traffic.set_errors("v2.0.0", 30)
+    await stage.wait(120)
+    await stage.say("/deploy lock auth-service production for 2h I investigate", by=BEN)
+    await stage.wait(90 * 60)
+    await press_directly(stage, "Release", BEN)
+    (left,) = await stage.bot.store.locks()
+    assert left.kind == "quarantine"
+
+
+async def test_the_end_of_a_lock_says_what_else_keeps_others_out(stage):
+    await stage.say("/deploy freeze production for 1h stop", by=ANA)
+    await stage.say("/deploy lock auth-service production for 20m drill", by=BEN)
+    await stage.wait(21 * 60)
+    assert "has run out" in stage.channel()[-1]
+    assert "But production is stopped by @Ana" in stage.channel()[-1]
+    await stage.wait(40 * 60)
+    assert "deploys start there again" in stage.channel()[-1]
+
+
+# ---- somebody whom nobody could look up ------------------------------------------------------------------------------
+
+
+async def test_while_slack_does_not_say_who_somebody_is_only_known_members_go_on(stage):
+    """E.3 no. 6: unknown is no, unless they were a member within a day; rollback and pause stay open."""
+    await stage.slack.add_person(Person("U0GUS", "Gus", is_restricted=True))
+    await stage.deploy()
+    running = (await stage.row()).id
+    stage.slack.fail("users.info", times=10**6)
+    for line in (
+        "auth-service v9.0.0",
+        f"auth-service v3.0.0 after={running}",
+        "auth-service v6.0.0 at=05:00",
+        f"cancel {running}",
+        "extend auth-service production 24h",
+        "resume auth-service",
+        "resolve auth-service by hand",
+        "lock auth-service takeover",
+        "freeze production for 30d lol",
+        "unlock auth-service",
+        "thaw production",
+    ):
+        assert "identity_unavailable" in await stage.say(f"/deploy {line}", by="U0GUS"), line
+    assert "is queued" in await stage.say(f"/deploy auth-service v3.0.0 after={running}", by=DANA)
+    assert len(await stage.bot.store.history()) == 2
+    await stage.say("/deploy pause auth-service", by="U0GUS")
+    assert (await stage.bot.store.get(running)).phase is Phase.PAUSED
+
+
+async def test_who_was_a_member_yesterday_is_nobody_in_particular_today(stage):
+    await stage.say("/deploy lock auth-service drill", by=DANA)
+    stage.slack.fail("users.info", times=10**6)
+    assert "ends" in await stage.say("/deploy lock auth-service drill", by=DANA)
+    await stage.wait(25 * HOUR)
+    assert "identity_unavailable" in await stage.say("/deploy lock auth-service x", by=DANA)
 
 
 # ---- what starts later ----------------------------------------------------------------------------------------------
@@ -272,6 +390,8 @@ async def test_what_is_due_while_locked_asks_instead_of_starting(stage):
     await stage.press("Start now", by=ANA)
     assert "[Take over]" in stage.heard(ANA)
     await stage.say("/deploy unlock auth-service production", by=BEN)
+    assert "it can start now" in stage.heard(DANA)
+    assert "it can start now" in "\n".join(stage.channel())
     await stage.press("Start now", by=ANA)
     await stage.wait(16)
     assert stage.weights == (50, 50)

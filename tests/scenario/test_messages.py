@@ -3,7 +3,7 @@
 import re
 
 from bot.rollout.values import Phase
-from tests.scenario.stage import ANA, BEN, DANA, DEPLOYS, OLU, Stage
+from tests.scenario.stage import ALERTS, ANA, BEN, DANA, DEPLOYS, OLU, Stage
 
 
 async def click(stage, message, label, by):
@@ -196,8 +196,11 @@ async def test_history_is_one_line_each_with_outcome_length_who_and_why(stage):
 async def test_help_begins_with_what_to_do_in_an_emergency(stage):
     told = await stage.say("/deploy help")
     assert told.startswith("*Something is wrong*\n• `/rollback checkout`")
-    assert "Slack knows no slash commands" in told
+    assert "mention me with the same words, for example `@sluice rollback`." in told
     assert "vote for the open gate" in await stage.say("/deploy help promote")
+    about_locks = await stage.say("/deploy help lock")
+    assert "it lasts four hours" in about_locks
+    assert "`takeover` takes it" in about_locks.replace("\u02cb", "`")
 
 
 # ---- M5: taken back by itself --------------------------------------------------------------------------------------
@@ -209,7 +212,7 @@ async def test_m5_an_automatic_rollback_is_told_with_why_done_now_and_who_was_af
         stage.traffic.set_errors("v2.0.0", 30.0)
         await stage.wait(120)
         assert (await stage.row()).phase is Phase.ROLLED_BACK
-        told = next(m for m in stage.channel() if "automatically" in m)
+        told = next(m for m in stage.channel() if "in production automatically" in m)
         assert told.startswith(
             "@oncall 🔴 *Rolled back auth-service v2.0.0 → v1.0.0 in production automatically*"
         )
@@ -217,8 +220,13 @@ async def test_m5_an_automatic_rollback_is_told_with_why_done_now_and_who_was_af
             r"\*Why\*  Error rate [\d.]+ % \(limit ≤ 5 %\) at 50 %, seen \d\d:\d\d UTC", told
         )
         assert re.search(
-            r"\*Done\*  all traffic is on v1.0.0 since \d\d:\d\d UTC, \d+ s after the decision, read back", told
+            r"\*Done\*  all traffic is on v1.0.0 since \d\d:\d\d UTC, \d+ s after the decision, read back",
+            told,
         )
+        took = re.search(r", (\d+ s) after the decision", told)[1]
+        plain = stage.slack.messages(ALERTS)[0].text
+        assert plain.startswith("🔴 Rolled back auth-service v2.0.0 → v1.0.0 in production auto")
+        assert f"The traffic was home {took} after the decision, read back." in plain
         assert "*Now*  v2.0.0 is quarantined there" in told
         assert re.search(
             r"\*Affected\*  ≈ [\d.]+ % of all requests failed \(50 % of the traffic", told
@@ -226,7 +234,9 @@ async def test_m5_an_automatic_rollback_is_told_with_why_done_now_and_who_was_af
         assert "[I look at it] [Details]" in told
 
         message = next(
-            m for m in stage.slack.messages(DEPLOYS) if "automatically" in stage.slack.text_of(m)
+            m
+            for m in stage.slack.messages(DEPLOYS)
+            if "in production automatically" in stage.slack.text_of(m)
         )
         await click(stage, message, "I look at it", OLU)
         assert "👀 @Olu looks at it since" in stage.card

@@ -111,7 +111,7 @@ async def test_a_storm_of_limits_loses_nothing(stage):
     await stage.wait(240)
     assert len(cards(stage)) == 1
     assert len([m for m in stage.channel() if "[Promote" in m]) == 1
-    for line in ("requested by", "50 % of the traffic on v2.0.0", "looked well"):
+    for line in ("Started: ", "50 % of the traffic on v2.0.0", "looked well"):
         assert stage.story.count(line) == 1
 
 

@@ -136,6 +136,24 @@ async def test_roll_back_this_on_a_message_of_somebody_else_says_so_and_lists_th
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+async def test_roll_back_this_on_what_is_about_no_rollout_lists_what_can_be_undone(stage):
+    """A digest is about several, an alert about a lock about none: neither is a rollout that there is not."""
+    olu = Phone(stage)
+    await stage.deploy()
+    stage.slack.down = True
+    await stage.wait(700)
+    stage.slack.recover()
+    await stage.wait(90)
+    digest = next(m for m in stage.slack.messages(DEPLOYS) if "📭" in stage.slack.text_of(m))
+    await stage.say("/deploy lock auth-service because audit", by=ANA)
+    lock = stage.slack.messages(DEPLOYS)[-1]
+    for message in (digest, lock):
+        told = await olu.shortcut("rollback_message", message.ts)
+        assert "belongs to no rollout of mine, so nothing was changed" in told
+        assert "[Roll back auth-service]" in told
+        assert "There is no rollout" not in await olu.say_in_thread(message.ts, "<@U0SLUICE> rollback")
+
+
 async def test_roll_back_this_is_carried_out_and_told_even_if_slack_opens_no_form(stage):
     olu = Phone(stage)
     await stage.deploy()

@@ -314,7 +314,7 @@ async def test_a_question_about_unclear_numbers_is_answered_once(tmp_path):
         await stage.wait(20)
         row = await stage.row()
         assert (row.phase, row.gate.kind) == (Phase.WAITING, "ask")
-        assert "latency_p95" in stage.channel()[-1]
+        assert "p95" in stage.channel()[-1]
         await stage.press("Promote to 100 %", by=ANA)
         await stage.wait(30)
         assert stage.weights == (0, 100)

@@ -29,7 +29,7 @@ async def test_a_stuck_rollback_says_what_to_paste_and_what_is_pasted_works(stag
         "@oncall 🔥 *The rollback of auth-service v2.0.0 in production to v1.0.0 needs hands* · card"
     )
     assert (
-        "kubectl -n orion edit virtualservice auth-service   # weights: auth-service-stable 100, auth-service-canary 0"
+        "kubectl -n orion edit virtualservice auth-service # weights: auth-service-stable 100, auth-service-canary 0"
     ) in call
     line = next(one for one in call.splitlines() if one.startswith("/deploy resolve"))
 
@@ -45,8 +45,8 @@ async def test_a_stuck_rollback_says_what_to_paste_and_what_is_pasted_works(stag
     await stage.say(line, by=OLU)
     assert await stage.phase() == (Phase.CANCELLED, "resolved")
     assert "⚪ ended by hand" in stage.card
-    assert "Ended by hand by @Olu at 2026-11-21 03:11 UTC: done by hand" in stage.card
-    stage.cluster.fail(500, times=0)
+    assert "Ended by hand by @Olu 2026-11-21 03:11 UTC: done by hand" in stage.card
+    stage.cluster.heal()
     await stage.wait(10 * MINUTE)
     assert stage.weights == (50, 50), "nothing is written any more"
     assert len(calls(stage)) == 1
@@ -57,20 +57,20 @@ async def test_people_are_reminded_of_it_until_somebody_looks_then_once_an_hour(
     await stage.press("Roll back", by=DANA)
     await stage.wait(32 * MINUTE)
     assert len(calls(stage)) == len(calls(stage, ALERTS)) == 3
-    assert "Still not home after 30 min. The cluster failed (500)" in calls(stage)[-1]
+    assert "Still not home after 31 min. The cluster failed (500)" in calls(stage)[-1]
     assert "kubectl -n orion" in calls(stage)[-1]
 
     await stage.press("I look at it", by=OLU)
-    assert "once an hour" in stage.heard(OLU)
+    assert "@Olu looks at it since" in stage.card
     await stage.wait(58 * MINUTE)
     assert len(calls(stage)) == 3
     await stage.wait(4 * MINUTE)
     assert len(calls(stage)) == 4
 
-    stage.cluster.fail(500, times=0)
+    stage.cluster.heal()
     await stage.wait(3 * MINUTE)
     assert stage.as_armed
-    assert "Rolled back by @Dana at 2026-11-21 03:10 UTC: no reason given" in stage.card
+    assert "Rolled back by @Dana 2026-11-21 03:10 UTC: no reason given" in stage.card
 
 
 async def test_a_rollback_that_gets_on_cannot_be_resolved(stage):
@@ -85,15 +85,15 @@ async def test_a_rollback_that_gets_on_cannot_be_resolved(stage):
 
 
 async def test_the_card_says_who_paused_resumed_and_took_it_back_and_the_requester_is_told(stage):
-    await stage.say("/deploy pause auth-service the login looks odd", by=BEN)
-    paused = "Paused by @Ben at 2026-11-21 03:10 UTC: the login looks odd. *Resume* goes on, *Roll back* takes it home."
+    await stage.say("/deploy pause auth-service because the login looks odd", by=BEN)
+    paused = "Paused by @Ben 2026-11-21 03:10 UTC: the login looks odd. *Resume* goes on, *Roll back* takes it home."
     assert paused in stage.card
     await stage.press("Resume", by=ANA)
-    assert "Resumed by @Ana at 2026-11-21 03:10 UTC" in stage.card
+    assert "Resumed by @Ana 2026-11-21 03:10 UTC" in stage.card
     assert "Paused by" not in stage.card
     await stage.say("/rollback auth-service because too slow", by=BEN)
     await stage.wait(MINUTE)
-    assert "Rolled back by @Ben at 2026-11-21 03:10 UTC: too slow" in stage.card
+    assert "Rolled back by @Ben 2026-11-21 03:10 UTC: too slow" in stage.card
     assert "automatically" not in stage.card
     told = stage.channel(f"D{DANA[1:]}")
     assert told == ["@Ben is rolling back your auth-service v2.0.0 in production: too slow. card"]
@@ -102,7 +102,7 @@ async def test_the_card_says_who_paused_resumed_and_took_it_back_and_the_request
 async def test_whoever_takes_back_their_own_is_not_told_so(stage):
     await stage.press("Roll back", by=DANA)
     await stage.wait(MINUTE)
-    assert stage.channel(f"D{DANA[1:]}") == []
+    assert not [told for told in stage.channel(f"D{DANA[1:]}") if "your" in told]
 
 
 async def test_the_requester_hears_that_what_was_live_is_taken_back(tmp_path):

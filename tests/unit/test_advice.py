@@ -38,18 +38,18 @@ def test_what_the_trees_take(changes, mesh, functions, taken):
         functions,
         taken,
     )
-    assert ("The trees disagree" in advice.text) is (mesh != functions)
+    assert ("The guide has two answers" in advice.text) is (mesh != functions)
 
 
 def test_the_chosen_strategy_is_compared():
     advice = advise(case(critical=True), "canary")
     compared, disagreement = advice.sentences
     assert compared == (
-        "The plan is canary; the decision trees would take blue-green because the service is critical and instant "
+        "The plan is canary; the guide to strategies would take blue-green because the service is critical and instant "
         "rollback matters."
     )
     assert disagreement == (
-        "The trees disagree: the one for meshes says canary (this is a standard change in production), the one for "
+        "The guide has two answers: for meshes it says canary (this is a standard change in production), for "
         "functions blue-green (the service is critical and instant rollback matters). blue-green was taken because "
         "the service is critical and instant rollback matters."
     )
@@ -57,7 +57,7 @@ def test_the_chosen_strategy_is_compared():
 
 def test_the_same_choice_is_confirmed():
     assert advise(case(), "canary").text == (
-        "The plan is canary, and the decision trees would take it too, because a gradual rollout goes back by itself."
+        "The plan is canary, and the guide to strategies would take it too, because a gradual rollout goes back by itself."
     )
 
 

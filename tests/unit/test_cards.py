@@ -198,7 +198,7 @@ def test_a_rolling_rollout_that_holds_says_what_runs_where_and_what_can_be_done(
     text = shown(row)
 
     assert "6 of 12 instances run v2, 6 run v1" in text
-    assert "Held: check failed. *Resume* completes it, *Roll back* undoes all of it." in text
+    assert "Held: a check failed. *Resume* completes it, *Roll back* undoes all of it." in text
     assert labels(cards.card(row)) == {"Resume": "resume", "Roll back to v1": "rollback"}
 
 
@@ -220,7 +220,7 @@ def test_a_failed_batch_that_goes_back_is_told_from_a_rollback_of_everything():
     row = rollout("rolling", "Soak", phase=Phase.ROLLING_BACK, back=back)
 
     assert "only the batch" not in shown(row)
-    assert "Why: errors (only the batch that failed goes back)" in shown(
+    assert "2026-09-01 12:00 UTC>: errors (only the batch that failed goes back)" in shown(
         replace(row, back=replace(back, partial=True))
     )
 
@@ -260,7 +260,7 @@ def test_the_table_of_a_question_is_no_wider_than_a_phone_and_a_limit_beside_sta
     asked = texts(question(gate(row, look=look)))
     table = asked.split("```")[1].strip().splitlines()
 
-    assert [line.split("  ")[0] for line in table] == ["Metric", "Error rate", "p95", "Connectio…"]
+    assert [line.split("  ")[0] for line in table] == ["Metric", "Error rate", "p95", "Connection…"]
     assert table[2].endswith("≤ 450"), "the unit stands beside it twice"
     assert max(map(len, table)) <= 46
     assert "Δ Error rate +0.05 points, p95 ↑ 208 %, Connection failures +0.12 points" in asked

@@ -56,7 +56,7 @@ def test_a_plan_for_people_has_every_step_with_a_bar_and_the_checks(shell):
         "  8. Promote    make it the stable version",
         "Checks: error_rate ≤ 5 % → rollback",
     ]
-    assert lines[-1].startswith("The plan is canary, and the decision trees would take it too")
+    assert lines[-1].startswith("The plan is canary, and the guide to strategies would take it too")
 
 
 def test_a_direct_plan_says_what_it_weakens(shell):

@@ -74,7 +74,7 @@ def test_the_way_back_fits_the_shape_of_the_target(service, lanes, steps):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("pair v2", "The plan is canary, and the decision trees would take it too"),
+        ("pair v2", "The plan is canary, and the guide to strategies would take it too"),
         ("pair v2 confidence=high", "would take blue-green because the confidence"),
         ("pair v2 to staging", "would take direct because this is not production"),
     ],

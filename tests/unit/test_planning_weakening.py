@@ -44,6 +44,10 @@ def weakened(config=CONF, **wish):
         ({"strategy": "recreate"}, "recreate instead of canary"),
         ({"soak": (60,)}, "soak 60 s instead of 300 s"),
         ({"steps": (100.0,)}, "all traffic in one step"),
+        (
+            {"steps": (90.0, 100.0)},
+            "90 % of the traffic in the first step, as good as all of it at once",
+        ),
         ({"min_requests": 10}, "a verdict after 10 requests instead of 1000"),
         ({"retention": 60}, "the old version is kept 1m instead of 1h"),
         ({"retention": 0}, "the old version is kept 0s instead of 1h"),

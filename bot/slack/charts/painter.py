@@ -50,5 +50,5 @@ class Painter:
 def _with_the_library() -> Callable[[Chart], bytes] | None:
     if can_draw():
         return draw
-    log.info("pictures are drawn in text: pip install 'sluice[charts]' for real ones")
+    log.info("pictures are drawn in text: pip install -e '.[charts]' for real ones")
     return None
