@@ -120,9 +120,11 @@ class Bot(Parts):
         """Open the doors. Raises `DoorError` where the address cannot be had."""
         root = self.settings.api_token.reveal() if self.settings.api_token else ""
         hooks = self.settings.config.alertmanager, self.settings.config.flagger
-        tokens = [hook.token.reveal() if hook else "" for hook in hooks]
+        alerts, flagger = (hook.token.reveal() if hook else "" for hook in hooks)
         owner = self.settings.api_token_owner
-        doors = Doors(self.commands, self.store, self.clock.now, root, self._ready, *tokens, owner)
+        doors = Doors(
+            self.commands, self.store, self.clock.now, root, self._ready, alerts, flagger, owner
+        )
         app = api(doors, self.door.events)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()

@@ -107,9 +107,7 @@ services:
 """
 
 
-_NO_PICTURES = (
-    "Questions have their numbers as text: pip install -e '.[charts]' brings the library that draws pictures of them."
-)
+_NO_PICTURES = "Questions have their numbers as text: pip install -e '.[charts]' brings the library that draws pictures of them."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Nothing here touches a target or Slack: the reconciler does that when it is woke
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from bot.commands import alarming, hooking
 from bot.commands.acting import find
@@ -240,7 +240,8 @@ def _worded(command: verbs.Command) -> verbs.Command:
     reason = getattr(command, "reason", "")
     if not reason or spoken(reason) == reason:
         return command
-    return replace(command, reason=spoken(reason))  # type: ignore[call-arg]
+    changes: dict[str, Any] = {"reason": spoken(reason)}
+    return replace(command, **changes)
 
 
 def _known_again(command: verbs.Command) -> bool:

@@ -63,7 +63,7 @@ _OPTIONS = {
 
 
 def without_use(options: Options, strategy: str) -> dict[str, Any]:
-    """Return the options, by field, that were given and mean nothing for a strategy; steps have a field of their own."""
+    """Return the options, by field, that were given and mean nothing for a strategy; steps have their own field."""
     return {
         field: None
         for field, wished in _OPTIONS.items()

@@ -95,7 +95,7 @@ def _said_yes(r: Rollout) -> list[Yes]:
 def _worst(r: Rollout, before: float | None) -> float | None:
     if r.look is None or r.look.problem or (r.one_place and not r.look.beside):
         return before
-    if r.phase in _HOME:
+    if r.phase in _HOME and (r.back is None or r.look.at > r.back.at):
         # What is measured on the way home is nobody's fault; the look that turned it around counts.
         return before
     found = r.look.get("error_rate").canary

@@ -173,8 +173,7 @@ def _kept_out(r: Rollout, afresh: Afresh) -> tuple[str, str] | None:
 
 def _reconsidered(r: Rollout, afresh: Afresh, now: datetime) -> Rollout:
     """Return the row with what is in its way at this moment; people were asked, so that it starts when they say so."""
-    free = f"What kept {r.service} {r.version} out is over: it can start now."
-    code, sentence = _kept_out(r, afresh) or ("can_start", free)
+    code, sentence = _kept_out(r, afresh) or _can_start(r)
     if r.trouble is not None and r.trouble.sentence == sentence:
         return r
     named = afresh.barred.people if afresh.barred is not None else ()
@@ -188,6 +187,11 @@ def _reconsidered(r: Rollout, afresh: Afresh, now: datetime) -> Rollout:
         data={"people": list(named)} if named else {},
     )
     return replace(r, code=code, trouble=why).tell(entry)
+
+
+def _can_start(r: Rollout) -> tuple[str, str]:
+    free = f"What kept {r.service} {r.version} out is over: it can start now."
+    return "can_start", free
 
 
 def _ask(

@@ -322,9 +322,7 @@ class Announcer:
             # Slack takes a message a second in a channel: what is told later is told in one message.
             self._ring(r.id, wait)
             return
-        for wanted in story(
-            r, scene.journal, posts, self._now(), scene.beside, scene.why
-        ):
+        for wanted in story(r, scene.journal, posts, self._now(), scene.beside, scene.why):
             if await self._poster.put(r.id, wanted, posts):
                 self._pace.spend(r.channel)
                 for line in wanted.whisper:

@@ -94,9 +94,9 @@ class SlackDirectory:
             if (kept := self._groups.get(group)) and self._now() - kept[0] < KEPT
         }
         people = {
-            who: kept[1]
+            who: heard[1]
             for who in (*([actor.id] if actor.door == "slack" else []), *others)
-            if (kept := self._people.get(who)) and self._now() - kept[0] < KEPT
+            if (heard := self._people.get(who)) and self._now() - heard[0] < KEPT
         }
         return Membership(groups_then, people.get(actor.id), known=False, people=people)
 

@@ -46,7 +46,9 @@ async def tell_who_asked(store: Store, poster: Poster, r: Rollout, posts: Posts)
     asked = await store.ask(asked_of(r.id))
     if not any(one.actor == person and one.body.get("alone") for one in asked):
         return
-    await _say(poster, r, posts, Wanted(key, person, Message(sentence), editable=False), escape(sentence))
+    await _say(
+        poster, r, posts, Wanted(key, person, Message(sentence), editable=False), escape(sentence)
+    )
 
 
 async def _tell_requester(store: Store, poster: Poster, r: Rollout, posts: Posts) -> None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from slack_sdk.errors import SlackApiError
 
 from bot.commands.answers import Notice
-from bot.slack.line import LOST
 from bot.slack.message import Message
+from bot.slack.refusals import LOST
 from bot.slack.replies import notice_message
 from bot.slack.speaking import refused_with
 

@@ -43,9 +43,8 @@ def doubts(r: Rollout, gate: Gate) -> list[str]:
     never = unreachable(gate.groups, {}, _out(r), gate.quorum, r.environment)
     never = never or (r.rules.unreachable if not r.rules.renewed else "")
     if never:
-        found.append(
-            with_people(never, {*gate.groups, *_out(r), *re.findall(r"[UW][A-Z0-9]+", never)})
-        )
+        # No word of anybody but us and the configuration is in it.
+        found.append(with_people(never, re.findall(r"\b[USW][A-Z0-9]{2,}\b", never)))
     return found
 
 

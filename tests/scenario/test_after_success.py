@@ -91,6 +91,7 @@ async def test_a_freeze_does_not_stop_an_undoing(tmp_path):
         assert "nothing_to_roll_back" in await stage.say("/rollback auth-service")
 
 
+@pytest.mark.sweep
 async def test_a_second_undoing_within_the_hour_is_refused_with_a_way_further(live):
     await ship(live, "v3.0.0")
     await live.say("/rollback auth-service now", by=OLU)
@@ -112,6 +113,7 @@ async def test_a_second_undoing_within_the_hour_is_refused_with_a_way_further(li
     assert await version_live(live) == "v1.0.0"
 
 
+@pytest.mark.sweep
 async def test_after_an_hour_a_second_undoing_goes_one_further_back(live):
     await ship(live, "v3.0.0")
     await live.say("/rollback auth-service now", by=OLU)

@@ -72,6 +72,7 @@ async def at_half(stage: Watched) -> None:
     assert stage.aws.split == {"5": 50, "6": 50}
 
 
+@pytest.mark.sweep
 async def test_good_numbers_promote_after_the_minutes_that_they_take_to_come(tmp_path):
     async with Watched.opened(tmp_path) as stage:
         await at_half(stage)

@@ -127,6 +127,7 @@ async def test_a_cluster_that_comes_back_in_time_is_no_matter(stage):
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("where", mostly_swept(["soak", "gate"], lambda where: where == "gate"))
 async def test_a_cluster_that_is_down_on_the_way_holds_pages_once_and_goes_on(stage, where):
     await stage.deploy()
@@ -307,6 +308,7 @@ async def test_a_virtual_service_deleted_on_the_way_needs_a_person_and_rollback_
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("trouble", ["down", "silence", "few"])
 async def test_without_numbers_it_waits_three_soaks_then_asks_and_never_decides(stage, trouble):
     await stage.deploy()
@@ -323,7 +325,23 @@ async def test_without_numbers_it_waits_three_soaks_then_asks_and_never_decides(
     row = await stage.row()
     assert (row.phase, row.gate.kind) == (Phase.WAITING, "ask")
     assert stage.weights == (50, 50)
-    assert any("cannot decide" in text and "@oncall" in text for text in stage.channel(ALERTS))
+    [call] = stage.channel(ALERTS)
+    assert call.startswith("@oncall 🟡 waiting for a decision · *auth-service v2.0.0 → production*")
+    assert "cannot decide" in call
+    question = stage.channel()[-1]
+    assert "@sre, @oncall" in question.splitlines()[0], "the question itself calls them"
+    assert len([text for text in stage.channel() if "@oncall" in text]) == 1
+
+
+async def test_an_outage_of_the_metrics_and_its_end_are_told_once_each(stage):
+    await stage.deploy()
+    stage.prometheus.down = True
+    await stage.wait(220)
+    assert stage.channel()[-1].count("answered with an error (HTTP 503)") == 1
+    stage.prometheus.down = False
+    await stage.wait(150)
+    assert stage.story.count("The numbers moved") == 1
+    assert "verdict" in stage.channel()[-1]
 
 
 async def test_numbers_that_come_back_in_time_are_enough(stage):
@@ -346,6 +364,7 @@ async def test_a_second_deploy_is_told_what_is_in_flight_and_changes_nothing(sta
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_subset_whose_pods_are_gone_is_not_given_more_traffic_and_people_are_called(stage):
     def elsewhere(body):
         body["spec"]["subsets"][1]["labels"] = {"track": "nowhere"}

@@ -256,6 +256,7 @@ async def test_at_the_promotion_gate_it_goes_back_as_well(tmp_path):
         assert (stage.at, stage.serving) == (("Failed", 0), V1)
 
 
+@pytest.mark.sweep
 async def test_after_success_the_old_version_passes_all_gates_by_itself(stage):
     await to_traffic(stage)
     for button in ("Promote to 50 %", "Promote past", "Promote to 100 %"):

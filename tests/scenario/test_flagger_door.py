@@ -138,6 +138,7 @@ async def test_while_nobody_goes_back_it_is_shut_whatever_else_is_asked(stage):
         assert (await ask(stage, checksum=checksum))[0] == 403
 
 
+@pytest.mark.sweep
 async def test_a_cluster_that_does_not_answer_is_no(stage):
     checksum = await going_back(stage)
     await stage.cluster.down()

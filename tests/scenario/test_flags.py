@@ -121,6 +121,7 @@ async def test_a_late_write_that_lands_while_going_home_is_undone(alone):
 # ---- with a deployment ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_both_are_opened_at_each_notch_and_the_flag_stays_open(mixed):
     await mixed.deploy("v2.0.0", "steps=50,100")
     await mixed.wait(30)
@@ -193,6 +194,7 @@ async def test_a_percentage_of_somebody_else_holds_and_asks(mixed):
     assert mixed.both == HOME
 
 
+@pytest.mark.sweep
 async def test_after_success_rollback_brings_back_the_pods_and_what_the_flag_was(mixed):
     await mixed.deploy("v2.0.0", "steps=50,100")
     await mixed.walk()

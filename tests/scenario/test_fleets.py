@@ -40,6 +40,7 @@ async def moved(stage: FleetStage, count: int, limit: int = 120) -> None:
     raise AssertionError(f"{stage.versions}: {await stage.told()}")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 async def test_it_rolls_to_the_end_batch_by_batch(tmp_path, kind):
     async with staged(tmp_path, kind) as stage:
@@ -66,6 +67,7 @@ async def test_a_canary_moves_by_its_steps(tmp_path, kind):
         assert (stage.versions, stage.as_found) == ({V2: ALL}, True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 async def test_rollback_in_the_middle_brings_all_home(tmp_path, kind):
     async with staged(tmp_path, kind) as stage:
@@ -77,6 +79,7 @@ async def test_rollback_in_the_middle_brings_all_home(tmp_path, kind):
         assert (stage.versions, stage.as_found) == ({V1: ALL}, True)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS)
 async def test_instances_that_do_not_get_well_send_all_home(tmp_path, kind):
     async with staged(tmp_path, kind) as stage:
@@ -104,6 +107,7 @@ async def test_a_restart_in_the_middle_changes_nothing(tmp_path, kind):
         assert stage.versions == {V2: ALL}
 
 
+@pytest.mark.sweep
 async def test_a_node_that_is_away_is_named_and_the_rest_goes_home(tmp_path):
     async with staged(tmp_path, "http_fleet") as stage:
         assert stage.runners is not None

@@ -194,6 +194,7 @@ async def test_m4_thread_then_channel_then_a_call_and_the_channel_line_ends_with
 # ---- why, afterwards ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_rollback_needs_no_words_and_whoever_did_it_may_say_why_afterwards_once(stage):
     """M3: never block an emergency on typing."""
     await stage.deploy_to_gate()

@@ -191,6 +191,7 @@ async def test_before_anything_was_written_a_rollback_just_cancels(stage):
     assert "cancelled before anything was written" in stage.card
 
 
+@pytest.mark.sweep
 async def test_once_promote_has_begun_stable_gets_its_old_image_before_the_traffic_moves(stage):
     await stable_gets_it(stage)
     stage.cluster.fail(503, method="PATCH", path="virtualservices", times=5)
@@ -206,6 +207,7 @@ async def test_once_promote_has_begun_stable_gets_its_old_image_before_the_traff
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_while_the_old_version_is_kept_ready_going_back_is_instant_and_checks_go_on(tmp_path):
     async with Stage.opened(tmp_path, retention="10m") as stage:
         await stage.deploy_to_gate()
@@ -234,6 +236,7 @@ async def test_a_canary_that_cannot_start_fails_prepare_without_any_traffic(stag
     assert len(broadcasts(stage, DEPLOYS)) == 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("mishap", ["never_ready", "unschedulable"])
 async def test_a_canary_that_never_gets_ready_is_given_up_at_its_deadline(stage, mishap):
     stage.cluster.break_image("ghcr.io/orion/auth:v2.0.0", mishap)

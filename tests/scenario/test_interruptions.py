@@ -197,6 +197,7 @@ async def deploy_with_a_late_write(stage: Stage) -> None:
 # ---- raced ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_forward_write_that_lands_after_the_rollback_is_fenced_off(stage):
     await deploy_with_a_late_write(stage)
     await stage.press("Roll back")

@@ -130,6 +130,7 @@ async def test_the_revision_that_is_rolled_out_next_is_told_from_the_one_before(
     assert (await stage.row()).from_version == "v2.0.0"
 
 
+@pytest.mark.sweep
 async def test_a_canary_goes_home_again_and_its_tag_goes_last(stage):
     await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")
     await stage.wait(75)

@@ -16,6 +16,7 @@ async def stage(request, tmp_path) -> AsyncIterator[Stage]:
         yield opened
 
 
+@pytest.mark.sweep
 async def test_a_canary_walks_to_success(stage):
     await stage.deploy_to_gate()
     assert stage.weights == (50, 50)

@@ -40,6 +40,7 @@ async def test_a_question_that_its_channel_does_not_take_is_asked_in_the_alert_c
     assert "[Promote" not in "".join(stage.channel(ALERTS))
 
 
+@pytest.mark.sweep
 async def test_where_no_channel_works_people_are_asked_one_by_one(stage):
     await stage.deploy()
     await shut(stage, DEPLOYS, ALERTS)
@@ -56,10 +57,11 @@ async def test_where_no_channel_works_people_are_asked_one_by_one(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
-async def test_a_question_that_reaches_nobody_is_paged_and_its_clock_stands_still(tmp_path):
+@pytest.mark.parametrize("code", ["restricted_action", "message_limit_exceeded"])
+async def test_a_question_that_reaches_nobody_is_paged_and_its_clock_stands_still(tmp_path, code):
     async with Stage.opened(tmp_path, expires="10m") as stage:
         await stage.deploy()
-        stage.slack.refuse("chat.postMessage", "restricted_action")
+        stage.slack.refuse("chat.postMessage", code)
         await stage.wait(75)
         assert "gate_undeliverable:gate_undeliverable" in await stage.told()
         paged = await stage.alerts("rollout.needs_attention")
@@ -75,6 +77,7 @@ async def test_a_question_that_reaches_nobody_is_paged_and_its_clock_stands_stil
         assert await stage.phase() == (Phase.PAUSED, "gate_expired")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("code", ["token_revoked", "account_inactive", "invalid_auth"])
 async def test_a_lost_token_is_said_once_and_rollouts_hold_at_their_next_gate(stage, code, caplog):
     await stage.deploy()

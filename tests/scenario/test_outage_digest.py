@@ -78,6 +78,7 @@ async def test_slack_returns_to_cards_one_digest_one_story_per_thread_and_what_i
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_a_restart_in_the_middle_changes_nothing_and_nothing_is_summed_up_twice(stage):
     await ask(stage, "v2.0.0", config={"trafficSteps": [50, 100]})
     await stage.wait(90)
@@ -109,6 +110,7 @@ async def test_a_short_silence_is_no_outage(stage):
     assert "While Slack" not in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_question_that_nobody_could_see_keeps_its_time_and_calls_people(tmp_path):
     async with Stage.opened(tmp_path, expires="10m", on_expiry="rollback") as stage:
         await stage.deploy()

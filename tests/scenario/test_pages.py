@@ -22,6 +22,7 @@ class BabblingStage(Stage):
     cluster_type = Babbling
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["fixed", "one"])
 async def test_a_rollback_that_is_refused_for_long_calls_people_once_and_ends_when_it_may(
     tmp_path, shape

@@ -151,7 +151,9 @@ async def test_roll_back_this_on_what_is_about_no_rollout_lists_what_can_be_undo
         told = await olu.shortcut("rollback_message", message.ts)
         assert "belongs to no rollout of mine, so nothing was changed" in told
         assert "[Roll back auth-service]" in told
-        assert "There is no rollout" not in await olu.say_in_thread(message.ts, "<@U0SLUICE> rollback")
+        assert "There is no rollout" not in await olu.say_in_thread(
+            message.ts, "<@U0SLUICE> rollback"
+        )
 
 
 async def test_roll_back_this_is_carried_out_and_told_even_if_slack_opens_no_form(stage):

@@ -54,6 +54,7 @@ async def test_the_list_begins_with_what_is_in_flight(stage):
 # ---- in threads -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_rollback_in_the_thread_means_that_rollout(stage):
     olu = Phone(stage)
     said = ["rollback", "Rollback.", "rollback now", "rollback errors climb", "rollback prod"]
@@ -97,6 +98,7 @@ async def test_an_old_thread_never_undoes_a_newer_rollout(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_rollback_in_the_thread_of_what_is_live_asks_once_and_now_skips_it(stage):
     olu = Phone(stage)
     await stage.ship("v2.0.0")

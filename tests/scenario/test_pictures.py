@@ -161,6 +161,7 @@ async def test_a_restart_uploads_nothing_twice(stage):
     assert stage.called(UPLOAD) == 1
 
 
+@pytest.mark.sweep
 async def test_a_fresh_snapshot_gets_a_fresh_picture_in_place_of_the_old_one(stage):
     await to_gate(stage)
     [old] = stage.files

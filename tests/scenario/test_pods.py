@@ -78,6 +78,7 @@ async def test_what_the_cluster_may_still_mend_is_on_the_card_until_it_has(
         assert (await stage.told()).count(f"sick:{mishap}") == 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["fixed", "swap", "one"])
 async def test_the_last_words_of_a_pod_stand_in_the_thread_once_and_without_secrets(
     tmp_path, shape
@@ -101,6 +102,7 @@ async def test_the_last_words_of_a_pod_stand_in_the_thread_once_and_without_secr
         assert (await stage.told()).count("log:crash_loop") == 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["fixed", "one"])
 async def test_the_log_is_asked_for_after_the_write_that_takes_the_traffic_home(tmp_path, shape):
     async with opened(tmp_path, shape) as stage:

@@ -89,6 +89,7 @@ class AuthorizationStage(PolicyStage):
     kind = AUTHORIZATION
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("strategy", "step", "options"),
     mostly_swept(WAYS, lambda way: way[0] in {"direct", "canary"}),
@@ -166,6 +167,7 @@ async def test_it_is_not_rolled_back_before_a_create_without_an_answer_has_lande
         assert (stage.said("stable"), stage.said("canary")) == (None, None)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("shape", "strategy", "lane"), [("one", "direct", "stable"), ("fixed", "canary", "canary")]
 )

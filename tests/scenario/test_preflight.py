@@ -84,6 +84,7 @@ async def test_a_plan_in_slack_says_what_a_start_would_meet(tmp_path):
         assert "The bot may not patch virtualservices" in shown
 
 
+@pytest.mark.sweep
 async def test_a_plan_in_slack_does_not_wait_for_a_cluster_that_is_slow(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         stage.cluster.hang(method="GET", path="virtualservices")

@@ -96,6 +96,7 @@ async def test_the_line_is_first_come_first_served_and_survives_a_restart(stage)
     assert found["v3.0.0"] in BEGUN
 
 
+@pytest.mark.sweep
 async def test_who_leaves_the_line_lets_the_next_one_move_up(stage):
     await queue_behind(stage)
     second = (await stage.bot.store.scheduled())[0]
@@ -106,6 +107,7 @@ async def test_who_leaves_the_line_lets_the_next_one_move_up(stage):
     assert (await rows(stage))["v4.0.0"] in BEGUN
 
 
+@pytest.mark.sweep
 async def test_a_line_that_took_half_a_day_asks(stage):
     await queue_behind(stage)
     await stage.say("/deploy pause auth-service production")

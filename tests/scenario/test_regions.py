@@ -60,6 +60,7 @@ async def test_a_bad_region_takes_all_of_them_back_at_once(stage):
     assert f"{EU}: " in (await stage.row()).back.reason
 
 
+@pytest.mark.sweep
 async def test_a_region_out_of_reach_keeps_no_other_from_going_home(stage):
     await stage.deploy_to_gate()
     stage.abroad.fail(503, times=10_000)
@@ -83,6 +84,7 @@ async def test_a_region_that_cannot_be_armed_starts_nothing_anywhere(stage):
     assert not [method for method, _ in stage.cluster.requests if method == "PATCH"]
 
 
+@pytest.mark.sweep
 async def test_somebody_elses_weights_in_one_region_hold_both_and_resume_writes_them_again(stage):
     def theirs(body):
         body["spec"]["http"][0]["route"][0]["weight"] = 80
@@ -98,6 +100,7 @@ async def test_somebody_elses_weights_in_one_region_hold_both_and_resume_writes_
     assert stage.here_and_there == (HERE, HERE)
 
 
+@pytest.mark.sweep
 async def test_a_process_that_dies_between_two_regions_goes_on_where_it_was(stage):
     stage.abroad.fail(503, times=9, method="PATCH", path="virtualservices")
     await stage.deploy()
@@ -142,6 +145,7 @@ async def test_other_shapes_walk_both_regions_to_the_end_and_home_again(tmp_path
         assert not (await stage.row()).writing
 
 
+@pytest.mark.sweep
 async def test_a_smaller_weight_of_somebody_else_in_one_region_can_be_kept(stage):
     def theirs(body):
         body["spec"]["http"][0]["route"][0]["weight"] = 80
@@ -175,6 +179,7 @@ async def test_targets_that_ran_different_versions_each_get_theirs_back(stage):
     )
 
 
+@pytest.mark.sweep
 async def test_a_target_that_is_ahead_is_left_alone_and_the_others_are_brought_level(stage):
     run(stage.abroad, "auth-service-stable", "v2.0.0")
     await stage.wait(60)

@@ -76,6 +76,7 @@ def at_rest(stage: Stage, version: str) -> bool:
     )
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("strategy", "options", "after_each"),
     mostly_swept(WALKS, lambda walk: walk[0] == "canary"),
@@ -112,6 +113,7 @@ async def test_recreate_stops_the_old_ones_first(tmp_path):
         assert frozenset({V1, V2}) not in seen
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "where",
     [

@@ -134,6 +134,7 @@ async def test_a_value_that_no_deployment_has_is_refused_with_its_key(stage, bod
     assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_a_reason_may_have_lines(stage):
     status, row = await stage.rest(
         "POST", DEPLOYMENTS, json={**DEPLOY, "reason": "new login\n\tsee PR 7"}

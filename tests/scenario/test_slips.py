@@ -17,6 +17,7 @@ async def said_to(stage, person) -> str:
     raise AssertionError(f"nothing was said to {person}")
 
 
+@pytest.mark.sweep
 async def test_a_click_that_the_disk_delays_has_its_effect_and_its_answer_all_the_same(stage):
     await stage.say("/deploy auth-service v2.0.0 steps=50,100")
     await stage.wait(90)

@@ -84,6 +84,7 @@ async def by_a_pause_that_turned_into_a_gate(stage: Stage) -> None:
     await stage.press("Promote to 100 %")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "until",
     mostly_swept(

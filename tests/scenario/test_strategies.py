@@ -98,6 +98,7 @@ async def until(stage: Stage, *, cursor: int | None = None, seconds: int = 1500)
     raise AssertionError(f"still {row.phase} at {row.step}: {await stage.told()}")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "way",
     mostly_swept(

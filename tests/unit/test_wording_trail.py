@@ -63,7 +63,11 @@ def test_pauses_approvals_and_the_worst_number_are_counted_once():
     row = recorded(rollout("canary", "Soak", weight=25.0, look=look(0.3)), NOON)
     row = recorded(replace(row, phase=Phase.PAUSED, look=look(0.1)), after(1))
     row = recorded(row, after(2))
-    home = replace(row, phase=Phase.ROLLING_BACK, back=Back("check_failed", "x", "sluice", after(3), True, 25.0))
+    home = replace(
+        row,
+        phase=Phase.ROLLING_BACK,
+        back=Back("check_failed", "x", "sluice", after(3), True, 25.0),
+    )
     seen = recorded(replace(home, look=look(14.99, at=after(3))), after(3))
     assert seen.trail.worst == 14.99, "the look that turned it around"
     assert recorded(replace(home, look=look(40, at=after(4))), after(4)).trail.worst == 0.3
