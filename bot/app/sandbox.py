@@ -107,7 +107,9 @@ services:
 """
 
 
-_NO_PICTURES = "Questions have their numbers as text: pip install -e '.[charts]' brings the library that draws pictures of them."
+_NO_PICTURES = (
+    "Questions have their numbers as text; pip install -e '.[charts]' brings what draws pictures."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def already_back(
         else "Nothing further back is on record."
     )
     return Refusal(
-        f"{command.service} in {environment} was already rolled back {when}; {live} is live. Nothing was changed. {way}",
+        f"{command.service} in {environment} was already rolled back {when}; {live} is live. Nothing was changed, so "
+        f"look first whether that was enough. {way}",
         code="already_rolled_back",
         offers=offers,
         rollout=newest,
@@ -89,7 +90,7 @@ def things_changed(command: Rollback, there: Rollout, afresh: Refusal | None) ->
         return afresh
     said, offers = (str(afresh), afresh.offers) if afresh else _in_flight(command, there)
     return Refusal(
-        f"Things changed meanwhile; nothing was changed: {said}",
+        f"Things changed meanwhile: {said} See how it stands before you say it again.",
         code="things_changed",
         offers=offers,
         rollout=there if afresh is None else None,

@@ -59,7 +59,8 @@ def lock_gone(there: Sequence[Lock], place: tuple[str | None, str | None]) -> Re
         or f"nobody keeps others out of {where or environment}"
     )
     return Refusal(
-        f"The lock that this button was about is no longer there; now {held}. Nothing was changed.",
+        f"The lock that this button was about is no longer there; now {held}. Nothing was changed; `/deploy status` "
+        "names the locks there are.",
         code="lock_gone",
         people=owners(now),
     )

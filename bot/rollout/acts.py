@@ -316,7 +316,7 @@ def resolve(r: Rollout, actor: str, reason: str, now: datetime) -> Rollout:
     stuck = since_stuck(r) is not None
     if r.phase is Phase.ROLLING_BACK and not stuck:
         raise WrongStateError(
-            f"{r.target} is rolling back and gets on; it ends by itself once it reads back as before.",
+            f"{r.target} is rolling back and gets on. Wait: it ends by itself once it reads back as before.",
             code="nothing_to_resolve",
         )
     if r.phase is not Phase.NEEDS_ATTENTION and not stuck:

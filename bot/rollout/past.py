@@ -73,7 +73,7 @@ def successors(rows: Iterable[Rollout]) -> dict[str, Rollout]:
     for r in rows:
         if r.live_changed:
             targets.setdefault(r.target, []).append(r)
-    found = {}
+    found: dict[str, Rollout] = {}
     for live in targets.values():
         live.sort(key=lambda r: r.ended or r.created)
         found |= {r.id: after for r, after in pairwise(live)}

@@ -190,8 +190,7 @@ def _reconsidered(r: Rollout, afresh: Afresh, now: datetime) -> Rollout:
 
 
 def _can_start(r: Rollout) -> tuple[str, str]:
-    free = f"What kept {r.service} {r.version} out is over: it can start now."
-    return "can_start", free
+    return "can_start", f"What kept {r.service} {r.version} out is over: it can start now."
 
 
 def _ask(

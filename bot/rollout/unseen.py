@@ -96,8 +96,14 @@ def _quietly(r: Rollout, loss: Loss) -> Rollout:
 
 
 def _entry(loss: Loss, text: str, event: str) -> Entry:
-    verb = "gate_undeliverable"
-    return Entry(verb, "sluice", text, code=verb, event=event, data={"gate": loss.gate})
+    return Entry(
+        "gate_undeliverable",
+        "sluice",
+        text,
+        code="gate_undeliverable",
+        event=event,
+        data={"gate": loss.gate},
+    )
 
 
 def find(r: Rollout, gate: str, now: datetime) -> Rollout:

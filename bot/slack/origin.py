@@ -83,8 +83,8 @@ class Origin:
     def of_press(self, body: Payload) -> Actor:
         """Return who pressed a button, sent a form or used a shortcut.
 
-        Their own team and organisation decide: those of the payload are ours whoever pressed. Only an installation for a
-        whole organisation (`team` is null) is told no more of its people than the organisation of the payload.
+        Their own team and organisation decide: those of the payload are ours whoever pressed. Only an installation for
+        a whole organisation (`team` is null) is told no more of its people than the organisation of the payload.
         """
         user = body.get("user") or {}
         own = str(user.get("team_id") or ""), str(user.get("enterprise_id") or "")

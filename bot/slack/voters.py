@@ -1,7 +1,5 @@
 """Who has said yes to a question, who may still, and what silence means: the line below the numbers. Pure."""
 
-import re
-
 from bot.rollout.gates import expires_words
 from bot.rollout.question import Gate, Vote
 from bot.rollout.values import Rollout
@@ -43,8 +41,7 @@ def doubts(r: Rollout, gate: Gate) -> list[str]:
     never = unreachable(gate.groups, {}, _out(r), gate.quorum, r.environment)
     never = never or (r.rules.unreachable if not r.rules.renewed else "")
     if never:
-        # No word of anybody but us and the configuration is in it.
-        found.append(with_people(never, re.findall(r"\b[USW][A-Z0-9]{2,}\b", never)))
+        found.append(with_people(never, (*gate.groups, *_out(r))))
     return found
 
 

@@ -70,6 +70,8 @@ async def test_m8_a_lock_keeps_others_out_and_is_taken_over_aloud(stage):
     )
     assert "@Dana took over your lock" in told_directly(stage, BEN)[-1]
 
+    shown = await stage.say("/deploy plan auth-service v2.0.0", by=DANA)
+    assert "auth-service in every environment is locked by you" in shown
     assert "requested by" in await stage.say(DEPLOY, by=DANA)
     assert "You hold the lock of auth-service in every environment yourself" in stage.story
     await stage.wait(16)

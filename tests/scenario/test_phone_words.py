@@ -4,6 +4,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.rollout.values import Phase
 from tests.scenario.phone import Phone, gate_of
 from tests.scenario.stage import ANA, DEPLOYS, OLU

@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 from dataclasses import replace
 
+import pytest
+
 from bot.rollout.values import Phase
 from tests.scenario.stage import ANA, DANA, DEPLOYS, OLU
 

@@ -157,7 +157,8 @@ async def test_dry_run_and_plan_show_the_same_plan_and_change_nothing(stage):
 
 async def test_because_is_kept_word_for_word_and_is_no_markup(stage):
     await stage.say("/deploy auth-service v2.0.0 because <!channel> of *PROJ-1* & now")
-    assert "because <!channel> of *PROJ-1* & now" in stage.card
+    assert "because <!channel> of ＊PROJ-1＊ & now" in stage.card
+    assert (await stage.row()).reason == "<!channel> of *PROJ-1* & now"
     card = stage.slack.card(DEPLOYS)
     assert "<!channel>" not in str(card.blocks)
 

@@ -57,7 +57,8 @@ def test_the_chosen_strategy_is_compared():
 
 def test_the_same_choice_is_confirmed():
     assert advise(case(), "canary").text == (
-        "The plan is canary, and the guide to strategies would take it too, because a gradual rollout goes back by itself."
+        "The plan is canary, and the guide to strategies would take it too, because a gradual rollout goes back by "
+        "itself."
     )
 
 

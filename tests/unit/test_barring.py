@@ -8,15 +8,15 @@ import pytest
 from bot.commands import World
 from bot.commands.barring import Start, barred, passed, start_of
 from bot.grammar.verbs import Deploy
-from bot.rollout.locks import EVERYTHING, Lock, against
+from bot.rollout.locks import EVERYTHING, Lock, against, quarantine_words, quarantines
+from bot.rollout.values import Back
 from bot.settings.check import read_config
 from strategies.wish import Wish
 from tests.fakes.rollouts import rollout
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
 """A Friday."""
-CONF = read_config(
-    """\
+TEXT = """\
 slack: {channel: C0DEPLOYS, alert_channel: C0ALERTS}
 clusters: {prod: {kubeconfig: /nowhere}}
 metrics: {main: {kind: prometheus, url: "http://127.0.0.1:9"}}
@@ -30,9 +30,8 @@ services:
       workload: {kind: deployment, stable: app-stable, canary: app-canary, container: app, image: r/app}
       traffic: {kind: istio, virtual_service: app}
       metrics: {source: main}
-""",
-    "sluice.yaml",
-)
+"""
+CONF = read_config(TEXT, "sluice.yaml")
 WORLD = World(store=None, config=CONF, directory=None, now=lambda: NOW, wake=lambda _: None)
 START = Start("shop", "production", "v2", "U0DANA", "deploy shop v2 to production")
 LOCK = Lock(
@@ -112,3 +111,20 @@ def test_what_was_let_through_and_nothing_that_comes_after():
 def test_when_the_owner_is_asked(minutes, before):
     lock = replace(LOCK, expires=NOW + timedelta(minutes=minutes))
     assert lock.nag_at == lock.expires - timedelta(minutes=before)
+
+
+def test_windows_that_overlap_end_together():
+    """Saturday from 15:00, and from Sunday night on: nothing starts before Monday noon."""
+    more = '{from: "Sun 20:00", to: "Mon 12:00", timezone: Europe/Berlin}'
+    config = read_config(
+        TEXT.replace("timezone: Europe/Berlin}]", f"timezone: Europe/Berlin}}, {more}]"), "s"
+    )
+    told = barred(replace(WORLD, config=config), [], START, SATURDAY)
+    assert "until 2026-11-23 11:00 UTC" in str(told)
+
+
+@pytest.mark.parametrize(("code", "keeps_out"), [("check_failed", True), ("gate_expired", False)])
+def test_a_question_that_nobody_answered_quarantines_nothing(code, keeps_out):
+    r = rollout(back=Back(code, "why", "sluice", NOW, automatic=True, weight=50.0))
+    assert quarantines(r) is keeps_out
+    assert bool(quarantine_words(r)) is keeps_out

@@ -95,6 +95,15 @@ def test_the_card_says_how_far_it_has_come(row, expected):
     assert f"— {expected}" in shown(row)
 
 
+def test_once_the_traffic_is_home_the_card_says_that_stable_serves_the_new_version():
+    row = rollout("canary", "Promote", weight=0.0, armed=armed(), stable_touched=True)
+    assert place(row) == f"100 % on {row.version}, making it the stable version"
+    assert "▓▓▓▓▓▓▓▓▓▓` 100 %" in shown(row)
+    assert place(
+        replace(row, back=Back("asked", "bad", "U0ANA", NOON, automatic=False, weight=0.0))
+    ).startswith("0 %")
+
+
 def test_a_batch_more_than_was_worked_out_is_no_nonsense():
     assert place(rollout("rolling", "Batch", batches=4)) == "0 %, batch 5 of 5"
 

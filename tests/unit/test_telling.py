@@ -67,7 +67,10 @@ def test_every_step_is_a_line_of_the_terminal_and_of_the_chat(name):
          "20 × GET http://x/h → 200, at most 1 % errors, by its schema"),
         (Smoke(duration=60), "it stays ready for 1 min"),
         (Switch(timeout=90), "100 % of the traffic at once, read back within 90 s"),
-        (EVERY_STEP["Compare"], "compare A (live) and B (new) for 1 h: Error rate 60 %, Requests/s 40 %; then a person"),
+        (
+            EVERY_STEP["Compare"],
+            "compare A (live) and B (new) for 1 h: Error rate 60 %, Requests/s 40 %; then a person",
+        ),
         (Compare((Yardstick("rps"),), 60, "auto", "wins"), "Requests/s; the better metrics won stays by itself"),
     ],
 )  # fmt: skip

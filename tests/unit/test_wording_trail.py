@@ -82,7 +82,8 @@ def test_pauses_approvals_and_the_worst_number_are_counted_once():
     [
         (
             FAILED,
-            "≈ 2 % of all requests failed (50 % of the traffic with 4 % errors), for at most 2 min 10 s from 50 % until home",
+            "≈ 2 % of all requests failed (50 % of the traffic with 4 % errors), for at most 2 min 10 s "
+            + "from 50 % until home",
         ),
         (
             replace(FAILED, metric="latency_p95"),
