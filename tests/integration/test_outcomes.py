@@ -145,7 +145,7 @@ async def test_rollouts_that_ended_before_the_upgrade_are_counted_without_times(
     await store.close()
     with sqlite3.connect(file) as db:
         db.execute("UPDATE rollouts SET body = '{' WHERE id = 'r-5'")
-        for made_since in ("TABLE outcomes", "TABLE locks", "TABLE looks"):
+        for made_since in ("TABLE outcomes", "TABLE locks", "TABLE looks", "TABLE notices"):
             db.execute(f"DROP {made_since}")
         for index in ("posts_by_place", "inbox_by_rollout"):
             db.execute(f"DROP INDEX {index}")

@@ -62,7 +62,7 @@ async def test_rollback_does_not_touch_what_has_not_started(stage):
     await stage.say(AT_FIVE)
     assert "nothing_to_roll_back" in await stage.say("/rollback auth-service now")
     assert (await stage.row()).phase is Phase.SCHEDULED
-    assert "scheduled · *auth-service v2.0.0" in await stage.say("/deploy status")
+    assert "next: v2.0.0 by @Dana, starts" in await stage.say("/deploy status")
 
 
 async def test_a_dry_run_says_when_and_schedules_nothing(stage):
