@@ -132,7 +132,6 @@ function drawChannels() {
 
 function drawMessages() {
   const list = $("messages");
-  const near = list.scrollHeight - list.scrollTop - list.clientHeight < 120;
   const visible = here.state.messages.filter((m) => m.channel === here.channel && !dismissed.has(m.ts));
   const threads = Map.groupBy ? Map.groupBy(visible, (m) => m.thread_ts) : grouped(visible);
   const roots = visible.filter((m) => !m.thread_ts || m.broadcast);
@@ -141,10 +140,10 @@ function drawMessages() {
     return node(`${here.channel} ${m.ts}`, [m, replies, unfolded.has(m.ts)], () => messageNode(m, replies));
   });
   if (!wanted.length) wanted.push(node("empty", [], emptyNode));
-  const changed = place(list, wanted);
+  place(list, wanted);
   seen.set(here.channel, visible.at(-1)?.ts || "");
   if (here.found) toFound();
-  else if (changed && near) toEnd();
+  else follow();
 }
 
 function grouped(messages) {
@@ -180,9 +179,15 @@ function place(list, wanted) {
 
 const toEnd = () => { $("messages").scrollTop = $("messages").scrollHeight; };
 
+// Whoever reads the end goes along with it; but nothing moves under a pointer that is about to press.
 let atEnd = true;
+let pointed = -Infinity;
+function follow() {
+  if (atEnd && performance.now() - pointed > 2000) toEnd();
+}
 $("messages").addEventListener("scroll", () => { const list = $("messages"); atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 120; });
-$("messages").addEventListener("grown", () => { if (atEnd) toEnd(); });
+for (const move of ["pointermove", "pointerdown"]) $("messages").addEventListener(move, () => { pointed = performance.now(); });
+$("messages").addEventListener("grown", follow);
 
 function toFound() {
   const found = document.querySelector(`[data-ts="${CSS.escape(here.found)}"]`);
