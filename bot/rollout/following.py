@@ -279,7 +279,7 @@ def _waiting(r: Rollout, seen: Seen, led: LedState, judgement: Judgement | None)
         holds = after.phase is Phase.PAUSED and led.passes
         return ordered(after, seen.now, "hold") if holds else after
     if gate.stop and not led.movement:
-        return _held_up(r, seen, led)
+        return nudged(_held_up(r, seen, led), seen)
     if gate.stop and _unclear(r, judgement):
         assert judgement is not None
         if led.passes and not led.held:

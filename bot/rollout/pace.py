@@ -294,7 +294,9 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
     if r.lanes == "led" and r.armed is not None:
         times.append(now + (POLL if isinstance(r.intent, PutLed) else FOLLOW))
     if r.phase is Phase.WAITING:
-        times += [r.gate.due(now) if r.gate else now, next_rung(r)]
+        rung = next_rung(r)
+        # A rung that this turn could not take is tried again; at once would spin.
+        times += [r.gate.due(now) if r.gate else now, rung and max(rung, now + POLL)]
     elif r.phase is Phase.PAUSED:
         times.append(now + PAUSED_LOOK)
     else:

@@ -66,6 +66,7 @@ def find_element(
 ) -> tuple[str, Mapping[str, Any]]:
     """Return the block id and the element that a person means by its action id, its text, or an option's text.
 
+    An edit gives every block a new id; as in Slack, a press on what was seen a moment before still arrives.
     Raises `LookupError`, naming what is there, when nothing or more than one thing fits.
     """
     pressable = [
@@ -74,11 +75,8 @@ def find_element(
         for element in [block.get("accessory"), *block.get("elements", ())]
         if isinstance(element, dict) and "action_id" in element
     ]
-    fitting = [
-        (block, element)
-        for block, element in pressable
-        if wanted in _names(element) and block_id in {"", block}
-    ]
+    fitting = [(block, element) for block, element in pressable if wanted in _names(element)]
+    fitting = [one for one in fitting if one[0] == block_id] or fitting
     if len(fitting) != 1:
         there = [sorted(_names(element)) for _, element in pressable]
         raise LookupError(f"{len(fitting)} elements are called {wanted!r}; there are {there}")

@@ -44,10 +44,17 @@ async function refresh() {
     here.state = await answer.json();
     const first = here.state.people[0];
     if (!here.viewer && first) { here.viewer = first.id; return refresh(); }
-    draw();
+    if (!pressing) draw();
   } catch {
     banner("The sandbox has stopped. Start it again and this page goes on.");
   }
+}
+
+// A button that is made anew between its being pressed and let go would never be clicked.
+let pressing = false;
+document.addEventListener("pointerdown", () => { pressing = true; });
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => { pressing = false; setTimeout(() => here.state && draw()); });
 }
 
 function banner(text) {
@@ -174,7 +181,6 @@ function place(list, wanted) {
   });
   while (list.children.length > wanted.length) { list.lastChild.remove(); changed = true; }
   if (focused && changed) list.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
-  return changed;
 }
 
 const toEnd = () => { $("messages").scrollTop = $("messages").scrollHeight; };

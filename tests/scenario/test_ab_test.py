@@ -119,7 +119,8 @@ async def test_a_check_that_fails_in_the_middle_goes_home_with_one_alert(tmp_pat
         (alert,) = await stage.alerts("rollout.rolled_back")
         assert (alert["strategy"], alert["weight"]) == ("ab-test", 50)
         (told,) = [text for text in stage.channel(ALERTS) if "@oncall" in text]
-        assert "automatically from 50 %" in told
+        assert "in production automatically" in told
+        assert "at 50 %" in told
 
 
 async def test_a_pause_stops_its_clock_and_the_checks_go_on(tmp_path):

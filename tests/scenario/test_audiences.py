@@ -152,7 +152,7 @@ async def test_the_card_says_who_gets_the_new_version(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         await start(stage, "user-tier=beta")
         await until(stage, lambda: bool(ours(stage)))
-        await stage.wait(3)
+        await stage.wait(6)
         assert "Whatever the weight, requests with x-user-tier: beta get v2.0.0" in stage.card
         assert "Requests that match go to v2.0.0 now, read back." in stage.story
 

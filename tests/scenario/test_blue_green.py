@@ -168,7 +168,7 @@ async def test_a_test_that_passes_before_its_time_is_over_counts_as_passed(house
     house.dark.answers = [BROKEN, BROKEN, FINE]
     async with house.opened(", timeout: 30s") as stage:
         await stage.say(LINE)
-        await stage.wait(14)
+        await stage.wait(18)
         assert "answered 503" in stage.card
         await stage.wait(45)
         assert await stage.phase() == (Phase.WAITING, "")

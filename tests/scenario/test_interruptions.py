@@ -329,7 +329,10 @@ async def test_with_slack_down_the_rollout_goes_to_its_next_gate_and_holds(stage
     messages, lines = len(stage.channel()), len(stage.story.splitlines())
     stage.slack.down = False
     await stage.wait(61)
-    assert len(stage.channel()) == messages + 1
+    question, reminder, digest = stage.channel()[messages:]
+    assert question.startswith("🟡 *Decision needed:*")
+    assert reminder.startswith("⏰ Still waiting")
+    assert digest.startswith("📭 *While Slack could not be reached*")
     assert len(stage.story.splitlines()) > lines
     await stage.press("Promote to 100 %")
     assert (await stage.row()).phase is Phase.RUNNING

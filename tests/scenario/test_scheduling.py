@@ -233,7 +233,7 @@ async def test_a_busy_target_asks_and_the_start_follows_by_itself_when_it_is_fre
     assert await stage.phase() == (Phase.WAITING, "")
     assert (await stage.row()).version == "v2.0.0"
     assert stage.weights == (50, 50)
-    assert "05:00 UTC, 3 min late." in "\n".join(stage.channel())
+    assert "05:00 UTC, 3 min late" in "\n".join(stage.channel())
 
 
 @pytest.mark.sweep

@@ -6,7 +6,7 @@ import pytest
 
 from bot.rollout.values import Phase
 from bot.settings.checks import SETS
-from strategies.verdict import Verdict
+from strategies.verdict import Verdict, metric_label
 from tests.scenario.stage import ANA, Stage
 
 pytestmark = pytest.mark.sweep
@@ -76,7 +76,7 @@ async def test_beyond_a_limit_it_rolls_back_and_says_which(
         assert stage.as_armed
         (alert,) = await stage.alerts("rollout.rolled_back")
         assert [(c["metric"], c["verdict"]) for c in alert["checks"]] == [(metric, "FAIL")]
-        assert metric in stage.card
+        assert metric_label(metric) in stage.card
 
 
 @BOUND
@@ -97,7 +97,7 @@ async def test_a_warning_is_said_once_for_a_stage_and_stops_nothing(
         await stage.deploy()
         await stage.wait(40)
         assert (await stage.told()).count("warned:check_warned") == 1
-        assert f"Warning: {metric}" in stage.story
+        assert f"Warning: {metric_label(metric)}" in stage.story
         await stage.wait(200)
         assert await stage.phase() == (Phase.SUCCEEDED, "")
 
@@ -112,7 +112,7 @@ async def test_ask_opens_a_gate_at_once_and_a_yes_goes_on(
         await stage.wait(20)
         row = await stage.row()
         assert (row.phase, row.gate.kind) == (Phase.WAITING, "ask")
-        assert metric in stage.channel()[-1]
+        assert metric_label(metric) in stage.channel()[-1]
         await stage.press("Promote to 100 %", by=ANA)
         await stage.wait(20)
         assert stage.weights == (0, 100)
@@ -228,7 +228,7 @@ async def test_a_metric_without_numbers_holds_and_asks_and_never_decides(tmp_pat
         row = await stage.row()
         assert (row.phase, row.gate.kind) == (Phase.WAITING, "ask")
         assert stage.weights == (50, 50)
-        said = "metrics" if down else "cold_start_rate: not available"
+        said = "metrics" if down else "Cold starts: not available"
         assert said in "\n".join([*stage.channel(), stage.story])
 
 
@@ -268,7 +268,7 @@ async def test_what_orion_only_warns_of_stops_nothing(tmp_path):
         await stage.deploy()
         await stage.wait(50)
         for metric in ("latency_p95", "cpu", "memory"):
-            assert f"Warning: {metric}" in stage.story
+            assert f"Warning: {metric_label(metric)}" in stage.story
         await stage.wait(200)
         assert (await stage.row()).phase is Phase.SUCCEEDED
 
@@ -279,7 +279,7 @@ async def test_a_set_and_checks_of_ones_own_are_held_together(tmp_path):
         await ill(stage, connection_failures=30)
         await stage.deploy()
         await stage.wait(30)
-        assert "Warning: connection_failures" in stage.story
+        assert "Warning: Connection failures" in stage.story
         await ill(stage, errors=30)
         await stage.wait(60)
         assert (await stage.row()).phase is Phase.ROLLED_BACK
@@ -290,7 +290,7 @@ async def test_functions_on_a_target_with_pods_asks_for_what_it_cannot_know(tmp_
         await stage.deploy()
         await stage.wait(120)
         assert (await stage.row()).phase is Phase.WAITING
-        assert "cold_start_rate: not available" in stage.story
+        assert "Cold starts: not available" in stage.story
 
 
 async def test_the_error_threshold_of_a_request_replaces_that_of_the_set(tmp_path):

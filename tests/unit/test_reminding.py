@@ -52,6 +52,11 @@ def test_each_rung_is_said_where_it_belongs(behind, seconds, tell, event):
     assert nudged(replace(row, news=()), after(seconds)).news == ()
 
 
+def test_a_rung_that_a_turn_could_not_take_is_tried_again_but_not_at_once():
+    late = NOON + timedelta(seconds=400)
+    assert late < wake_at(asked(), late, late) <= late + timedelta(seconds=5)
+
+
 def test_before_its_time_nothing_is_said_and_the_next_turn_is_at_its_time():
     row = asked()
     assert nudged(row, after(299)) is row
