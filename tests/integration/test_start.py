@@ -103,7 +103,7 @@ async def test_a_port_in_use_is_said_and_nothing_is_left_open(environ, words, se
         ("mysql+aiomysql://u:hunter2@h/d", "database_not_available", "`mysql+aiomysql`"),
     ],
 )
-@pytest.mark.parametrize("word", ["serve", "migrate"])
+@pytest.mark.parametrize("word", ["serve", pytest.param("migrate", marks=pytest.mark.sweep)])
 async def test_a_database_that_cannot_be_used_is_said_without_its_address(
     environ, tmp_path, word, url, code, words
 ):

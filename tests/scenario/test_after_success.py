@@ -79,6 +79,7 @@ async def test_needs_neither_approval_nor_a_healthy_version_to_leave(live):
     assert live.pods(Lane.STABLE) == 4
 
 
+@pytest.mark.sweep
 async def test_a_freeze_does_not_stop_an_undoing(tmp_path):
     async with Stage.opened(tmp_path, steps="[100]") as stage:
         await ship(stage, "v2.0.0")
@@ -150,6 +151,7 @@ async def test_to_a_version_takes_only_what_was_stable_here(live, line, code):
     assert await version_live(live) == "v2.0.0"
 
 
+@pytest.mark.sweep
 async def test_to_a_version_further_back_goes_there(live):
     await ship(live, "v3.0.0")
     await live.say("/rollback auth-service to v1.0.0 now", by=OLU)

@@ -179,6 +179,7 @@ async def test_resolved_does_nothing_but_tell(stage):
     assert "The alert HighErrorRate" in stage.story
 
 
+@pytest.mark.sweep
 async def test_an_alert_that_fired_before_the_rollout_is_not_its_doing(stage):
     await stage.deploy()
     await fires(stage, alert(stage, ago=3600))
@@ -362,6 +363,7 @@ async def test_an_alert_cannot_vote_even_where_approvers_name_it(stage):
 # ---- what it may say ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_labels_are_shown_and_are_no_markup(stage):
     await stage.deploy()
     odd = {"alertname": "<!channel> *x*", "team": "<@U0ANA> `rm`\n\u202e", "note": "n" * 5000}

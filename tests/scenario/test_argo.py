@@ -32,6 +32,7 @@ async def yes_without_an_answer(stage: ArgoStage) -> None:
 # ---- from pause to pause ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_at_each_pause_people_are_asked_and_at_the_end_it_is_live(stage):
     await stage.begin()
     assert (stage.asked_for, stage.share) == (V2, 25)
@@ -98,6 +99,7 @@ async def test_moved_on_between_the_yes_and_the_write_the_next_pause_stays_close
     assert (row.phase, row.gate.votes) == (Phase.WAITING, ())
 
 
+@pytest.mark.sweep
 async def test_a_pause_that_goes_on_by_itself_closes_its_question(tmp_path):
     steps = [{"setWeight": 25}, {"pause": {"duration": "60s"}}, {"setWeight": 50}, {"pause": {}}]
     strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
@@ -184,6 +186,7 @@ async def test_an_analysis_without_conclusion_asks_and_a_yes_leaves_its_step_out
         assert stage.share == 75
 
 
+@pytest.mark.sweep
 async def test_after_success_the_old_version_is_asked_for_at_once(stage):
     await stage.begin()
     for goal in ("50 %", "100 %"):
@@ -236,6 +239,7 @@ async def test_nobody_decides_in_time(tmp_path):
 # ---- what others begin --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_push_to_git_gets_its_rollout_and_card_by_itself(stage):
     stage.cluster.push(V2)
     await stage.wait(20)
@@ -339,6 +343,7 @@ async def test_killed_between_the_yes_and_its_write_it_goes_on_once(stage):
     assert (stage.share, stage.orders) == (50, ["image", "pauseConditions"])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", ["drop", "hold"])
 async def test_an_order_without_an_answer_is_read_back_never_given_to_another_pause(stage, how):
     await stage.begin()
@@ -393,6 +398,7 @@ async def test_a_pause_by_somebodys_hand_is_asked_about_and_a_yes_ends_it(tmp_pa
         assert await stage.ended() is Phase.SUCCEEDED
 
 
+@pytest.mark.sweep
 async def test_a_check_that_asks_holds_the_controller_until_people_have_decided(tmp_path):
     steps = [{"setWeight": 25}, {"analysis": {}}, {"setWeight": 50}, {"pause": {}}]
     strategy = {"canary": {"trafficRouting": {"istio": {}}, "steps": steps}}
@@ -569,6 +575,7 @@ async def test_a_configuration_that_became_stable_meanwhile_is_a_question_for_pe
     assert await stage.phase() == (Phase.NEEDS_ATTENTION, "cannot_ask_back")
 
 
+@pytest.mark.sweep
 async def test_a_version_that_is_pushed_again_later_gets_a_rollout_again(stage):
     for version in (V2, V3, V2):
         stage.cluster.push(version)
@@ -791,6 +798,7 @@ async def test_a_push_that_the_bot_has_no_right_to_bring_back_is_told_aloud(stag
     assert "It moves without being followed" in "".join(stage.channel("C0ALERTS"))
 
 
+@pytest.mark.sweep
 async def test_the_weights_of_a_router_with_more_than_a_hundred_shares_are_told_in_percent(
     tmp_path,
 ):

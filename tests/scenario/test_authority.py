@@ -15,6 +15,7 @@ GUEST = Person("U0GUEST", "Guest", is_restricted=True)
 # ---- at the moment of the click --------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_whoever_left_the_group_between_the_question_and_the_click_no_longer_decides(stage):
     """A6: the group is looked up at the click, and an event drops what was remembered."""
     await stage.deploy_to_gate()
@@ -26,6 +27,7 @@ async def test_whoever_left_the_group_between_the_question_and_the_click_no_long
     assert (await stage.row()).gate.votes == ()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("event", "what"),
     [
@@ -43,6 +45,7 @@ async def test_a_new_member_of_the_group_decides_at_once(stage, event, what):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_without_an_event_what_was_remembered_counts_for_a_minute(stage):
     await stage.deploy_to_gate()
     await stage.press("Promote to 100 %", by=OLU)
@@ -52,6 +55,7 @@ async def test_without_an_event_what_was_remembered_counts_for_a_minute(stage):
     assert "not_approver" in stage.heard(ANA)
 
 
+@pytest.mark.sweep
 async def test_a_name_that_looks_like_an_approvers_is_no_approver(stage):
     """A5: people count by their id; what they call themselves is decoration."""
     await stage.slack.add_person(Person("U0EVE", "Ana"))
@@ -61,6 +65,7 @@ async def test_a_name_that_looks_like_an_approvers_is_no_approver(stage):
     assert (await stage.row()).gate is not None
 
 
+@pytest.mark.sweep
 async def test_whoever_lost_the_role_between_two_votes_does_not_count_when_the_next_is_counted(
     tmp_path,
 ):
@@ -79,6 +84,7 @@ async def test_whoever_lost_the_role_between_two_votes_does_not_count_when_the_n
         assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_a_voter_who_was_deactivated_does_not_count_either(tmp_path):
     async with Stage.opened(tmp_path, approvals=2) as stage:
         await stage.deploy_to_gate()
@@ -89,6 +95,7 @@ async def test_a_voter_who_was_deactivated_does_not_count_either(tmp_path):
         assert [vote.actor for vote in (await stage.row()).gate.votes] == [BEN]
 
 
+@pytest.mark.sweep
 async def test_whoever_changed_what_runs_does_not_approve_it(tmp_path):
     """A7: Ana starts what Dana scheduled, and is an editor from then on."""
     async with Stage.opened(tmp_path) as stage:
@@ -114,6 +121,7 @@ async def test_whoever_changed_what_runs_does_not_approve_it(tmp_path):
 # ---- going back never waits ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_stranger_to_the_bot_goes_back_at_once_and_everybody_is_told_who_it_was(stage):
     """E.3 no. 6: the commit waits for nobody; that it was a guest is said in the thread and the alert channel."""
     await stage.slack.add_person(GUEST)
@@ -126,6 +134,7 @@ async def test_a_stranger_to_the_bot_goes_back_at_once_and_everybody_is_told_who
     assert any("is a guest" in line for line in stage.channel(ALERTS))
 
 
+@pytest.mark.sweep
 async def test_a_guest_who_is_known_as_one_goes_back_no_more(stage):
     await stage.slack.add_person(GUEST)
     await stage.deploy_to_gate()
@@ -135,6 +144,7 @@ async def test_a_guest_who_is_known_as_one_goes_back_no_more(stage):
     assert (await stage.row()).phase is Phase.PAUSED
 
 
+@pytest.mark.sweep
 async def test_a_member_goes_back_while_slack_is_silent_and_is_looked_up_when_it_speaks(stage):
     await stage.slack.add_person(GUEST)
     await stage.deploy_to_gate()
@@ -151,6 +161,7 @@ async def test_a_member_goes_back_while_slack_is_silent_and_is_looked_up_when_it
 # ---- channels of other companies -------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", ["is_ext_shared", "is_pending_ext_shared"])
 async def test_a_shared_channel_takes_no_commands_but_those_that_go_back(stage, how):
     """A4: Slack Connect. What our own people do to stop something is done wherever they stand."""
@@ -169,6 +180,7 @@ async def test_a_shared_channel_takes_no_commands_but_those_that_go_back(stage, 
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_buttons_in_a_channel_that_was_just_shared_do_nothing_forward(stage):
     await stage.deploy_to_gate()
     await stage.slack.add_channel(Channel(DEPLOYS, "deploys", is_ext_shared=True))
@@ -191,6 +203,7 @@ async def test_nothing_starts_whose_card_outsiders_would_read(stage):
     assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_where_slack_does_not_say_whether_a_channel_is_shared_work_goes_on(stage, caplog):
     stage.slack.refuse("conversations.info", "missing_scope")
     await stage.deploy_to_gate()
@@ -240,6 +253,7 @@ async def test_the_glass_wants_a_reason_and_somebody_who_may(tmp_path):
         assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_on_call_promotes_through_the_glass_when_slack_names_no_approvers(stage):
     """Fail closed with a way out: last known members, a reason, aloud, and on the record."""
     await stage.say("/rollback auth-service", by=OLU)
@@ -256,6 +270,7 @@ async def test_on_call_promotes_through_the_glass_when_slack_names_no_approvers(
     assert any("all approvers sleep" in line for line in stage.channel(ALERTS))
 
 
+@pytest.mark.sweep
 async def test_the_requester_does_not_promote_their_own_through_the_glass(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         await stage.say("/deploy auth-service v2.0.0 to production steps=50,100", by=OLU)
@@ -265,6 +280,7 @@ async def test_the_requester_does_not_promote_their_own_through_the_glass(tmp_pa
         assert (await stage.row()).gate is not None
 
 
+@pytest.mark.sweep
 async def test_one_person_behind_broken_glass_is_one_person(tmp_path):
     async with Stage.opened(tmp_path, approvals=2) as stage:
         await stage.deploy_to_gate()

@@ -16,6 +16,7 @@ ALWAYS = 10**9
 # ---- no way back leads to what was taken back ------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_no_way_back_leads_to_what_was_taken_back_and_passed_over_versions_stay_open(stage):
     await stage.ship("v2.0.0")
     await stage.say("/rollback auth-service now it leaks money", by=ANA)
@@ -38,6 +39,7 @@ async def test_no_way_back_leads_to_what_was_taken_back_and_passed_over_versions
 # ---- a click waits for Slack -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_click_that_slack_says_nothing_about_waits_and_counts_when_it_does(stage):
     await stage.deploy_to_gate()
     stage.slack.fail("usergroups.users.list", ALWAYS)
@@ -51,6 +53,7 @@ async def test_a_click_that_slack_says_nothing_about_waits_and_counts_when_it_do
     assert "Promoted to 100 % by @Ana" in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_click_in_an_outage_is_answered_when_it_is_over(stage):
     await stage.deploy_to_gate()
     finger, asked = Finger(stage), question(stage)
@@ -65,6 +68,7 @@ async def test_a_click_in_an_outage_is_answered_when_it_is_over(stage):
     assert (await stage.row()).closed[-1].people == (ANA,)
 
 
+@pytest.mark.sweep
 async def test_who_is_no_approver_after_all_hears_it_in_the_thread_as_well(stage):
     await stage.deploy_to_gate()
     stage.slack.fail("usergroups.users.list", ALWAYS)
@@ -77,6 +81,7 @@ async def test_who_is_no_approver_after_all_hears_it_in_the_thread_as_well(stage
     assert "was not counted: You are not an approver" in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_click_waits_for_ten_minutes_and_a_rollback_meanwhile_wins(stage):
     await stage.deploy_to_gate()
     stage.slack.fail("usergroups.users.list", ALWAYS)
@@ -91,6 +96,7 @@ async def test_a_click_waits_for_ten_minutes_and_a_rollback_meanwhile_wins(stage
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_short_429_is_waited_for(stage):
     await stage.deploy_to_gate()
     stage.slack.rate_limit("usergroups.users.list", 1, retry_after=1)
@@ -98,6 +104,7 @@ async def test_a_short_429_is_waited_for(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_what_somebody_has_to_put_right_is_said_at_once(stage):
     await stage.deploy_to_gate()
     stage.slack.refuse("usergroups.users.list", "no_such_subteam")
@@ -109,6 +116,7 @@ async def test_what_somebody_has_to_put_right_is_said_at_once(stage):
 # ---- who counts ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_somebody_listed_by_name_needs_no_group_and_one_dead_group_stops_nobody(tmp_path):
     async with Stage.opened(tmp_path, approvers="[S0SRE, U0OLU]") as stage:
         await stage.deploy_to_gate()
@@ -117,6 +125,7 @@ async def test_somebody_listed_by_name_needs_no_group_and_one_dead_group_stops_n
         assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_a_token_does_not_decide_with_a_vote_that_nobody_can_confirm_any_more(tmp_path):
     """E.3 no. 7: Ana left the group, Slack is silent, and the last vote needs no look-up."""
     approvers = '[S0SRE, "token:root"]'
@@ -138,6 +147,7 @@ async def test_a_token_does_not_decide_with_a_vote_that_nobody_can_confirm_any_m
         assert [vote.actor for vote in (await stage.row()).gate.votes] == ["token:root"]
 
 
+@pytest.mark.sweep
 async def test_a_token_that_names_nobody_is_no_second_person(tmp_path):
     async with Stage.opened(tmp_path, approvals=2, approvers='[S0SRE, "token:root"]') as stage:
         await stage.deploy_to_gate()
@@ -152,6 +162,7 @@ async def test_a_token_that_names_nobody_is_no_second_person(tmp_path):
         assert (await stage.row()).closed[-1].people == (ANA, BEN)
 
 
+@pytest.mark.sweep
 async def test_the_question_says_that_a_token_without_an_owner_asked(stage):
     body = {"service": "auth-service", "version": "v2.0.0"}
     await stage.rest("POST", "/api/v1/deployments", json=body)
@@ -159,6 +170,7 @@ async def test_the_question_says_that_a_token_without_an_owner_asked(stage):
     assert "token:root, which names no owner" in stage.slack.text_of(question(stage))
 
 
+@pytest.mark.sweep
 async def test_an_owner_of_the_root_token_does_not_approve_what_it_asked_for(stage):
     stage.environ["SLUICE_API_TOKEN_OWNER"] = ANA
     await stage.restart()
@@ -174,6 +186,7 @@ async def test_an_owner_of_the_root_token_does_not_approve_what_it_asked_for(sta
 # ---- the configuration of today --------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_restart_with_other_approvers_counts_for_what_is_in_flight(tmp_path):
     async with Stage.opened(tmp_path, approvers="[U0ANA, U0BEN]") as stage:
         await stage.deploy_to_gate()
@@ -192,6 +205,7 @@ async def test_a_restart_with_other_approvers_counts_for_what_is_in_flight(tmp_p
         assert (gate.groups, gate.quorum) == ((BEN, OLU), 2)
 
 
+@pytest.mark.sweep
 async def test_a_quorum_that_can_never_be_reached_is_said_before_and_at_the_question(tmp_path):
     async with Stage.opened(tmp_path, approvers="[U0ANA]") as stage:
         line = "auth-service v2.0.0 steps=50,100"
@@ -203,6 +217,7 @@ async def test_a_quorum_that_can_never_be_reached_is_said_before_and_at_the_ques
         )
 
 
+@pytest.mark.sweep
 async def test_members_of_a_group_are_counted_as_well(tmp_path):
     async with Stage.opened(tmp_path, approvers="[S0SRE]", approvals=3) as stage:
         told = await stage.say("/deploy plan auth-service v2.0.0", by=ANA)
@@ -213,6 +228,7 @@ async def test_members_of_a_group_are_counted_as_well(tmp_path):
 # ---- buttons and reasons ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("value", "channel", "code"),
     [
@@ -240,6 +256,7 @@ async def test_a_yes_from_elsewhere_or_of_another_form_counts_for_nothing(
     assert (await stage.row()).gate is not None
 
 
+@pytest.mark.sweep
 async def test_the_glass_takes_a_reason_that_can_be_read_and_says_when_both_votes_are_through_it(
     tmp_path,
 ):
@@ -261,6 +278,7 @@ async def test_the_glass_takes_a_reason_that_can_be_read_and_says_when_both_vote
         assert any("both votes are by broken glass" in text for text in stage.channel(ALERTS))
 
 
+@pytest.mark.sweep
 async def test_a_reason_of_nothing_that_can_be_seen_is_no_reason(stage):
     await stage.deploy_to_gate()
     r = await stage.row()

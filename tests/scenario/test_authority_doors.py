@@ -115,6 +115,7 @@ async def knock(stage: Stage, body: str, kind: str, *, at: int = 0) -> tuple[int
     return answer
 
 
+@pytest.mark.sweep
 async def test_what_is_for_another_app_or_workspace_does_nothing_at_any_door(stage, caplog):
     """A3: one test over everything that is listened to; the same bodies with our own names do something."""
     await stage.deploy_to_gate()
@@ -153,6 +154,7 @@ async def test_in_an_installation_for_a_whole_organisation_the_organisation_coun
     assert not origin.of_press(theirs).team_ok
 
 
+@pytest.mark.sweep
 async def test_in_a_workspace_of_an_organisation_the_users_own_team_counts(stage):
     """A4: the payload names our organisation whoever pressed; a stranger does not even go back."""
     await stage.deploy_to_gate()
@@ -168,6 +170,7 @@ async def test_in_a_workspace_of_an_organisation_the_users_own_team_counts(stage
     assert origin.of_press({**body, "user": {"id": ANA}}).team_ok
 
 
+@pytest.mark.sweep
 async def test_a_request_that_comes_a_second_time_is_answered_and_done_once(stage, caplog):
     """A2: the very same signed bytes again, within the window in which their signature is good."""
     await stage.deploy_to_gate()
@@ -200,6 +203,7 @@ FORWARD = ("deploy auth-service v3.0.0", "resume auth-service", "extend auth-ser
            "promote auth-service", "deploy auth-service v3.0.0 break-glass because x")  # fmt: skip
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", OUTSIDERS)
 async def test_no_word_moves_anything_forward_for_an_outsider(stage, kind):
     """A5, A9: every word that moves something forward, by everybody who is none of us; the row stays as it is."""

@@ -35,6 +35,7 @@ async def click(stage, message, label, by=DANA):
     await stage.settled()
 
 
+@pytest.mark.sweep
 async def test_m9_a_card_that_is_no_longer_live_says_so_and_its_old_buttons_tell_what_is(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         await stage.ship("v2.0.0")
@@ -124,6 +125,7 @@ async def test_m2_an_open_question_leaves_the_card_alone_and_says_how_old_its_nu
         )
 
 
+@pytest.mark.sweep
 async def test_a_long_reason_is_short_on_the_card_and_a_busy_way_back_says_what_it_is(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         await stage.deploy(options="steps=50,100 because " + "я" * 3000)

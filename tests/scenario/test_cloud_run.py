@@ -34,6 +34,7 @@ async def shipped(stage: Runs, version: str) -> None:
     assert await stage.phase() == (Phase.SUCCEEDED, ""), await stage.told()
 
 
+@pytest.mark.sweep
 async def test_a_canary_walks_to_the_end_and_the_next_one_begins_there(stage):
     await at_half(stage)
     assert stage.google.tags(NAME)["canary"] == (await stage.row()).dark
@@ -53,6 +54,7 @@ async def test_a_canary_walks_to_the_end_and_the_next_one_begins_there(stage):
     assert [len(shares) for shares in stage.google.history] == [1, 2, 1, 2, 1]
 
 
+@pytest.mark.sweep
 async def test_a_bad_canary_goes_home_by_itself(stage):
     stage.numbers.errors["v2"] = 30
     await stage.say(CANARY)
@@ -180,6 +182,7 @@ async def test_an_image_that_is_not_the_one_ordered_calls_people_instead_of_writ
     assert len(stage.channel(ALERTS)) == 1
 
 
+@pytest.mark.sweep
 async def test_going_back_after_success_takes_the_revision_that_was_kept(tmp_path):
     extra = "      blue_green: {smoke_for: 20s, soak: 1m, retention: 10m}"
     async with Runs.opened(tmp_path, extra=extra) as stage:

@@ -106,6 +106,7 @@ async def named(tmp_path) -> AsyncIterator[Named]:
 # ---- a load balancer ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_behind_a_load_balancer_a_canary_walks_to_success(balanced):
     await balanced.deploy()
     assert balanced.weights == (50, 50)
@@ -123,6 +124,7 @@ async def test_behind_a_load_balancer_a_canary_walks_to_success(balanced):
     assert (balanced.weights, balanced.pods(Lane.CANARY)) == ((100, 0), 0)
 
 
+@pytest.mark.sweep
 async def test_behind_a_load_balancer_a_canary_goes_home(balanced):
     await balanced.deploy()
     await balanced.wait(90)
@@ -135,6 +137,7 @@ async def test_behind_a_load_balancer_a_canary_goes_home(balanced):
     assert balanced.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_late_write_during_a_rollback_is_written_over(balanced):
     await balanced.deploy()
     await balanced.wait(90)
@@ -156,6 +159,7 @@ async def test_a_plan_says_that_no_write_has_a_precondition(balanced):
     assert "takes no write with a precondition" in balanced.heard()
 
 
+@pytest.mark.sweep
 async def test_a_canary_without_healthy_targets_gets_nothing_until_there_is_one(balanced):
     group = balanced.aws.groups[CANARY]
     targets, group.targets = group.targets, []
@@ -189,6 +193,7 @@ async def test_colours_behind_a_load_balancer_take_turns(tmp_path):
 # ---- a name ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_behind_a_name_a_canary_walks_to_success_as_slow_as_resolvers_are(named):
     await named.deploy()
     assert (named.weights, "not in sync yet" in named.story) == ((50, 50), True)
@@ -210,6 +215,7 @@ async def test_behind_a_name_a_canary_walks_to_success_as_slow_as_resolvers_are(
     assert (named.weights, named.pods(Lane.CANARY)) == ((100, 0), 0)
 
 
+@pytest.mark.sweep
 async def test_a_rollback_while_a_change_is_pending_keeps_the_canary_until_nobody_asks_it(named):
     await named.deploy()
     assert named.weights == (50, 50)

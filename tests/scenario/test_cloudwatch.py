@@ -93,6 +93,7 @@ async def test_good_numbers_promote_after_the_minutes_that_they_take_to_come(tmp
         assert stage.aws.split == {"6": 100}
 
 
+@pytest.mark.sweep
 async def test_bad_numbers_bring_it_home(tmp_path):
     async with Watched.opened(tmp_path) as stage:
         stage.failing["6"] = 10
@@ -122,6 +123,7 @@ async def test_what_failed_before_the_weight_changed_is_nobodys_fault(tmp_path):
         assert (await stage.phase())[0] is Phase.WAITING
 
 
+@pytest.mark.sweep
 async def test_without_numbers_nothing_is_promoted_and_nothing_rolled_back(tmp_path):
     async with Watched.opened(tmp_path) as stage:
         stage.cloud.fault = "unavailable"
@@ -162,6 +164,7 @@ async def test_the_whole_alias_is_judged_where_nobody_names_versions(tmp_path):
         assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("checked", [True, False], ids=["checked", "not checked"])
 async def test_a_throttled_canary_is_told(tmp_path, checked):
     async with Watched.opened(tmp_path) as stage:

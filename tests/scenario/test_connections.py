@@ -41,6 +41,7 @@ async def wire(tmp_path):
         yield opened
 
 
+@pytest.mark.sweep
 async def test_connections_walk_to_the_end(wire):
     before = wire.cluster.object(*AUTH)["spec"]
 

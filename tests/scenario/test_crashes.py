@@ -198,6 +198,7 @@ async def test_a_crash_anywhere_changes_nothing_but_the_time_it_takes(story):
     await compare(story, wanted, random.Random(7).sample(ways(wanted.points), 1))
 
 
+@pytest.mark.sweep
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("story", [OTHERS[3], OTHERS[11]], ids=str)
 async def test_a_crash_changes_no_other_strategy_either(story):
@@ -226,6 +227,7 @@ async def test_a_crash_at_every_write_of_every_strategy_changes_nothing(story, s
     await compare(story, wanted, chosen[shard::FEWER_SHARDS])
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("mode", ["before", "after"])
 async def test_a_click_counts_after_a_crash_exactly_if_it_was_recorded(tmp_path, mode):
     async with CrashStage.opened(tmp_path, **PLAN) as stage:
@@ -239,6 +241,7 @@ async def test_a_click_counts_after_a_crash_exactly_if_it_was_recorded(tmp_path,
         assert await stage.bot.store.unsettled() == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("mode", ["before", "after"])
 async def test_a_rollback_takes_effect_in_the_commit_that_records_it(tmp_path, mode):
     async with CrashStage.opened(tmp_path, **PLAN) as stage:

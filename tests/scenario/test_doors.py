@@ -160,6 +160,7 @@ async def test_a_mention_by_a_program_is_ignored(stage, event):
     assert len(stage.slack.calls) == before
 
 
+@pytest.mark.sweep
 async def test_until_our_team_is_known_only_the_way_back_is_open(stage):
     await stage.deploy_to_gate()
     stage.bot.door.origin.home = Home()
@@ -206,6 +207,7 @@ async def test_a_word_that_looks_like_an_id_mentions_nobody(stage):
     assert not any("<@U0EVE>" in text or "<!subteam^" in text for text in said)
 
 
+@pytest.mark.sweep
 async def test_the_refusal_of_a_promote_names_who_can(stage):
     await stage.deploy_to_gate()
     await stage.press("Promote to 100 %", by=DANA)

@@ -144,6 +144,7 @@ async def test_a_cluster_that_is_down_on_the_way_holds_pages_once_and_goes_on(st
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_write_that_does_not_get_through_pages_once_and_is_tried_on(stage):
     stage.cluster.fail(503, method="PATCH", path="virtualservices", times=100_000)
     await stage.deploy()
@@ -156,6 +157,7 @@ async def test_a_write_that_does_not_get_through_pages_once_and_is_tried_on(stag
     assert "answers again" in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_breached_check_goes_back_although_the_cluster_is_down(stage):
     await stage.deploy()
     await stage.cluster.down()
@@ -175,6 +177,7 @@ def weights(stable: int, canary: int):
     return change
 
 
+@pytest.mark.sweep
 async def test_a_foreign_edit_of_the_weights_holds_names_the_editor_and_resume_writes_again(stage):
     await stage.deploy()
     stage.cluster.edit("virtualservices", "orion", "auth-service", weights(99, 1), "argocd")
@@ -190,6 +193,7 @@ async def test_a_foreign_edit_of_the_weights_holds_names_the_editor_and_resume_w
     assert len(stage.channel(ALERTS)) == 1
 
 
+@pytest.mark.sweep
 async def test_a_smaller_foreign_weight_can_be_kept_and_the_plan_goes_on_from_there(stage):
     await stage.deploy()
     stage.cluster.edit("virtualservices", "orion", "auth-service", weights(80, 20))
@@ -219,6 +223,7 @@ async def test_a_larger_foreign_weight_is_not_offered_to_be_kept(stage):
     assert (status, body["code"]) == (409, "nothing_to_adopt")
 
 
+@pytest.mark.sweep
 async def test_a_foreign_edit_of_the_weights_can_be_rolled_back(stage):
     await stage.deploy()
     stage.cluster.edit("virtualservices", "orion", "auth-service", weights(1, 99))
@@ -228,6 +233,7 @@ async def test_a_foreign_edit_of_the_weights_can_be_rolled_back(stage):
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_foreign_edit_before_the_first_weight_is_written_over_on_resume(stage):
     stage.cluster.break_image("ghcr.io/orion/auth:v2.0.0", "never_ready")
     await stage.deploy()
@@ -242,6 +248,7 @@ async def test_a_foreign_edit_before_the_first_weight_is_written_over_on_resume(
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_foreign_edit_during_promote_never_leaves_traffic_on_a_canary_without_pods(stage):
     await stage.deploy_to_promote()
     await stage.wait(4)
@@ -275,6 +282,7 @@ async def test_a_foreign_image_holds_and_rollback_leaves_a_changed_stable_alone(
     assert stage.image(Lane.CANARY) == "ghcr.io/orion/auth:v1.0.0"
 
 
+@pytest.mark.sweep
 async def test_a_stable_that_somebody_changed_during_promote_is_asked_about(stage):
     def hotfix(body):
         body["spec"]["template"]["spec"]["containers"][0]["image"] = "ghcr.io/orion/auth:hotfix"
@@ -292,6 +300,7 @@ async def test_a_stable_that_somebody_changed_during_promote_is_asked_about(stag
     assert "ended by hand" in stage.card
 
 
+@pytest.mark.sweep
 async def test_a_virtual_service_deleted_on_the_way_needs_a_person_and_rollback_waits_for_it(stage):
     await stage.deploy()
     kept = stage.cluster.object("virtualservices", "orion", "auth-service")
@@ -333,6 +342,7 @@ async def test_without_numbers_it_waits_three_soaks_then_asks_and_never_decides(
     assert len([text for text in stage.channel() if "@oncall" in text]) == 1
 
 
+@pytest.mark.sweep
 async def test_an_outage_of_the_metrics_and_its_end_are_told_once_each(stage):
     await stage.deploy()
     stage.prometheus.down = True
@@ -344,6 +354,7 @@ async def test_an_outage_of_the_metrics_and_its_end_are_told_once_each(stage):
     assert "verdict" in stage.channel()[-1]
 
 
+@pytest.mark.sweep
 async def test_numbers_that_come_back_in_time_are_enough(stage):
     await stage.deploy()
     stage.prometheus.down = True
@@ -390,6 +401,7 @@ async def test_a_refused_write_needs_a_person(stage):
     assert "The bot may not patch virtualservices.networking.istio.io" in stage.channel(ALERTS)[-1]
 
 
+@pytest.mark.sweep
 async def test_a_router_that_answers_reads_and_takes_no_writes_holds_and_pages_once(stage):
     stage.cluster.fail(503, times=1000, method="PATCH", path="virtualservices")
     await stage.deploy()

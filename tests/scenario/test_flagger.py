@@ -26,6 +26,7 @@ async def to_traffic(stage: FlaggerStage) -> None:
 # ---- from gate to gate --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_at_each_gate_people_are_asked_and_at_the_end_it_is_live(stage):
     await stage.begin()
     assert stage.at == ("Waiting", 0)
@@ -82,6 +83,7 @@ async def test_a_yes_that_was_lost_on_its_way_is_given_again_at_the_same_place(s
 # ---- the wrong gate is never opened -------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_new_revision_needs_a_new_yes(stage):
     await to_traffic(stage)
     before = await stage.row()
@@ -105,6 +107,7 @@ async def test_a_yes_to_one_revision_does_not_let_the_next_one_pass(stage):
     assert stage.at == ("Waiting", 0)
 
 
+@pytest.mark.sweep
 async def test_a_yes_at_one_weight_does_not_open_the_gate_at_the_next(stage):
     await to_traffic(stage)
     await stage.press("Promote to 50 %")
@@ -113,6 +116,7 @@ async def test_a_yes_at_one_weight_does_not_open_the_gate_at_the_next(stage):
     assert stage.at == ("Progressing", 50)
 
 
+@pytest.mark.sweep
 async def test_a_yes_is_used_up_when_another_revision_came_between(stage):
     await stage.begin()
     await stage.step("Promote to its first pods")
@@ -147,6 +151,7 @@ async def test_nobody_comes_for_a_yes_so_that_is_told_and_the_yes_ends(tmp_path)
 # ---- back ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_rollback_by_button_is_fetched_at_the_next_turn(stage):
     await to_traffic(stage)
     await stage.press("Roll back to v1.0.0", by=OLU)
@@ -158,6 +163,7 @@ async def test_a_rollback_by_button_is_fetched_at_the_next_turn(stage):
     assert "still names v2.0.0" in stage.story
 
 
+@pytest.mark.sweep
 async def test_bad_numbers_here_let_flagger_go_back(stage):
     await to_traffic(stage)
     stage.traffic.set_errors("v2.0.0", 30)
@@ -232,6 +238,7 @@ async def test_behind_a_promotion_the_old_version_passes_and_no_other_question(s
     assert stage.serving == V1
 
 
+@pytest.mark.sweep
 async def test_behind_a_promotion_another_template_of_the_old_version_does_not_pass(stage):
     await asked_back_behind_its_promotion(stage)
 
@@ -318,6 +325,7 @@ async def test_suspended_it_stays_and_a_rollback_frees_it(stage):
     assert (stage.at, stage.cluster.canary()["spec"]["suspend"]) == (("Failed", 0), False)
 
 
+@pytest.mark.sweep
 async def test_killed_between_the_yes_and_its_collection_it_is_given_once_more(stage):
     await to_traffic(stage)
     await stage.press("Promote to 50 %")

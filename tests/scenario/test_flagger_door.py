@@ -109,6 +109,7 @@ async def test_a_gate_whose_address_is_that_of_events_is_no(stage, changes):
     assert await ask(stage, "event", **changes) == (422, "bad_body")
 
 
+@pytest.mark.sweep
 async def test_a_second_flagger_is_told_no_and_mentioned_once(stage):
     await stage.begin()
     before = await stage.row()
@@ -122,6 +123,7 @@ async def test_a_second_flagger_is_told_no_and_mentioned_once(stage):
     assert "moved_on" not in await stage.told()
 
 
+@pytest.mark.sweep
 async def test_back_is_said_only_to_the_movement_that_goes_back(stage):
     checksum = await going_back(stage)
     for _ in range(3):
@@ -146,6 +148,7 @@ async def test_a_cluster_that_does_not_answer_is_no(stage):
     await stage.cluster.up()
 
 
+@pytest.mark.sweep
 async def test_a_slow_cluster_is_no_in_time(stage, monkeypatch):
     checksum = await going_back(stage)
     monkeypatch.setattr(hooking, "_PATIENCE", 0.3)

@@ -31,6 +31,7 @@ async def to_gate(stage):
 # ---- alone ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_flag_is_opened_by_percent_and_stays_open(alone):
     await alone.say("/deploy auth-service on to production steps=5,25,100")
     await alone.wait(10)
@@ -53,6 +54,7 @@ async def test_a_flag_that_is_open_is_taken_away_by_percent(alone):
     assert alone.unleash.share() == 0
 
 
+@pytest.mark.sweep
 async def test_a_bad_number_of_those_who_have_it_takes_it_from_all(alone):
     await alone.say("/deploy auth-service on to production steps=50,100")
     await alone.wait(40)
@@ -133,6 +135,7 @@ async def test_both_are_opened_at_each_notch_and_the_flag_stays_open(mixed):
     assert (await mixed.row()).from_version == "v1.0.0"
 
 
+@pytest.mark.sweep
 async def test_bad_numbers_of_the_mesh_bring_both_home(mixed):
     await to_gate(mixed)
     mixed.traffic.set_errors("v2.0.0", 40)
@@ -142,6 +145,7 @@ async def test_bad_numbers_of_the_mesh_bring_both_home(mixed):
     assert mixed.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_cannot_be_written_holds_both_and_rollback_brings_home_what_it_can(mixed):
     mixed.unleash.fail(503, times=10_000, method="PATCH")
     await mixed.deploy("v2.0.0", "steps=50,100")
@@ -158,6 +162,7 @@ async def test_a_flag_that_cannot_be_written_holds_both_and_rollback_brings_home
     assert mixed.as_armed
 
 
+@pytest.mark.sweep
 async def test_an_unleash_that_is_down_keeps_the_mesh_from_nothing_and_is_tried_for_ever(mixed):
     await to_gate(mixed)
     mixed.unleash.fail(503, times=10_000)
@@ -171,6 +176,7 @@ async def test_an_unleash_that_is_down_keeps_the_mesh_from_nothing_and_is_tried_
     assert mixed.both == HOME
 
 
+@pytest.mark.sweep
 async def test_a_flag_that_somebody_killed_holds_both_and_resume_opens_it_again(mixed):
     await to_gate(mixed)
     mixed.unleash.environment()["enabled"] = False
@@ -182,6 +188,7 @@ async def test_a_flag_that_somebody_killed_holds_both_and_resume_opens_it_again(
     assert mixed.both == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_percentage_of_somebody_else_holds_and_asks(mixed):
     await to_gate(mixed)
     mixed.unleash.set_rollout("80")
@@ -229,6 +236,7 @@ async def test_pods_that_run_it_already_leave_nothing_to_judge_the_flag_by(mixed
     assert mixed.both == HOME
 
 
+@pytest.mark.sweep
 async def test_a_process_that_dies_between_the_mesh_and_the_flag_goes_on_where_it_was(mixed):
     mixed.unleash.fail(503, times=6, method="PATCH")
     await mixed.deploy("v2.0.0", "steps=50,100")
@@ -288,6 +296,7 @@ async def test_other_shapes_and_strategies_walk_with_a_flag_to_the_end_and_back(
 # ---- one of the two cannot be read or written -----------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "status", [401, *(pytest.param(one, marks=pytest.mark.sweep) for one in (302, 400, 403, 404))]
 )
@@ -411,6 +420,7 @@ async def test_other_people_before_the_first_write_hold_it(mixed):
     assert mixed.both == HOME
 
 
+@pytest.mark.sweep
 async def test_after_the_kill_switch_it_is_said_what_is_not_as_before(mixed):
     await to_gate(mixed)
     mixed.unleash.rights.discard("UPDATE_FEATURE_STRATEGY")
@@ -472,6 +482,7 @@ def archived(unleash):
     unleash.features["new-search"]["archived"] = True
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "broken",
     [

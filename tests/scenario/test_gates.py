@@ -51,6 +51,7 @@ async def test_m3_the_question_has_everything_that_a_decision_needs(two):
     assert problems({"text": asked.text, "blocks": list(asked.blocks)}) == []
 
 
+@pytest.mark.sweep
 async def test_m3_one_of_two_is_shown_live_and_the_end_is_one_line_without_buttons(two):
     """M3."""
     await two.deploy_to_gate()
@@ -66,6 +67,7 @@ async def test_m3_one_of_two_is_shown_live_and_the_end_is_one_line_without_butto
     assert two.slack.buttons(two.slack.chat.messages[asked.ts]) == []
 
 
+@pytest.mark.sweep
 async def test_where_approvers_are_single_people_it_says_who_of_them_may_still(tmp_path):
     """M3."""
     async with Stage.opened(tmp_path, approvals=2, approvers="[U0DANA, U0ANA, U0BEN]") as stage:
@@ -83,6 +85,7 @@ async def test_the_menu_gives_more_time_and_shows_details(stage):
     assert "auth-service" in stage.heard(BEN)
 
 
+@pytest.mark.sweep
 async def test_a_no_data_metric_is_no_pass(tmp_path):
     checks = "[{metric: error_rate, above: 5}, {metric: connection_failures, above: 1, then: warn}]"
     async with Stage.opened(tmp_path, checks=checks) as stage:
@@ -99,6 +102,7 @@ async def test_a_no_data_metric_is_no_pass(tmp_path):
 # ---- bound to the picture ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_when_the_numbers_move_they_are_shown_again_and_a_click_on_the_old_ones_does_not_count(
     two,
 ):
@@ -122,6 +126,7 @@ async def test_when_the_numbers_move_they_are_shown_again_and_a_click_on_the_old
     assert (await two.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_words_are_not_bound_to_a_picture(stage):
     await stage.deploy_to_gate()
     stage.traffic.set_errors("v2.0.0", 3)
@@ -131,6 +136,7 @@ async def test_words_are_not_bound_to_a_picture(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_steady_numbers_are_not_shown_again(stage):
     await stage.deploy_to_gate()
     await stage.wait(280)

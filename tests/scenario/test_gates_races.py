@@ -32,6 +32,7 @@ class SlowLookup:
         self.gate.set()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("order", ["ABBAA", "BAB"])
 async def test_f34_however_often_and_in_whatever_order_clicks_arrive_each_person_counts_once(
     tmp_path, order
@@ -70,6 +71,7 @@ async def test_f35_a_stop_beats_a_promote_that_is_still_being_looked_up_and_the_
     assert stage.weights == ((50, 50) if stop == "Pause" else (100, 0))
 
 
+@pytest.mark.sweep
 async def test_f35_a_rollback_after_the_promote_is_taken_all_the_same(stage):
     """F35."""
     await stage.deploy_to_gate()
@@ -92,6 +94,7 @@ async def at_the_deadline(stage, offset):
     return question(stage)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("offset", "first", "counts"),
     [
@@ -118,6 +121,7 @@ async def test_f37_a_click_at_the_deadline_counts_before_it_and_not_after_whoeve
         assert ("gate_expired:gate_expired" in await stage.told()) != counts
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("turned", [True, False])
 async def test_f37_what_was_recorded_in_time_counts_unless_the_expiry_was_committed_first(
     tmp_path, turned
@@ -204,6 +208,7 @@ async def press_all_that_is_gone(stage, album):
     assert not untold
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("end", ["back", "through"])
 async def test_f36_no_button_of_the_past_does_anything_but_stop_in_any_later_state(tmp_path, end):
     """F36."""

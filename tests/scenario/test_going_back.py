@@ -267,6 +267,7 @@ async def test_pods_that_break_in_the_middle_of_a_soak_roll_back(tmp_path, misha
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_rollback_holds_while_stable_is_unhealthy_pages_and_now_overrides(stage):
     await stage.deploy()
     stage.cluster.break_image("ghcr.io/orion/auth:v1.0.0", "crash_loop")
@@ -321,6 +322,7 @@ async def test_a_deleted_canary_does_not_keep_the_traffic_from_going_home(stage)
     assert (await stage.row()).phase is Phase.ROLLING_BACK
 
 
+@pytest.mark.sweep
 async def test_a_rollback_whose_write_does_not_get_through_pages_once_and_is_tried_on(stage):
     await stage.deploy()
     stage.cluster.fail(503, method="PATCH", path="virtualservices", times=100_000)
@@ -347,6 +349,7 @@ async def test_a_rollback_is_retried_until_the_cluster_answers_and_pages_once(st
     assert len(broadcasts(stage, ALERTS)) == 1
 
 
+@pytest.mark.sweep
 async def test_a_canary_that_was_deleted_does_not_hold_its_target_for_ever(stage):
     await stage.deploy_to_gate()
     stage.cluster.remove("deployments", "orion", "auth-service-canary")

@@ -229,6 +229,7 @@ async def test_a_storm_of_conflicts_is_ridden_out_slowly(stage):
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_forward_writes_that_fail_for_minutes_call_people_once_and_go_on_when_they_work(
     stage,
 ):
@@ -241,6 +242,7 @@ async def test_forward_writes_that_fail_for_minutes_call_people_once_and_go_on_w
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_rollback_whose_writes_fail_calls_people_once_and_goes_on_trying(stage):
     await stage.deploy()
     stage.cluster.fail(500, times=10_000, method="PATCH", path="virtualservices")
@@ -275,6 +277,7 @@ async def test_a_lost_timer_is_found_by_the_sweep(stage):
     assert (await stage.row()).phase is Phase.WAITING
 
 
+@pytest.mark.sweep
 async def test_a_row_that_cannot_be_read_stops_nobody_else(stage, tmp_path):
     await stage.deploy()
     file = sqlite3.connect(tmp_path / "sluice.db")

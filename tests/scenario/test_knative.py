@@ -102,6 +102,7 @@ async def test_it_goes_home_from_each_of_its_steps_and_then_to_success(stage, wa
     assert stage.shares == {"v3.0.0": 100}
 
 
+@pytest.mark.sweep
 async def test_a_canary_walks_to_success_and_the_version_before_is_let_go_in_the_end(stage):
     await stage.say("/deploy auth-service v2.0.0 to production steps=10,100")
     await stage.wait(90)
@@ -170,6 +171,7 @@ async def test_a_revision_that_cannot_start_never_gets_traffic_and_the_service_c
     assert routes["status"] == "True"
 
 
+@pytest.mark.sweep
 async def test_going_back_after_success_takes_the_revision_that_was_kept(stage):
     await stage.say("/deploy auth-service v2.0.0 to production strategy=blue-green")
     await until(stage)
@@ -192,6 +194,7 @@ async def test_smoke_tests_are_sent_to_the_address_of_the_tag(stage):
     assert stage.shares == {"v1.0.0": 100}
 
 
+@pytest.mark.sweep
 async def test_a_share_that_is_not_routed_is_told_once_and_counts_when_it_is(stage):
     await stage.say("/deploy auth-service v2.0.0 to production strategy=direct")
     await stage.wait(60)

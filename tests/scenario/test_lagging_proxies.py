@@ -1,5 +1,7 @@
 """A router that reads back is ahead of the proxies that follow it: no pod stops where requests may still arrive."""
 
+import pytest
+
 from bot.rollout.values import Phase
 from integrations.base import Lane
 from tests.scenario.stage import Stage
@@ -19,6 +21,7 @@ async def to_all_traffic(stage: Stage) -> None:
     raise AssertionError(await stage.told())
 
 
+@pytest.mark.sweep
 async def test_stable_keeps_its_pods_for_five_seconds_after_the_traffic_left_it(tmp_path):
     async with Stage.opened(tmp_path, extra=EXTRA) as stage:
         await to_all_traffic(stage)
@@ -31,6 +34,7 @@ async def test_stable_keeps_its_pods_for_five_seconds_after_the_traffic_left_it(
     assert after.startswith("ghcr.io/orion/auth:v2.0.0")
 
 
+@pytest.mark.sweep
 async def test_a_next_rollout_does_not_get_a_colour_that_requests_may_still_reach(tmp_path):
     async with Stage.opened(tmp_path, shape="mesh", extra=EXTRA) as stage:
         await to_all_traffic(stage)

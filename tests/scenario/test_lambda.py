@@ -143,6 +143,7 @@ async def test_going_back_after_success_publishes_nothing(tmp_path):
         assert stage.aws.calls.count("PublishVersion") == published == 2
 
 
+@pytest.mark.sweep
 async def test_a_smoke_test_invokes_the_dark_version_and_turns_around_when_it_fails(tmp_path):
     async with Functions.opened(tmp_path, extra=EXTRA) as stage:
         stage.aws.add("6", "code 6")
@@ -167,6 +168,7 @@ async def test_a_version_that_does_not_exist_is_refused_before_anything_is_writt
         assert stage.aws.changes() == []
 
 
+@pytest.mark.sweep
 async def test_a_rollout_holds_while_credentials_are_expired_and_goes_home_once_they_are_new(
     tmp_path,
 ):
@@ -263,6 +265,7 @@ async def test_weights_of_somebody_else_hold_the_rollout(tmp_path):
         assert await stage.phase() == (Phase.PAUSED, "drift")
 
 
+@pytest.mark.sweep
 async def test_a_bot_that_was_restarted_knows_which_version_is_which(tmp_path):
     async with Functions.opened(tmp_path) as stage:
         stage.aws.add("6", "code 6")
@@ -297,6 +300,7 @@ async def test_what_is_no_longer_kept_for_going_back_is_no_longer_paid_for(tmp_p
 BODIES = [f"001_{name}.json" for name in ("all_at_once", "canary", "blue_green", "rolling")]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", mostly_swept(BODIES, lambda name: "all_at_once" in name))
 async def test_the_bodies_that_teams_have_move_a_function(tmp_path, name):
     async with Functions.opened(tmp_path) as stage:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from bot.rollout.values import Phase
@@ -44,6 +45,7 @@ def allowed(right: Right, rights: set[Right]) -> bool:
     return right in rights or (*right[:3], "") in rights
 
 
+@pytest.mark.sweep
 async def test_a_walk_to_the_end_needs_exactly_the_rights_of_the_role(tmp_path):
     async with Stage.opened(tmp_path, steps="[50, 100]") as stage:
         await stage.say("/deploy auth-service v2.0.0 to production")

@@ -44,6 +44,7 @@ async def press_directly(stage: Stage, button: str, by: str) -> None:
 # ---- M8: a lock, and taking it over ---------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_m8_a_lock_keeps_others_out_and_is_taken_over_aloud(stage):
     answer = await stage.say("/deploy lock auth-service for 2h db failover drill", by=BEN)
     assert "Locked auth-service in every environment: “db failover drill”" in answer
@@ -163,6 +164,7 @@ async def test_one_s_own_lock_and_that_of_another_door_are_two(stage):
     assert [offer["label"] for offer in body["offers"]] == ["Take over"]
 
 
+@pytest.mark.sweep
 async def test_rollback_goes_through_every_lock(stage):
     await stage.deploy()
     await stage.say("/deploy lock auth-service production drill", by=BEN)
@@ -320,6 +322,7 @@ async def test_a_lock_is_not_taken_with_a_button_that_was_about_another(stage):
         await stage.press("Take over", by=OLU)
 
 
+@pytest.mark.sweep
 async def test_the_release_of_a_lock_leaves_the_quarantine_beside_it(stage):
     await stage.deploy()
     stage.traffic.set_errors("v2.0.0", 30)
@@ -344,6 +347,7 @@ async def test_the_end_of_a_lock_says_what_else_keeps_others_out(stage):
 # ---- somebody whom nobody could look up ------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_while_slack_does_not_say_who_somebody_is_only_known_members_go_on(stage):
     """E.3 no. 6: unknown is no, unless they were a member within a day; rollback and pause stay open."""
     await stage.slack.add_person(Person("U0GUS", "Gus", is_restricted=True))
@@ -381,6 +385,7 @@ async def test_who_was_a_member_yesterday_is_nobody_in_particular_today(stage):
 # ---- what starts later ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_what_is_due_while_locked_asks_instead_of_starting(stage):
     await stage.say("/deploy auth-service v2.0.0 steps=50,100 at=05:00")
     await stage.say("/deploy lock auth-service production for 4h drill", by=BEN)

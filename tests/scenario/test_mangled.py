@@ -58,6 +58,7 @@ async def test_a_rollback_gets_through_whatever_was_done_to_the_route(stage, how
     await is_home(stage)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", WITH_AUDIENCE)
 async def test_a_rollback_takes_the_audience_along_whatever_was_done_to_its_route(stage, how):
     await stage.deploy(options="steps=50,100 user-tier=beta")
@@ -69,6 +70,7 @@ async def test_a_rollback_takes_the_audience_along_whatever_was_done_to_its_rout
     await is_home(stage)
 
 
+@pytest.mark.sweep
 async def test_going_forward_stops_and_asks_and_going_back_gets_through_from_there(stage):
     await stage.deploy()
     mangle(stage, renamed)
@@ -81,6 +83,7 @@ async def test_going_forward_stops_and_asks_and_going_back_gets_through_from_the
     await is_home(stage)
 
 
+@pytest.mark.sweep
 async def test_without_a_stable_destination_people_are_called_and_it_goes_on_when_there_is_one(
     stage,
 ):
@@ -100,6 +103,7 @@ async def test_without_a_stable_destination_people_are_called_and_it_goes_on_whe
     await is_home(stage)
 
 
+@pytest.mark.sweep
 async def test_colours_that_only_their_labels_tell_apart_are_known_in_a_ruin_too(tmp_path):
     async with Stage.opened(tmp_path, shape="mesh") as stage:
         await stage.deploy()
@@ -114,6 +118,7 @@ async def test_colours_that_only_their_labels_tell_apart_are_known_in_a_ruin_too
         assert (await stage.phase())[0] is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["mesh", "swap"])
 async def test_with_the_dark_colours_deployment_gone_the_traffic_comes_home_after_a_restart(
     tmp_path, shape
@@ -136,6 +141,7 @@ async def test_with_the_dark_colours_deployment_gone_the_traffic_comes_home_afte
             assert stage.selected == "blue"
 
 
+@pytest.mark.sweep
 async def test_a_service_that_selects_no_colour_any_more_is_turned_back(tmp_path):
     async with Stage.opened(tmp_path, shape="swap", extra=SOON) as stage:
         await to_green(stage)

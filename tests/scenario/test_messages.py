@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from bot.rollout.values import Phase
 from tests.scenario.stage import ALERTS, ANA, BEN, DANA, DEPLOYS, OLU, Stage
 
@@ -70,6 +72,7 @@ async def test_m2_the_menu_extends_the_stage_and_shows_the_details_to_one_person
     assert not [m for m in stage.channel() if "*Plan*" in m]
 
 
+@pytest.mark.sweep
 async def test_m10_metrics_that_cannot_be_asked_are_said_with_the_time(stage):
     await stage.deploy()
     stage.prometheus.down = True
@@ -83,6 +86,7 @@ async def test_m10_metrics_that_cannot_be_asked_are_said_with_the_time(stage):
 # ---- M7: refusals --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_m7_a_stale_click_is_told_what_is_true_now_with_a_link_and_a_mark(stage, caplog):
     await stage.deploy_to_gate()
     gate = stage.slack.messages(DEPLOYS)[-1]
@@ -107,6 +111,7 @@ async def test_m7_words_that_cannot_be_read_change_nothing_and_say_what_to_do(st
     assert re.search(r"code `unknown_service` · e-[0-9a-f]{4}", told)
 
 
+@pytest.mark.sweep
 async def test_a_question_is_no_refusal(stage):
     await stage.ship("v2.0.0")
     told = await stage.say("/rollback auth-service")
@@ -116,6 +121,7 @@ async def test_a_question_is_no_refusal(stage):
 # ---- M8: status ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_m8_status_of_one_service_is_its_card_with_a_link(stage):
     await stage.ship("v2.0.0")
     await stage.deploy("v3.0.0")
@@ -126,6 +132,7 @@ async def test_m8_status_of_one_service_is_its_card_with_a_link(stage):
     assert "[Details]" in told
 
 
+@pytest.mark.sweep
 async def test_m8_a_lock_stands_beside_what_it_keeps_closed(stage):
     await stage.ship("v2.0.0")
     await stage.say("/deploy lock auth-service for 2h db failover drill", by=BEN)
@@ -136,6 +143,7 @@ async def test_m8_a_lock_stands_beside_what_it_keeps_closed(stage):
 # ---- M9: the end, going back, history ------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_m9_the_finished_card_says_how_long_who_approved_what_and_the_worst_number(stage):
     await stage.ship("v2.0.0")
     card = stage.card
@@ -146,6 +154,7 @@ async def test_m9_the_finished_card_says_how_long_who_approved_what_and_the_wors
     assert "[Roll back to v1.0.0] [Roll back to…] [Details]" in card
 
 
+@pytest.mark.sweep
 async def test_m9_going_back_further_is_chosen_in_a_form_and_asked_once_more(stage):
     for version in ("v2.0.0", "v3.0.0"):
         await stage.ship(version)
@@ -164,6 +173,7 @@ async def test_m9_going_back_further_is_chosen_in_a_form_and_asked_once_more(sta
     assert (await stage.row()).version == "v3.0.0"
 
 
+@pytest.mark.sweep
 async def test_m9_a_version_that_was_taken_back_is_shown_with_its_reason_and_cannot_be_chosen(
     stage,
 ):
@@ -181,6 +191,7 @@ async def test_m9_a_version_that_was_taken_back_is_shown_with_its_reason_and_can
     assert "'value': 'v3.0.0'" not in shown
 
 
+@pytest.mark.sweep
 async def test_history_is_one_line_each_with_outcome_length_who_and_why(stage):
     await stage.deploy("v2.0.0", options="steps=50,100 because of the new login")
     await stage.say("/rollback auth-service because too slow")
@@ -206,6 +217,7 @@ async def test_help_begins_with_what_to_do_in_an_emergency(stage):
 # ---- M5: taken back by itself --------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_m5_an_automatic_rollback_is_told_with_why_done_now_and_who_was_affected(tmp_path):
     async with Stage.opened(tmp_path) as stage:
         await stage.deploy()

@@ -87,6 +87,7 @@ async def test_a_preflight_says_it_before_anybody_deploys(tmp_path, shape, obsta
         assert any("is paused" in w or "Argo Rollouts drives" in w for w in answer["warnings"])
 
 
+@pytest.mark.sweep
 async def test_a_deployment_paused_in_the_middle_is_named_when_it_turns_back(tmp_path):
     async with Stage.opened(tmp_path, approvals=0, steps="[50, 100]") as stage:
         await stage.say(LINE)

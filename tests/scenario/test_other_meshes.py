@@ -33,6 +33,7 @@ async def test_a_canary_walks_to_success(stage):
     assert (stage.weights, stage.pods(Lane.CANARY)) == ((100, 0), 0)
 
 
+@pytest.mark.sweep
 async def test_a_canary_goes_home_again(stage):
     await stage.deploy_to_gate()
 
@@ -43,6 +44,7 @@ async def test_a_canary_goes_home_again(stage):
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["gateway", "linkerd"])
 async def test_an_audience_comes_before_the_weights_and_goes_with_them(tmp_path, shape):
     async with Stage.opened(tmp_path, shape=shape) as stage:
@@ -65,6 +67,7 @@ async def test_an_audience_comes_before_the_weights_and_goes_with_them(tmp_path,
         assert stage.split_object["spec"] == before
 
 
+@pytest.mark.sweep
 async def test_a_weight_that_no_gateway_has_taken_over_is_waited_for(tmp_path):
     async with Stage.opened(tmp_path, shape="gateway") as stage:
         stage.cluster.lagging.add("httproutes")
@@ -82,6 +85,7 @@ async def test_a_weight_that_no_gateway_has_taken_over_is_waited_for(tmp_path):
         assert row.gate is not None
 
 
+@pytest.mark.sweep
 async def test_going_home_is_written_while_no_gateway_listens(tmp_path):
     async with Stage.opened(tmp_path, shape="gateway") as stage:
         await stage.deploy_to_gate()

@@ -23,6 +23,7 @@ def direct(stage: Stage, person: str) -> list[str]:
     return stage.channel(f"D{person[1:]}")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", [{"is_archived": True}, {"is_member": False}])
 async def test_a_question_that_its_channel_does_not_take_is_asked_in_the_alert_channel(stage, how):
     await stage.deploy()
@@ -57,6 +58,7 @@ async def test_where_no_channel_works_people_are_asked_one_by_one(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("code", ["restricted_action", "message_limit_exceeded"])
 async def test_a_question_that_reaches_nobody_is_paged_and_its_clock_stands_still(tmp_path, code):
     async with Stage.opened(tmp_path, expires="10m") as stage:
@@ -105,6 +107,7 @@ async def test_a_lost_token_is_said_once_and_rollouts_hold_at_their_next_gate(st
     assert len(pages) == 1
 
 
+@pytest.mark.sweep
 async def test_an_automatic_plan_goes_on_without_a_token(tmp_path):
     async with Stage.opened(tmp_path, approvals=0) as stage:
         for method in ("chat.postMessage", "chat.update"):

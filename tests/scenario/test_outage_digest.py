@@ -43,6 +43,7 @@ def digests(stage: Stage, channel: str = DEPLOYS) -> list[str]:
     return [text for text in stage.channel(channel) if text.startswith("📭")]
 
 
+@pytest.mark.sweep
 async def test_slack_returns_to_cards_one_digest_one_story_per_thread_and_what_is_open(stage):
     await let_three_go_by(stage)
     await slack_returns(stage)
@@ -101,6 +102,7 @@ async def test_a_restart_in_the_middle_changes_nothing_and_nothing_is_summed_up_
     assert len(stage.slack.chat.messages) == said
 
 
+@pytest.mark.sweep
 async def test_a_short_silence_is_no_outage(stage):
     await ask(stage, "v2.0.0", config={"trafficSteps": [50, 100]})
     stage.slack.down = True

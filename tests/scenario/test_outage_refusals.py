@@ -1,5 +1,7 @@
 """F30, F31: Slack says no, limits, or loses its answers: no question decides unseen, no channel fills with copies."""
 
+import pytest
+
 from bot.rollout.values import Phase
 from tests.scenario.stage import ALERTS, ANA, DEPLOYS, Stage
 from tests.scenario.test_outage_channels import shut
@@ -17,6 +19,7 @@ async def without_history(stage: Stage) -> None:
         stage.slack.refuse(method, "missing_scope")
 
 
+@pytest.mark.sweep
 async def test_a_limit_that_lasts_is_paged_and_no_question_expires_behind_it(tmp_path):
     async with Stage.opened(tmp_path, expires="10m", on_expiry="rollback") as stage:
         await stage.deploy()
@@ -35,6 +38,7 @@ async def test_a_limit_that_lasts_is_paged_and_no_question_expires_behind_it(tmp
         assert (await stage.rest("GET", "/readyz"))[1]["parts"]["slack"] == "ok"
 
 
+@pytest.mark.sweep
 async def test_where_edits_are_refused_an_hour_adds_few_messages_and_old_ones_decide_nothing(stage):
     await stage.deploy_to_gate()
     stage.slack.refuse("chat.update", "edit_window_closed")
@@ -59,6 +63,7 @@ async def test_where_edits_are_refused_an_hour_adds_few_messages_and_old_ones_de
     assert (await stage.row()).phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK}
 
 
+@pytest.mark.sweep
 async def test_lost_answers_make_three_copies_in_an_hour_of_which_one_calls(stage):
     await without_history(stage)
     await stage.deploy()
@@ -79,6 +84,7 @@ async def test_lost_answers_make_three_copies_in_an_hour_of_which_one_calls(stag
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_a_digest_whose_answer_was_lost_is_one_whatever_happens_meanwhile(stage):
     await stage.deploy_to_gate()
     stage.slack.down = True
@@ -104,6 +110,7 @@ async def test_a_digest_whose_answer_was_lost_is_one_whatever_happens_meanwhile(
     assert len(digests(stage)) == 1
 
 
+@pytest.mark.sweep
 async def test_a_question_that_people_saw_does_not_expire_while_slack_is_away(tmp_path):
     async with Stage.opened(tmp_path, expires="20m", on_expiry="rollback") as stage:
         await stage.deploy_to_gate()
@@ -124,6 +131,7 @@ async def test_a_question_that_people_saw_does_not_expire_while_slack_is_away(tm
         assert (await stage.row()).phase is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_reminders_follow_a_question_to_where_it_stands(stage):
     await stage.deploy()
     await shut(stage, DEPLOYS)

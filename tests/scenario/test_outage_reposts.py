@@ -34,6 +34,7 @@ def cards(stage: Stage) -> list[Message]:
     return [m for m in stage.slack.messages(DEPLOYS) if "plan " in stage.slack.text_of(m)]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("phase", ["running", "waiting", "paused", "rolling back"])
 async def test_everything_deleted_in_any_phase_and_the_rollout_is_there_again(stage, phase):
     await bring_to(stage, phase)
@@ -52,6 +53,7 @@ async def test_everything_deleted_in_any_phase_and_the_rollout_is_there_again(st
     assert stage.slack.thread(card.ts)
 
 
+@pytest.mark.sweep
 async def test_a_question_that_was_deleted_with_the_card_is_asked_again(stage):
     await stage.deploy_to_gate()
     for message in stage.slack.messages(DEPLOYS):
@@ -64,6 +66,7 @@ async def test_a_question_that_was_deleted_with_the_card_is_asked_again(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message", "is_inactive"])
 async def test_where_edits_are_refused_question_and_card_go_on_in_new_ones_with_links(stage, code):
     await stage.deploy_to_gate()
@@ -79,6 +82,7 @@ async def test_where_edits_are_refused_question_and_card_go_on_in_new_ones_with_
     assert "by @Ana" in "".join(stage.channel())
 
 
+@pytest.mark.sweep
 async def test_a_decided_question_that_somebody_deleted_stays_deleted(stage):
     await stage.deploy_to_gate()
     (asked,) = [m for m in stage.slack.messages(DEPLOYS) if "[Promote" in stage.slack.text_of(m)]
@@ -89,6 +93,7 @@ async def test_a_decided_question_that_somebody_deleted_stays_deleted(stage):
     assert "Promoted to 100 % by @Ana" in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_limit_on_edits_keeps_no_question_and_no_alert_back(stage):
     await stage.deploy()
     stage.slack.calls.clear()
@@ -104,6 +109,7 @@ async def test_a_limit_on_edits_keeps_no_question_and_no_alert_back(stage):
     assert "rolled back" in stage.slack.text_of(cards(stage)[0])
 
 
+@pytest.mark.sweep
 async def test_a_storm_of_limits_loses_nothing(stage):
     for method in ("chat.postMessage", "chat.update"):
         stage.slack.rate_limit(method, times=25, retry_after=5)
@@ -115,6 +121,7 @@ async def test_a_storm_of_limits_loses_nothing(stage):
         assert stage.story.count(line) == 1
 
 
+@pytest.mark.sweep
 async def test_cards_are_drawn_again_at_a_start_when_their_words_have_changed(stage):
     await stage.ship("v2.0.0")
     (card,) = cards(stage)

@@ -42,6 +42,7 @@ async def test_a_rollback_that_is_refused_for_long_calls_people_once_and_ends_wh
         assert (await stage.phase())[0] is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_a_fence_from_beyond_is_named_with_the_way_out(tmp_path):
     async with Stage.opened(tmp_path, shape="one", approvals=0) as stage:
         await stage.say("/deploy auth-service v2.0.0 to production strategy=rolling")
@@ -55,6 +56,7 @@ async def test_a_fence_from_beyond_is_named_with_the_way_out(tmp_path):
         assert (await stage.phase())[0] is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_a_bot_that_fails_at_a_rollout_says_so(tmp_path):
     async with BabblingStage.opened(tmp_path) as stage:
         stage.cluster.babbles = True

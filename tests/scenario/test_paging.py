@@ -102,6 +102,7 @@ async def test_a_rollback_by_itself_calls_once_and_stays_until_a_person_has_seen
     assert stage.region[1] == "rolled_back"
 
 
+@pytest.mark.sweep
 async def test_a_rollback_that_a_person_asked_for_calls_nobody(stage):
     await stage.deploy()
     await stage.say("/rollback auth-service now", by=ANA)
@@ -147,6 +148,7 @@ async def test_a_restart_in_between_loses_no_call_and_no_end(stage):
     assert stage.region[1] == "rolled_back"
 
 
+@pytest.mark.sweep
 async def test_a_call_that_is_refused_is_told_once_where_people_look(stage):
     stage.pagerduty.answers = [403] * 10
     await stage.deploy()
@@ -190,6 +192,7 @@ async def test_a_sink_put_before_the_others_loses_no_call_that_waits(stage, tmp_
     assert stage.pagerduty.open() == ["attention"]
 
 
+@pytest.mark.sweep
 async def test_nothing_that_is_secret_is_logged_or_stored(stage, caplog):
     stage.pagerduty.answers = [500]
     stage.opsgenie.answers = [403]

@@ -1,5 +1,7 @@
 """M6: an emergency from a phone. The Home tab, the shortcuts and what a tap on them does."""
 
+import pytest
+
 from bot.rollout.values import Phase
 from bot.sandbox.chat import Person
 from integrations.base import Lane
@@ -7,6 +9,7 @@ from tests.scenario.phone import Phone, gate_of
 from tests.scenario.stage import ANA, DANA, DEPLOYS, OLU
 
 
+@pytest.mark.sweep
 async def test_one_tap_on_the_home_tab_turns_around_what_is_in_flight(stage):
     """M6 b."""
     olu = Phone(stage)
@@ -26,6 +29,7 @@ async def test_one_tap_on_the_home_tab_turns_around_what_is_in_flight(stage):
     assert len(olu.direct) == 1
 
 
+@pytest.mark.sweep
 async def test_what_is_live_is_asked_about_once_more_on_the_home_tab_itself(stage):
     """M6: the second step is rendered by the server."""
     olu = Phone(stage)
@@ -50,6 +54,7 @@ async def test_what_is_live_is_asked_about_once_more_on_the_home_tab_itself(stag
     assert "v1.0.0 has all traffic of auth-service in production again" in olu.direct[0]
 
 
+@pytest.mark.sweep
 async def test_the_home_tab_says_what_waits_for_whoever_looks(stage):
     await stage.deploy_to_gate()
     assert "Waiting for your decision" in await Phone(stage, ANA).open_home()
@@ -67,6 +72,7 @@ async def test_a_guest_gets_a_sentence_and_no_buttons(stage):
     assert gus.buttons() == ["Refresh"]
 
 
+@pytest.mark.sweep
 async def test_the_emergency_shortcut_lists_what_can_be_undone_and_one_tap_does_it(stage):
     """M6: behind the composer's +, where no channel has to be found first."""
     olu = Phone(stage)
@@ -82,6 +88,7 @@ async def test_the_emergency_shortcut_lists_what_can_be_undone_and_one_tap_does_
     assert len(olu.direct) == 1
 
 
+@pytest.mark.sweep
 async def test_the_second_step_of_what_is_live_stands_in_the_form(stage):
     olu = Phone(stage)
     await stage.ship("v2.0.0")
@@ -117,6 +124,7 @@ async def test_roll_back_this_works_on_the_card_on_the_question_and_on_a_reply(s
     assert len(olu.direct) == 4
 
 
+@pytest.mark.sweep
 async def test_roll_back_this_asks_once_more_where_it_is_live_already(stage):
     olu = Phone(stage)
     await stage.ship("v2.0.0")
@@ -136,6 +144,7 @@ async def test_roll_back_this_on_a_message_of_somebody_else_says_so_and_lists_th
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_roll_back_this_on_what_is_about_no_rollout_lists_what_can_be_undone(stage):
     """A digest is about several, an alert about a lock about none: neither is a rollout that there is not."""
     olu = Phone(stage)
@@ -173,6 +182,7 @@ async def test_a_shortcut_of_another_version_of_the_bot_is_answered(stage):
     assert "from another version of the bot" in Phone(stage).direct[0]
 
 
+@pytest.mark.sweep
 async def test_whoever_rolls_back_by_the_card_where_all_see_it_gets_no_direct_message(stage):
     await stage.deploy()
     await stage.press("Roll back", by=OLU)
@@ -181,6 +191,7 @@ async def test_whoever_rolls_back_by_the_card_where_all_see_it_gets_no_direct_me
     assert Phone(stage).direct == []
 
 
+@pytest.mark.sweep
 async def test_whoever_typed_it_hears_when_the_traffic_is_home_once_and_across_a_restart(stage):
     await stage.deploy()
     await stage.say("/rollback auth-service", by=OLU)

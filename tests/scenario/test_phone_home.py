@@ -54,6 +54,7 @@ async def test_an_hour_after_the_last_look_a_tab_is_left_alone(stage):
     assert drawings(stage) == before
 
 
+@pytest.mark.sweep
 async def test_only_the_twenty_who_looked_last_are_kept_up_to_date(stage):
     for n in range(MOST + 1):
         await stage.slack.add_person(Person(f"U1P{n:02}", f"P{n}"))
@@ -74,6 +75,7 @@ async def test_a_view_that_another_process_drew_meanwhile_is_drawn_anew_from_fre
     assert "auth-service v2.0.0" in olu.home
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("fault", ["rate_limit", "fail"])
 async def test_a_tab_that_slack_did_not_take_is_drawn_later(stage, fault):
     olu = Phone(stage)
@@ -95,6 +97,7 @@ async def test_a_tap_is_carried_out_and_answered_directly_where_the_tab_cannot_b
     assert any("Rolling auth-service in production back" in line for line in olu.direct)
 
 
+@pytest.mark.sweep
 async def test_the_question_stays_on_the_tab_while_other_things_change(stage):
     olu = Phone(stage)
     await stage.ship("v2.0.0")
@@ -106,6 +109,7 @@ async def test_the_question_stays_on_the_tab_while_other_things_change(stage):
     assert "Later" in olu.home
 
 
+@pytest.mark.sweep
 async def test_what_waits_is_left_out_and_said_so_where_slack_does_not_tell_the_groups(stage):
     await stage.deploy_to_gate()
     stage.slack.refuse("usergroups.users.list", "internal_error")

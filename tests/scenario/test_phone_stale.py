@@ -1,5 +1,7 @@
 """A button that is read late: it does what it said when it was shown, or it asks anew."""
 
+import pytest
+
 from bot.rollout.values import Phase
 from bot.sandbox.chat import Channel, Group
 from tests.scenario.phone import Phone
@@ -8,6 +10,7 @@ from tests.scenario.test_preview import previewing
 from tests.scenario.test_preview_form import GIVEN, form, sent, words
 
 
+@pytest.mark.sweep
 async def test_a_yes_to_an_older_question_undoes_nothing_else(stage):
     """A8: what was asked about is not what is there now."""
     await stage.ship("v2.0.0")
@@ -29,6 +32,7 @@ async def test_a_yes_to_an_older_question_undoes_nothing_else(stage):
     assert (await stage.row()).phase is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_a_yes_in_a_form_asks_anew_about_what_is_live_now(stage):
     olu = Phone(stage)
     await stage.ship("v2.0.0")
@@ -46,6 +50,7 @@ async def test_a_yes_in_a_form_asks_anew_about_what_is_live_now(stage):
     assert (await stage.row()).rollback_of
 
 
+@pytest.mark.sweep
 async def test_a_yes_on_the_home_tab_asks_anew_about_what_is_in_flight_now(stage):
     olu = Phone(stage)
     await stage.ship("v2.0.0")
@@ -58,6 +63,7 @@ async def test_a_yes_on_the_home_tab_asks_anew_about_what_is_in_flight_now(stage
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_the_reason_goes_along_with_the_question(stage):
     await stage.ship("v2.0.0")
     await stage.say("/rollback auth-service payments are failing since 02:58", by=OLU)
@@ -68,6 +74,7 @@ async def test_the_reason_goes_along_with_the_question(stage):
     assert "payments are failing" in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_full_stop_and_capitals_behind_a_version_are_the_phones(stage):
     await stage.ship("v2.0.0")
     for words_ in ("auth-service to V1.0.0", "auth-service to v1.0.0."):
@@ -119,6 +126,7 @@ async def test_a_channel_that_is_shared_meanwhile_takes_no_start_of_a_form(stage
     assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_a_page_in_place_of_an_answer_is_trouble_like_any_other(stage):
     """F30: HTTP 200 with HTML."""
     await stage.deploy_to_gate()
@@ -154,6 +162,7 @@ async def test_a_refused_home_tab_is_told_once_and_tried_again_ever_later(stage)
     assert "In flight" in olu.home
 
 
+@pytest.mark.sweep
 async def test_the_home_tab_of_whoever_left_the_approvers_no_longer_asks_them(stage):
     await stage.deploy_to_gate()
     ana = Phone(stage, ANA)

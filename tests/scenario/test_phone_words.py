@@ -45,6 +45,7 @@ async def test_rollback_alone_lists_what_can_be_undone_and_a_button_does_it(stag
     assert stage.weights == (100, 0)
 
 
+@pytest.mark.sweep
 async def test_the_list_begins_with_what_is_in_flight(stage):
     await stage.ship("v2.0.0")
     assert "v2.0.0" in (await stage.say("/rollback", by=OLU))
@@ -69,6 +70,7 @@ async def test_rollback_in_the_thread_means_that_rollout(stage):
         await stage.wait(60)
 
 
+@pytest.mark.sweep
 async def test_the_thread_steers_its_rollout(stage):
     ana = Phone(stage, ANA)
     await stage.deploy_to_gate()
@@ -88,6 +90,7 @@ async def test_the_thread_steers_its_rollout(stage):
     assert stage.weights == (0, 100)
 
 
+@pytest.mark.sweep
 async def test_an_old_thread_never_undoes_a_newer_rollout(stage):
     olu = Phone(stage)
     await stage.deploy("v2.0.0")

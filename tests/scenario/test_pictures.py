@@ -54,6 +54,7 @@ async def to_gate(stage: Gallery) -> None:
     await stage.wait(4 * 60)
 
 
+@pytest.mark.sweep
 async def test_the_question_gets_its_picture_with_its_numbers_in_words(stage):
     """M3, drawn for real."""
     stage.hire(None)
@@ -73,6 +74,7 @@ async def test_the_question_gets_its_picture_with_its_numbers_in_words(stage):
     assert "picture" not in stage.channel()[-1]
 
 
+@pytest.mark.sweep
 async def test_the_question_is_asked_before_there_is_a_picture(stage):
     await to_gate(stage)
     order = [
@@ -83,6 +85,7 @@ async def test_the_question_is_asked_before_there_is_a_picture(stage):
     assert order[-1] == "chat.update"
 
 
+@pytest.mark.sweep
 async def test_slack_looks_through_the_file_for_some_seconds_and_the_buttons_never_go(stage):
     stage.slack.scan_slowly(3)
     await to_gate(stage)
@@ -93,6 +96,7 @@ async def test_slack_looks_through_the_file_for_some_seconds_and_the_buttons_nev
     assert stage.called(UPLOAD) == 1
 
 
+@pytest.mark.sweep
 async def test_what_slack_never_takes_into_the_question_hangs_in_the_thread(stage):
     stage.slack.scan_slowly(10**6)
     await to_gate(stage)
@@ -105,6 +109,7 @@ async def test_what_slack_never_takes_into_the_question_hangs_in_the_thread(stag
     assert stage.called(COMPLETE) == 2
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("method", "error"),
     [
@@ -123,6 +128,7 @@ async def test_where_slack_takes_no_files_the_numbers_are_told_as_text(stage, me
     assert stage.called(method) == 1
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("broken", [UPLOAD, "upload", COMPLETE])
 async def test_a_hiccup_of_slack_costs_a_picture_some_seconds(stage, broken):
     """F29: a 5xx is no answer."""
@@ -132,6 +138,7 @@ async def test_a_hiccup_of_slack_costs_a_picture_some_seconds(stage, broken):
     assert "[picture:" in stage.question
 
 
+@pytest.mark.sweep
 async def test_a_rate_limit_is_waited_out(stage):
     stage.slack.rate_limit(UPLOAD, retry_after=20)
     await to_gate(stage)
@@ -142,6 +149,7 @@ async def test_a_rate_limit_is_waited_out(stage):
     assert "[picture:" in stage.question
 
 
+@pytest.mark.sweep
 async def test_a_drawing_that_fails_leaves_the_numbers_as_text(stage):
     stage.hire(lambda _: 1 / 0)
     await to_gate(stage)
@@ -149,6 +157,7 @@ async def test_a_drawing_that_fails_leaves_the_numbers_as_text(stage):
     assert stage.called(UPLOAD) == 0
 
 
+@pytest.mark.sweep
 async def test_a_restart_uploads_nothing_twice(stage):
     stage.slack.scan_slowly(2)
     await to_gate(stage)
@@ -175,6 +184,7 @@ async def test_a_fresh_snapshot_gets_a_fresh_picture_in_place_of_the_old_one(sta
     assert fresh.id in str(stage.slack.messages(DEPLOYS)[-1].blocks)
 
 
+@pytest.mark.sweep
 async def test_an_automatic_rollback_leaves_one_picture_in_the_thread(stage):
     """M5."""
     await stage.deploy()

@@ -55,6 +55,7 @@ async def test_pods_that_fail_turn_it_back_within_a_look_and_the_card_says_why(
         assert said in stage.card
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["fixed", "swap", "one"])
 @pytest.mark.parametrize(
     ("mishap", "said"), [("unschedulable", NO_NODE), ("quota", "exceeded quota: team")]
@@ -122,6 +123,7 @@ async def test_the_log_is_asked_for_after_the_write_that_takes_the_traffic_home(
         assert ("GET", "log") in asked
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", ["refused", "silent"])
 async def test_a_log_that_cannot_be_had_holds_nothing_up(tmp_path, caplog, how):
     async with opened(tmp_path) as stage:
@@ -139,6 +141,7 @@ async def test_a_log_that_cannot_be_had_holds_nothing_up(tmp_path, caplog, how):
         assert "the log of its pods could not be read" in caplog.text
 
 
+@pytest.mark.sweep
 async def test_a_hold_because_of_pods_has_its_log_too(tmp_path, caplog):
     block = "      rolling: {batch: 1, rollback: none}"
     async with opened(tmp_path, "one", extra=block) as stage:

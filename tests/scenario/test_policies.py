@@ -120,6 +120,7 @@ async def test_a_policy_of_each_strategy_goes_home_from_the_middle_and_then_to_s
         assert (stage.pods(Lane.STABLE), stage.pods(Lane.CANARY)) == (4, 0)
 
 
+@pytest.mark.sweep
 async def test_a_first_policy_is_taken_away_again(tmp_path):
     async with AuthorizationStage.opened(tmp_path, soak="30s") as stage:
         stage.manifest("v1", deny("/admin"))
@@ -137,6 +138,7 @@ async def test_a_first_policy_is_taken_away_again(tmp_path):
         assert stage.weights == (100, 0)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("shape", "strategy", "lane"), [("one", "direct", "stable"), ("fixed", "canary", "canary")]
 )
@@ -205,6 +207,7 @@ async def test_a_finalizer_that_holds_a_policy_pages_and_the_rollback_ends_when_
         assert (await stage.phase())[0] is Phase.ROLLED_BACK, await stage.told()
 
 
+@pytest.mark.sweep
 async def test_four_edits_by_hand_do_not_lose_what_was_found(tmp_path):
     async with AuthorizationStage.opened(tmp_path, shape="one", approvals=0, extra=EXTRA) as stage:
         stage.manifest("v2", deny("/"))
@@ -233,6 +236,7 @@ async def test_four_edits_by_hand_do_not_lose_what_was_found(tmp_path):
         assert stage.said("stable") == deny("/live")
 
 
+@pytest.mark.sweep
 async def test_after_success_two_words_bring_the_policy_before_back(tmp_path):
     async with AuthorizationStage.opened(tmp_path, soak="30s", extra=EXTRA) as stage:
         stage.manifest("v1", deny("/admin"))
@@ -248,6 +252,7 @@ async def test_after_success_two_words_bring_the_policy_before_back(tmp_path):
         assert (stage.said("stable"), stage.said("canary")) == (None, None)
 
 
+@pytest.mark.sweep
 async def test_a_foreign_edit_of_the_canarys_policy_stops_the_plan(tmp_path):
     async with AuthorizationStage.opened(tmp_path, soak="30s") as stage:
         stage.manifest("v1", deny("/admin"))
@@ -277,6 +282,7 @@ async def test_what_is_no_manifest_is_refused_before_anything_is_written(tmp_pat
         assert len(stage.cluster.log) == before
 
 
+@pytest.mark.sweep
 async def test_a_policy_for_all_instances_goes_direct_and_home_and_nothing_else(tmp_path):
     async with AuthorizationStage.opened(tmp_path, shape="one", extra=EXTRA) as stage:
         stage.manifest("v1", deny("/admin"))

@@ -94,6 +94,7 @@ async def test_a_plan_in_slack_does_not_wait_for_a_cluster_that_is_slow(tmp_path
         assert "The cluster was not looked at in time" in shown
 
 
+@pytest.mark.sweep
 async def test_going_back_to_an_earlier_version_waits_for_no_proof(tmp_path):
     async with Stage.opened(tmp_path, approvals=0, steps="[100]") as stage:
         await stage.say(LINE)

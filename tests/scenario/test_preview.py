@@ -89,6 +89,7 @@ async def test_m1_titles_of_commits_are_shown_and_do_nothing(tmp_path):
         assert "<!channel>" not in str(stage.slack.ephemerals(DANA)[-1].blocks)
 
 
+@pytest.mark.sweep
 async def test_m1_who_brought_what_is_live_is_named_and_since_when(tmp_path):
     async with previewing(tmp_path, approvals=0, approvers="[]") as stage:
         await stage.say("/deploy auth-service v2.0.0 steps=100", by=BEN)
@@ -157,6 +158,7 @@ async def test_cancel_changes_nothing(tmp_path):
         assert stage.heard() == "Nothing was changed."
 
 
+@pytest.mark.sweep
 async def test_a_busy_target_offers_the_queue_in_the_place_of_the_start(tmp_path):
     async with previewing(tmp_path) as stage:
         await stage.deploy("v3.0.0")
@@ -184,6 +186,7 @@ async def test_trouble_with_the_host_of_the_code_is_a_sentence_and_the_link_stay
         assert "Start rollout" in stage.buttons
 
 
+@pytest.mark.sweep
 async def test_a_host_that_hangs_delays_nobody_for_long(tmp_path):
     async with previewing(tmp_path) as stage:
         stage.github.hanging.clear()
@@ -211,6 +214,7 @@ async def test_a_dry_run_shows_the_plan_alone(tmp_path):
         assert stage.github.seen == []
 
 
+@pytest.mark.sweep
 async def test_an_ordinary_deploy_keeps_what_it_changes_too(tmp_path):
     async with previewing(tmp_path) as stage:
         await stage.deploy()
@@ -224,6 +228,7 @@ async def test_an_ordinary_deploy_keeps_what_it_changes_too(tmp_path):
         assert (await stage.row()).changes == row.changes
 
 
+@pytest.mark.sweep
 async def test_the_card_and_the_gate_say_what_it_changes(tmp_path):
     """M2 and M3: `7 commits, 3 authors, ⚠ migrations · compare`."""
     async with previewing(tmp_path) as stage:

@@ -66,6 +66,7 @@ async def test_m1_bare_deploy_opens_a_form_that_shows_the_plan_and_then_starts_i
         assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_the_hint_says_what_is_live_and_what_was_before(tmp_path):
     async with previewing(tmp_path, approvals=0, approvers="[]") as stage:
         await stage.say("/deploy auth-service v2.0.0 steps=100")
@@ -127,6 +128,7 @@ async def test_phones_may_type_as_they_do(stage):
     assert "Deploy auth-service V2.0.0" in words(stage)
 
 
+@pytest.mark.sweep
 async def test_with_101_services_the_name_is_typed_and_a_slip_is_asked_about(tmp_path):
     async with Many.opened(tmp_path) as stage:
         fields = inputs(await opened(stage))
@@ -164,6 +166,7 @@ async def test_a_key_that_is_stale_leads_to_words_and_a_button(stage):
     assert inputs(form(stage))
 
 
+@pytest.mark.sweep
 async def test_what_takes_long_is_shown_as_one_moment(stage):
     """B.1: loading view first."""
     known = stage.bot.door.forms.by_name
@@ -191,6 +194,7 @@ class Slow:
         return await self.form.view(actor, about)
 
 
+@pytest.mark.sweep
 async def test_the_plan_is_out_of_date_when_it_is_sent(tmp_path):
     async with previewing(tmp_path) as stage:
         await opened(stage)

@@ -56,6 +56,7 @@ async def test_a_second_deploy_is_refused_with_a_link_and_a_button_that_queues(s
     assert await rows(stage) == {"v2.0.0": Phase.RUNNING, "v3.0.0": Phase.SCHEDULED}
 
 
+@pytest.mark.sweep
 async def test_it_starts_when_the_one_before_it_succeeded(stage):
     await queue_behind(stage)
     await finish(stage, "v2.0.0")
@@ -66,6 +67,7 @@ async def test_it_starts_when_the_one_before_it_succeeded(stage):
     assert any("it is next in the queue" in text for text in told)
 
 
+@pytest.mark.sweep
 async def test_it_asks_when_the_one_before_it_was_rolled_back(stage):
     await queue_behind(stage)
     await stage.say("/rollback auth-service", by=ANA)
@@ -79,6 +81,7 @@ async def test_it_asks_when_the_one_before_it_was_rolled_back(stage):
     assert (await rows(stage))["v3.0.0"] is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_the_line_is_first_come_first_served_and_survives_a_restart(stage):
     await queue_behind(stage)
     await stage.wait(1)
@@ -133,6 +136,7 @@ async def test_odd_words_about_the_queue_are_refused(stage, words, code):
     assert code in await stage.say(words.replace("ID", row.id))
 
 
+@pytest.mark.sweep
 async def test_the_same_version_is_not_queued_behind_itself_or_twice(stage):
     await stage.deploy()
     refused = await stage.say("/deploy auth-service v2.0.0 to production")
@@ -142,6 +146,7 @@ async def test_the_same_version_is_not_queued_behind_itself_or_twice(stage):
     assert "already_queued" in await stage.say(f"{SECOND} after={first}")
 
 
+@pytest.mark.sweep
 async def test_a_queue_has_an_end(stage):
     await stage.deploy()
     first = (await stage.row()).id
@@ -162,6 +167,7 @@ async def test_two_presses_at_once_are_one_place_in_the_queue(stage):
     assert len(await stage.bot.store.scheduled()) == 1
 
 
+@pytest.mark.sweep
 async def test_only_the_head_of_the_queue_asks_and_the_others_wait_for_it(stage):
     """Whoever cancels the head hands the same question on: v2.0.0 was rolled back before them, too."""
     await queue_behind(stage)
@@ -188,6 +194,7 @@ async def test_only_the_head_of_the_queue_asks_and_the_others_wait_for_it(stage)
     assert "v3.0.0" in fourth.trouble.sentence
 
 
+@pytest.mark.sweep
 async def test_who_is_behind_a_head_that_was_cancelled_asks_about_what_was_before_it(stage):
     await queue_behind(stage)
     await stage.wait(1)
@@ -202,6 +209,7 @@ async def test_who_is_behind_a_head_that_was_cancelled_asks_about_what_was_befor
     assert "v2.0.0" in fourth.trouble.sentence
 
 
+@pytest.mark.sweep
 async def test_behind_something_old_means_behind_what_is_in_flight_now(stage):
     await stage.ship("v2.0.0")
     old = (await stage.row()).id
@@ -217,6 +225,7 @@ async def test_queueing_into_a_lock_says_what_will_be_in_the_way(stage):
     assert "it will ask instead of starting: auth-service in production is locked by @Ben" in answer
 
 
+@pytest.mark.sweep
 async def test_a_stuck_finger_is_stopped_and_may_still_roll_back(stage):
     """A23: the limit is for what moves forward."""
     await stage.deploy()
@@ -229,6 +238,7 @@ async def test_a_stuck_finger_is_stopped_and_may_still_roll_back(stage):
     assert "too_many_commands" not in await stage.say("/deploy resume auth-service production")
 
 
+@pytest.mark.sweep
 async def test_what_guests_try_stops_nobody(tmp_path):
     """A23: nobody uses up what others may do, least of all whoever may do nothing."""
     async with Stage.opened(tmp_path, extra="limits: {commands: 1}\n") as stage:
@@ -270,6 +280,7 @@ async def test_the_last_free_place_goes_to_one_of_two_and_a_repeat_of_it_is_know
         assert (status, again["id"]) == (201, came[201]["id"])
 
 
+@pytest.mark.sweep
 async def test_what_is_due_while_there_is_no_room_asks_and_so_many_may_be_planned(tmp_path):
     few = f"{ELSEWHERE}limits: {{rollouts: 1, scheduled: 2}}\n"
     async with Stage.opened(tmp_path, extra=few) as stage:

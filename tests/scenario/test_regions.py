@@ -15,6 +15,7 @@ async def stage(tmp_path):
         yield opened
 
 
+@pytest.mark.sweep
 async def test_a_canary_opens_in_one_region_after_the_other_and_ends_in_both(stage):
     stage.cluster.fail(503, times=3, method="PATCH", path="virtualservices")
     await stage.deploy()
@@ -38,6 +39,7 @@ async def test_a_canary_opens_in_one_region_after_the_other_and_ends_in_both(sta
         assert "v2.0.0" in stable["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
+@pytest.mark.sweep
 async def test_the_card_shows_each_target_with_its_own_numbers(stage):
     await stage.deploy_to_gate()
     stage.traffic_abroad.set_errors("v2.0.0", 3.0)
@@ -112,6 +114,7 @@ async def test_a_process_that_dies_between_two_regions_goes_on_where_it_was(stag
     assert stage.here_and_there == (HERE, HERE)
 
 
+@pytest.mark.sweep
 async def test_one_of_them_alone_can_be_broken_by_its_pods(stage):
     stage.abroad.break_image("ghcr.io/orion/auth:v2.0.0", "crash_loop")
     await stage.deploy()

@@ -96,6 +96,7 @@ async def test_it_walks_to_the_end_by_the_numbers_of_its_pods(
         assert at_rest(stage, V2)
 
 
+@pytest.mark.sweep
 async def test_recreate_stops_the_old_ones_first(tmp_path):
     async with paired(tmp_path) as stage:
         await begin(stage, "recreate", "")
@@ -160,6 +161,7 @@ async def test_a_version_that_crashes_in_the_hand_over_goes_home_by_itself(tmp_p
         assert at_rest(stage, V1)
 
 
+@pytest.mark.sweep
 async def test_each_version_is_judged_by_its_own_numbers(tmp_path):
     checks = "[{metric: error_rate, above_baseline: 5}]"
     async with paired(tmp_path, checks=checks) as stage:

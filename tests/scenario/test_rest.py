@@ -22,6 +22,7 @@ async def test_a_deployment_is_created_shown_and_listed(stage):
     assert "next" not in listed
 
 
+@pytest.mark.sweep
 async def test_a_list_goes_on_where_the_page_ended(stage):
     for version in ("v2", "v3", "v4"):
         await stage.rest("POST", "/api/v1/deployments", json={**DEPLOY, "version": version})
@@ -69,6 +70,7 @@ async def test_the_same_key_with_the_same_body_is_the_same_rollout(stage):
     assert (status, other["code"]) == (422, "idempotency_mismatch")
 
 
+@pytest.mark.sweep
 async def test_a_rollout_is_paused_resumed_extended_and_rolled_back(stage):
     _, created = await stage.rest("POST", "/api/v1/deployments", json=DEPLOY)
     path = f"/api/v1/deployments/{created['id']}"
@@ -93,6 +95,7 @@ async def test_a_rollout_is_paused_resumed_extended_and_rolled_back(stage):
     assert {item["actor"] for item in journal["items"]} == {"sluice", "token:root"}
 
 
+@pytest.mark.sweep
 async def test_a_token_votes_only_where_approvers_name_it(stage):
     await stage.say("/deploy auth-service v2.0.0")
     await stage.wait(80)
@@ -193,6 +196,7 @@ async def test_the_openapi_document_names_every_route(stage):
     }  # fmt: skip
 
 
+@pytest.mark.sweep
 async def test_a_click_and_rest_see_the_same_rollout(stage):
     await stage.rest("POST", "/api/v1/deployments", json=DEPLOY)
     await stage.wait(80)

@@ -64,6 +64,7 @@ async def test_a_rollout_starts_when_it_was_asked_to(stage):
     assert "late" not in stage.story
 
 
+@pytest.mark.sweep
 async def test_it_starts_after_a_restart_in_between(stage):
     await stage.say(AT_FIVE)
     await stage.restart()
@@ -116,6 +117,7 @@ async def test_what_ran_while_it_waited_is_what_it_goes_back_to(stage):
 # ---- it asks --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_what_was_missed_asks_and_starts_when_somebody_says_so(stage):
     await miss(stage)
     assert await stage.phase() == (Phase.SCHEDULED, "missed")
@@ -192,6 +194,7 @@ async def test_a_target_that_is_gone_asks_and_does_not_start(stage):
     assert (await stage.row()).phase is Phase.SCHEDULED
 
 
+@pytest.mark.sweep
 async def test_a_freeze_asks_and_nobody_starts_before_it_is_over(tmp_path):
     freeze = '[{from: "Sat 04:00", to: "Sat 06:00", timezone: UTC}]'
     async with Stage.opened(tmp_path, steps="[50, 100]", freeze=freeze) as stage:
@@ -251,6 +254,7 @@ async def test_a_target_that_is_busy_for_long_waits_for_a_person(stage):
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_of_two_that_are_due_together_one_runs_and_the_other_asks(stage):
     await stage.say(AT_FIVE)
     await stage.say("/deploy auth-service v3.0.0 at=05:00")

@@ -38,6 +38,7 @@ async def test_a_click_that_the_disk_delays_has_its_effect_and_its_answer_all_th
     assert stage.weights == (0, 100)
 
 
+@pytest.mark.sweep
 async def test_the_button_of_an_old_card_undoes_nothing_but_what_it_names(stage):
     await stage.say("/deploy auth-service v2.0.0 steps=50,100")
     for goal in ("100 %", "stable"):
@@ -57,6 +58,7 @@ async def test_the_button_of_an_old_card_undoes_nothing_but_what_it_names(stage)
     assert "v3.0.0 is in flight" in told
 
 
+@pytest.mark.sweep
 async def test_going_back_to_what_is_live_is_refused_at_once(stage):
     await stage.say("/deploy auth-service v2.0.0")
     await stage.wait(30)
@@ -68,6 +70,7 @@ async def test_going_back_to_what_is_live_is_refused_at_once(stage):
     assert "v1.0.0 is what is live" in answer
 
 
+@pytest.mark.sweep
 async def test_a_wrong_gate_is_told_which_one_is_open(stage):
     await stage.say("/deploy auth-service v2.0.0")
     await stage.wait(90)

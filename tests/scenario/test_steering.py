@@ -11,6 +11,7 @@ from integrations.base import Lane
 from tests.scenario.stage import ANA, BEN, DANA, DEPLOYS, OLU, Stage
 
 
+@pytest.mark.sweep
 async def test_soak_time_does_not_run_while_paused(stage):
     await stage.deploy()
     await stage.wait(30)
@@ -38,6 +39,7 @@ async def test_a_pause_closes_the_gate_and_resume_opens_a_fresh_one_with_fresh_n
     assert stage.clock.at == row.gate.look.at
 
 
+@pytest.mark.sweep
 async def test_a_paused_preparation_does_not_use_up_its_deadline(stage):
     stage.cluster.break_image("ghcr.io/orion/auth:v2.0.0", "never_ready")
     await stage.deploy()
@@ -49,6 +51,7 @@ async def test_a_paused_preparation_does_not_use_up_its_deadline(stage):
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_a_pause_while_a_weight_is_on_its_way_shows_what_has_landed(stage):
     stage.cluster.drop(path="virtualservices")
     await stage.deploy()
@@ -60,6 +63,7 @@ async def test_a_pause_while_a_weight_is_on_its_way_shows_what_has_landed(stage)
     assert (await stage.row()).phase is Phase.WAITING
 
 
+@pytest.mark.sweep
 async def test_extend_moves_the_end_of_a_soak(stage):
     await stage.deploy()
     assert "Extended" in await stage.say("/deploy extend auth-service 3m")
@@ -69,6 +73,7 @@ async def test_extend_moves_the_end_of_a_soak(stage):
     assert (await stage.row()).phase is Phase.WAITING
 
 
+@pytest.mark.sweep
 async def test_extend_moves_the_deadline_of_an_open_gate(tmp_path):
     async with Stage.opened(tmp_path, expires="2m") as stage:
         await stage.deploy_to_gate()
@@ -99,6 +104,7 @@ async def test_an_expired_gate_holds_pages_reminds_and_resume_asks_again(tmp_pat
         assert stage.clock.at - gate.look.at < timedelta(seconds=10)
 
 
+@pytest.mark.sweep
 async def test_an_expired_gate_rolls_back_where_that_is_configured(tmp_path):
     async with Stage.opened(tmp_path, expires="2m", on_expiry="rollback") as stage:
         await stage.deploy_to_gate()
@@ -107,6 +113,7 @@ async def test_an_expired_gate_rolls_back_where_that_is_configured(tmp_path):
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_auto_promote_needs_one_approval_before_the_first_traffic(stage):
     await stage.deploy(options="steps=50,100 auto-promote")
     assert stage.weights == (100, 0)
@@ -163,6 +170,7 @@ async def test_because_is_kept_word_for_word_and_is_no_markup(stage):
     assert "<!channel>" not in str(card.blocks)
 
 
+@pytest.mark.sweep
 async def test_two_people_make_a_quorum_and_one_counts_once(tmp_path):
     async with Stage.opened(tmp_path, approvals=2) as stage:
         await stage.deploy_to_gate()
@@ -187,6 +195,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("who", "code", "sentence"), REFUSED)
 async def test_who_may_not_promote_is_told_so_alone_and_nothing_changes(stage, who, code, sentence):
     for person in (
@@ -209,6 +218,7 @@ async def test_who_may_not_promote_is_told_so_alone_and_nothing_changes(stage, w
     assert (after.phase, after.gate.votes) == (before.phase, ())
 
 
+@pytest.mark.sweep
 async def test_when_slack_does_not_say_who_may_promote_is_refused_and_rollback_works(stage):
     await stage.deploy_to_gate()
     stage.slack.refuse("usergroups.users.list", "fatal_error")
@@ -227,6 +237,7 @@ async def test_a_promote_without_a_gate_says_where_things_stand(stage):
     assert "running at 50 %" in answer
 
 
+@pytest.mark.sweep
 async def test_a_typed_promote_for_a_gate_that_just_opened_is_asked_again(stage):
     await stage.deploy()
     await stage.wait(59)
@@ -239,6 +250,7 @@ async def test_a_typed_promote_for_a_gate_that_just_opened_is_asked_again(stage)
     assert stage.weights == (0, 100)
 
 
+@pytest.mark.sweep
 async def test_the_button_of_a_gate_that_is_gone_tells_what_became_of_it(stage):
     await stage.deploy_to_gate()
     message = stage.slack.messages(DEPLOYS)[-1]
@@ -251,6 +263,7 @@ async def test_the_button_of_a_gate_that_is_gone_tells_what_became_of_it(stage):
     assert "Promoted to 100 % by @Ana" in stage.heard(BEN)
 
 
+@pytest.mark.sweep
 async def test_of_two_people_at_once_one_wins_and_the_other_is_told(stage):
     await stage.deploy_to_gate()
     message = stage.slack.messages(DEPLOYS)[-1]
@@ -264,6 +277,7 @@ async def test_of_two_people_at_once_one_wins_and_the_other_is_told(stage):
     assert (await stage.told()).count("promoted") == 1
 
 
+@pytest.mark.sweep
 async def test_a_rollback_beats_a_promote_that_was_clicked_at_the_same_time(stage):
     await stage.deploy_to_gate()
     message = stage.slack.messages(DEPLOYS)[-1]
@@ -308,6 +322,7 @@ async def test_a_second_pause_says_that_it_is_paused(stage):
     assert "already_paused" in await stage.say("/deploy pause auth-service", by=ANA)
 
 
+@pytest.mark.sweep
 async def test_a_question_about_unclear_numbers_is_answered_once(tmp_path):
     async with Stage.opened(tmp_path, slow="ask") as stage:
         stage.traffic.set_latency("v2.0.0", 900)

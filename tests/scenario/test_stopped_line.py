@@ -37,6 +37,7 @@ async def test_a_stopped_line_stops_everybody_its_owner_too(stage):
     assert "already_frozen" in await stage.say("/deploy freeze production me too", by=BEN)
 
 
+@pytest.mark.sweep
 async def test_thaw_says_what_asks_meanwhile(stage):
     await stage.say("/deploy auth-service v2.0.0 steps=50,100 at=05:00")
     await stage.say("/deploy freeze production incident 12", by=BEN)
@@ -61,6 +62,7 @@ async def fail(stage: Stage) -> None:
     assert (await stage.phase())[0] is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_a_version_that_was_rolled_back_by_itself_is_quarantined(stage):
     """M5, M8: locked until somebody overrides it."""
     await fail(stage)
@@ -75,6 +77,7 @@ async def test_a_version_that_was_rolled_back_by_itself_is_quarantined(stage):
     assert "requested by" in await stage.say("/deploy auth-service v3.0.0")
 
 
+@pytest.mark.sweep
 async def test_a_quarantine_is_lifted_by_name_and_aloud(stage):
     await fail(stage)
     assert "v2.0.0 is quarantined in production" in await stage.say("/deploy unlock auth-service")
@@ -85,6 +88,7 @@ async def test_a_quarantine_is_lifted_by_name_and_aloud(stage):
     assert "requested by" in await stage.say(DEPLOY)
 
 
+@pytest.mark.sweep
 async def test_a_rollback_that_a_person_asks_for_quarantines_nothing(stage):
     await stage.deploy()
     await stage.say("/rollback auth-service")

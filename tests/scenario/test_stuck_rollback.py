@@ -52,6 +52,7 @@ async def test_a_stuck_rollback_says_what_to_paste_and_what_is_pasted_works(stag
     assert len(calls(stage)) == 1
 
 
+@pytest.mark.sweep
 async def test_people_are_reminded_of_it_until_somebody_looks_then_once_an_hour(stage):
     stage.cluster.fail(500, times=10**6)
     await stage.press("Roll back", by=DANA)
@@ -105,6 +106,7 @@ async def test_whoever_takes_back_their_own_is_not_told_so(stage):
     assert not [told for told in stage.channel(f"D{DANA[1:]}") if "your" in told]
 
 
+@pytest.mark.sweep
 async def test_the_requester_hears_that_what_was_live_is_taken_back(tmp_path):
     async with Stage.opened(tmp_path, approvals=0, soak="10s", steps="[100]") as stage:
         for version in ("v2.0.0", "v3.0.0"):
@@ -117,6 +119,7 @@ async def test_the_requester_hears_that_what_was_live_is_taken_back(tmp_path):
         ]
 
 
+@pytest.mark.sweep
 async def test_a_pause_is_brought_to_mind_in_the_thread_then_in_the_channel_then_daily(stage):
     await stage.press("Pause", by=ANA)
     before = len(stage.channel())

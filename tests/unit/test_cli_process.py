@@ -21,8 +21,10 @@ print(code, *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)
 SCRIPT = "import sys; from bot.app import main; sys.exit(main())"
 # A bot that never stops by itself, behind the real `run`.
 WAITING = """
-import sys, time
+import signal, sys, time
 from bot.cli import Doors, run
+# A shell that runs the tests in the background has its children ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def sandbox(_):
     print("ready", flush=True)
     time.sleep(50)

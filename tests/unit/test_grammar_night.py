@@ -33,7 +33,7 @@ def test_help_alone_behind_a_service_rolls_nothing_back():
         ("checkout two 1.0.0.", "rollback checkout to 1.0.0"),
         ("checkout -> v1.0.0", "rollback checkout to v1.0.0"),
         ("checkout tov1.0.0", "rollback checkout to v1.0.0"),
-        ("chekcout it burns", "rollback checkout it burns"),
+        ("checkoutt it burns", "rollback checkout it burns"),
     ],
 )
 def test_what_can_mean_one_thing_only_is_asked_with_the_whole_line(text, line):

@@ -26,5 +26,5 @@ def test_of_two_of_one_name_the_block_that_was_seen_decides():
 
 
 def test_what_is_not_there_is_named():
-    with pytest.raises(LookupError, match="0 elements are called 'keep'.*Pause"):
+    with pytest.raises(LookupError, match=r"0 elements are called 'keep'.*Pause"):
         find_element((row("one", "pause"),), "keep", "one")
