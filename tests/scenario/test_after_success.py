@@ -54,6 +54,7 @@ async def test_no_changes_nothing(live):
     assert await version_live(live) == "v2.0.0"
 
 
+@pytest.mark.sweep
 async def test_now_skips_the_question_and_is_journalled(live):
     answer = await live.say("/rollback auth-service now login is broken", by=OLU)
     assert "Rolling auth-service in production back to v1.0.0 now" in answer
@@ -62,6 +63,7 @@ async def test_now_skips_the_question_and_is_journalled(live):
     assert "without further question" in live.story
 
 
+@pytest.mark.sweep
 async def test_the_button_on_a_finished_card_asks_too(live):
     await live.press("Roll back to v1.0.0", by=OLU)
     assert "confirmation_needed" in live.heard(OLU)
@@ -70,6 +72,7 @@ async def test_the_button_on_a_finished_card_asks_too(live):
     assert await version_live(live) == "v1.0.0"
 
 
+@pytest.mark.sweep
 async def test_needs_neither_approval_nor_a_healthy_version_to_leave(live):
     live.cluster.break_image(live.image(Lane.STABLE), "crash_loop")
     await live.wait(20)

@@ -133,6 +133,7 @@ async def test_a_warning_holds_calls_somebody_and_a_person_goes_on(stage):
     assert (await stage.row()).phase is Phase.RUNNING
 
 
+@pytest.mark.sweep
 async def test_a_warning_closes_the_gate_that_people_could_have_clicked(stage):
     await stage.deploy_to_gate()
     assert (await stage.row()).gate is not None
@@ -141,6 +142,7 @@ async def test_a_warning_closes_the_gate_that_people_could_have_clicked(stage):
     assert (row.phase, row.gate) == (Phase.PAUSED, None)
 
 
+@pytest.mark.sweep
 async def test_the_same_alert_again_and_again_does_it_once(stage):
     await stage.deploy()
     first = alert(stage, severity="warning")
@@ -221,6 +223,7 @@ async def test_what_has_succeeded_is_not_undone_by_an_alert(stage):
 # ---- which rollouts it concerns -------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_only_what_the_labels_match_is_touched_and_the_rest_is_counted(stage):
     await stage.deploy()
     before = (await stage.row()).revision
@@ -352,6 +355,7 @@ def test_an_alert_may_pause_and_roll_back_and_nothing_else(verb):
     assert decision.allowed == (verb in {"pause", "rollback", "read"})
 
 
+@pytest.mark.sweep
 async def test_an_alert_cannot_vote_even_where_approvers_name_it(stage):
     await stage.deploy_to_gate()
     row = await stage.row()

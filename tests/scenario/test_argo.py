@@ -70,6 +70,7 @@ async def test_who_asked_for_it_may_not_approve_it(stage):
 # ---- the wrong pause is never approved ----------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_yes_to_a_pause_that_is_over_is_refused_and_nothing_is_resumed(stage):
     await stage.begin()
     await stage.promoted_by_hand()
@@ -86,6 +87,7 @@ async def test_a_yes_to_a_pause_that_is_over_is_refused_and_nothing_is_resumed(s
     assert await stage.ended() is Phase.SUCCEEDED
 
 
+@pytest.mark.sweep
 async def test_moved_on_between_the_yes_and_the_write_the_next_pause_stays_closed(stage):
     await stage.begin()
     r = await stage.row()
@@ -260,6 +262,7 @@ async def test_a_push_to_git_gets_its_rollout_and_card_by_itself(stage):
     assert len(await stage.bot.store.history()) == 1
 
 
+@pytest.mark.sweep
 async def test_a_movement_is_taken_up_once_also_after_a_restart(stage):
     stage.cluster.push(V2)
     await stage.wait(20)
@@ -334,6 +337,7 @@ async def test_where_watching_is_off_a_push_gets_no_card(tmp_path, monkeypatch):
 # ---- interrupted --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_killed_between_the_yes_and_its_write_it_goes_on_once(stage):
     await stage.begin()
     await yes_without_an_answer(stage)
@@ -641,6 +645,7 @@ async def test_scaling_ends_no_question_and_loses_no_vote(tmp_path):
         assert "has not looked" not in stage.story
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("failing", [False, True])
 async def test_a_yes_while_an_autoscaler_works_is_kept_until_it_can_be_given(stage, failing):
     await stage.begin()

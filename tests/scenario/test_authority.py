@@ -217,6 +217,7 @@ async def test_where_slack_does_not_say_whether_a_channel_is_shared_work_goes_on
 FROZEN = '[{from: "Mon 00:00", to: "Sun 23:59", timezone: UTC}]'
 
 
+@pytest.mark.sweep
 async def test_on_call_breaks_the_glass_of_a_freeze_and_everybody_hears_of_it(tmp_path):
     async with Stage.opened(tmp_path, freeze=FROZEN) as stage:
         told = await stage.say("/deploy auth-service v2.0.0", by=OLU)

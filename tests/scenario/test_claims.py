@@ -82,6 +82,7 @@ async def pressed_late(stage, phone, rollout):
     return stage.heard()
 
 
+@pytest.mark.sweep
 async def test_m8_status_has_a_line_for_every_target_and_says_it_in_the_notification(tmp_path):
     async with Stage.opened(tmp_path, extra=PAYMENTS) as stage:
         told = await stage.say("/deploy status", by=OLU)
@@ -137,6 +138,7 @@ async def test_a_long_reason_is_short_on_the_card_and_a_busy_way_back_says_what_
         assert "[Queue behind v2.0.0]" in told
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("version", ["v2.0.0"])
 async def test_one_rollout_is_no_plural(tmp_path, version):
     async with Stage.opened(tmp_path) as stage:

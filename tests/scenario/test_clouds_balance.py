@@ -275,6 +275,7 @@ async def test_somebody_elses_records_hold_the_rollout(named):
     assert (await named.phase()) == (Phase.PAUSED, "drift")
 
 
+@pytest.mark.sweep
 async def test_a_plan_says_that_going_back_is_slow(named):
     await named.say("/deploy plan auth-service v2.0.0 to production steps=50,100")
 

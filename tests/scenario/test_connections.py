@@ -59,6 +59,7 @@ async def test_connections_walk_to_the_end(wire):
     assert wire.cluster.object(*AUTH)["spec"] == before
 
 
+@pytest.mark.sweep
 async def test_connections_go_home(wire):
     await wire.deploy()
     await wire.say("/rollback auth-service", by=OLU)

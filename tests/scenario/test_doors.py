@@ -188,6 +188,7 @@ def test_nobody_may_do_nothing(verb):
 # ---- who is named ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_only_people_of_the_rollout_become_mentions(stage):
     await stage.deploy_to_gate()
     r = await stage.row()

@@ -264,6 +264,7 @@ async def test_a_foreign_edit_during_promote_never_leaves_traffic_on_a_canary_wi
     assert stage.weights == (100, 0)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("lane", Lane)
 async def test_a_foreign_image_holds_and_rollback_leaves_a_changed_stable_alone(stage, lane):
     def hotfix(body):

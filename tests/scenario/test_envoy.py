@@ -84,6 +84,7 @@ async def test_somebody_elses_weights_hold_the_rollout(stage):
     assert (await stage.phase())[1] == "drift"
 
 
+@pytest.mark.sweep
 async def test_a_route_that_somebody_mangled_still_leads_home(stage):
     await stage.deploy_to_gate()
     whole = {"match": {"prefix": "/"}, "route": {"cluster": LANES[1]}}

@@ -133,6 +133,7 @@ async def test_back_is_said_only_to_the_movement_that_goes_back(stage):
     assert (await ask(stage, "confirm-promotion", checksum=checksum))[0] == 403
 
 
+@pytest.mark.sweep
 async def test_while_nobody_goes_back_it_is_shut_whatever_else_is_asked(stage):
     await stage.begin()
     checksum = stage.flagger.checksum
@@ -168,6 +169,7 @@ async def test_a_database_that_is_locked_is_no(stage, tmp_path, monkeypatch):
     assert await ask(stage, checksum=checksum) == (200, "")
 
 
+@pytest.mark.sweep
 async def test_the_token_is_in_no_log(stage, caplog):
     caplog.set_level(logging.DEBUG)
     await stage.begin()

@@ -88,6 +88,7 @@ async def test_what_is_on_already_is_told(alone):
     assert await alone.phase() == (Phase.CANCELLED, "already_live")
 
 
+@pytest.mark.sweep
 async def test_a_killed_flag_is_turned_on_for_nobody_before_it_opens(tmp_path):
     async with FlagStage.opened(tmp_path, alone=True, on=False, rollout="100") as stage:
         await stage.say("/deploy auth-service on to production steps=5,100")

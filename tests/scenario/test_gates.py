@@ -22,6 +22,7 @@ def shown(stage, message) -> str:
     return stage.slack.text_of(stage.slack.chat.messages[message.ts])
 
 
+@pytest.mark.sweep
 async def test_m3_the_question_has_everything_that_a_decision_needs(two):
     """M3."""
     await two.deploy_to_gate()
@@ -76,6 +77,7 @@ async def test_where_approvers_are_single_people_it_says_who_of_them_may_still(t
         assert "waiting for one more of @Ben ·" in shown(stage, question(stage))
 
 
+@pytest.mark.sweep
 async def test_the_menu_gives_more_time_and_shows_details(stage):
     await stage.deploy_to_gate()
     until = (await stage.row()).gate.expires
@@ -144,6 +146,7 @@ async def test_steady_numbers_are_not_shown_again(stage):
     assert "numbers moved" not in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_click_on_another_plan_does_not_count(stage):
     await stage.deploy_to_gate()
     asked = question(stage)
@@ -226,6 +229,7 @@ async def test_a_rollback_needs_no_words_and_whoever_did_it_may_say_why_afterwar
     assert "already_said" in form_text(stage, OLU)
 
 
+@pytest.mark.sweep
 async def test_a_pause_may_be_explained_for_a_day(stage):
     await stage.deploy_to_gate()
     await stage.press("Pause", by=BEN)
@@ -235,6 +239,7 @@ async def test_a_pause_may_be_explained_for_a_day(stage):
     assert "reason_too_late" in form_text(stage, BEN)
 
 
+@pytest.mark.sweep
 async def test_who_gave_a_reason_at_once_is_not_asked_for_one(stage):
     await stage.deploy_to_gate()
     await stage.say("/rollback auth-service logins fail", by=OLU)

@@ -50,6 +50,7 @@ async def test_f34_however_often_and_in_whatever_order_clicks_arrive_each_person
         assert not [*stage.slack.ephemerals(ANA), *stage.slack.ephemerals(BEN)]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("stop", "won"),
     [("Pause", "Paused at 50 % by @Olu"), ("Roll back to v1.0.0", "Rolled back by @Olu")],

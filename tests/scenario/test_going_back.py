@@ -69,6 +69,7 @@ async def test_traffic_goes_home_before_any_pod_is_touched(stage):
     assert writes == ["auth-service", "auth-service-canary"]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("stable_errors", "sentence"),
     [
@@ -100,6 +101,7 @@ async def test_after_a_rollback_by_hand_of_a_good_version_nothing_has_recovered(
     assert "recovered" not in stage.story
 
 
+@pytest.mark.sweep
 async def test_an_unanswerable_recheck_is_said_and_not_asked_again(stage):
     await stage.deploy()
     await stage.say("/rollback auth-service")
@@ -250,6 +252,7 @@ async def test_a_canary_that_never_gets_ready_is_given_up_at_its_deadline(stage,
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("mishap", "code"),
     [
@@ -284,6 +287,7 @@ async def test_a_rollback_holds_while_stable_is_unhealthy_pages_and_now_override
     assert (await stage.row()).phase is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_a_held_rollback_goes_on_when_stable_is_repaired(stage):
     await stage.deploy()
     stage.cluster.break_image("ghcr.io/orion/auth:v1.0.0", "never_ready")
@@ -335,6 +339,7 @@ async def test_a_rollback_whose_write_does_not_get_through_pages_once_and_is_tri
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_rollback_is_retried_until_the_cluster_answers_and_pages_once(stage):
     await stage.deploy()
     await stage.cluster.down()

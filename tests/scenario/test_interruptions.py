@@ -218,6 +218,7 @@ async def test_a_forward_write_that_lands_in_the_middle_of_the_rollback_is_undon
     assert stage.weights == (100, 0)
 
 
+@pytest.mark.sweep
 async def test_a_storm_of_conflicts_is_ridden_out_slowly(stage):
     stage.cluster.fail(409, times=10_000, method="PATCH", path="virtualservices")
     await stage.deploy()
@@ -254,6 +255,7 @@ async def test_a_rollback_whose_writes_fail_calls_people_once_and_goes_on_trying
     assert (await stage.row()).phase is Phase.ROLLED_BACK
 
 
+@pytest.mark.sweep
 async def test_a_rollback_gets_through_a_storm_of_conflicts(stage):
     await stage.deploy()
     stage.cluster.fail(409, times=20, method="PATCH", path="virtualservices")
@@ -308,6 +310,7 @@ async def test_a_target_held_by_a_row_that_cannot_be_read_says_so(stage, tmp_pat
     assert "cannot be read" in answer
 
 
+@pytest.mark.sweep
 async def test_a_locked_database_costs_a_moment_and_not_the_rollback(stage, tmp_path):
     await stage.deploy()
     async with stage.bot.store._writer.connect() as connection:

@@ -147,6 +147,7 @@ async def test_a_canary_goes_home_again_and_its_tag_goes_last(stage):
     assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_a_bad_canary_is_rolled_back_by_itself(stage):
     stage.numbers.errors["v2.0.0"] = 40.0
     await stage.say("/deploy auth-service v2.0.0 to production steps=50,100")

@@ -49,6 +49,7 @@ async def test_a_next_rollout_does_not_get_a_colour_that_requests_may_still_reac
     assert after is Phase.SUCCEEDED
 
 
+@pytest.mark.sweep
 async def test_going_back_leaves_the_pods_of_an_audience_for_five_seconds(tmp_path):
     """It reaches the canary at a weight of 0, and its route was not even read back."""
     async with Stage.opened(tmp_path) as stage:

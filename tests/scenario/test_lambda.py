@@ -112,6 +112,7 @@ async def test_it_goes_home_from_each_of_its_steps_and_then_to_success(tmp_path,
         assert stage.aws.split == {str(version): 100}
 
 
+@pytest.mark.sweep
 async def test_a_canary_that_fails_its_checks_goes_home_by_itself(tmp_path):
     async with Functions.opened(tmp_path) as stage:
         stage.aws.add("6", "code 6")

@@ -45,6 +45,7 @@ async def is_home(stage: Stage) -> None:
     assert "traffic_home" in await stage.told()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("how", AT_50)
 async def test_a_rollback_gets_through_whatever_was_done_to_the_route(stage, how):
     await stage.deploy()

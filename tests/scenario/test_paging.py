@@ -87,6 +87,7 @@ async def test_a_rollout_that_goes_well_calls_nobody_and_is_drawn(stage):
     assert seconds > 100
 
 
+@pytest.mark.sweep
 async def test_a_rollback_by_itself_calls_once_and_stays_until_a_person_has_seen_it(stage):
     await stage.deploy()
     stage.traffic.set_errors("v2.0.0", 20)
@@ -113,6 +114,7 @@ async def test_a_rollback_that_a_person_asked_for_calls_nobody(stage):
     assert stage.opsgenie.alerts == []
 
 
+@pytest.mark.sweep
 async def test_what_needs_attention_calls_until_somebody_has_decided(stage):
     await stage.deploy()
     stage.cluster.remove("virtualservices", "orion", "auth-service")

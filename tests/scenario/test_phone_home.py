@@ -19,6 +19,7 @@ async def test_nothing_is_drawn_for_people_who_never_looked(stage):
     assert stage.slack.views.homes == {}
 
 
+@pytest.mark.sweep
 async def test_changes_are_drawn_for_whoever_looked_lately_ten_seconds_apart(stage):
     olu = Phone(stage)
     await stage.deploy()
@@ -32,6 +33,7 @@ async def test_changes_are_drawn_for_whoever_looked_lately_ten_seconds_apart(sta
     assert "paused" in olu.home
 
 
+@pytest.mark.sweep
 async def test_what_looks_the_same_is_not_drawn_again_but_who_asks_gets_its_time(stage):
     olu = Phone(stage)
     await stage.deploy()
@@ -66,6 +68,7 @@ async def test_only_the_twenty_who_looked_last_are_kept_up_to_date(stage):
     assert (drawings(stage, "U1P00"), drawings(stage, "U1P01") > 0) == (0, True)
 
 
+@pytest.mark.sweep
 async def test_a_view_that_another_process_drew_meanwhile_is_drawn_anew_from_fresh_rows(stage):
     olu = Phone(stage)
     await olu.open_home()

@@ -84,6 +84,7 @@ async def test_a_full_stop_and_capitals_behind_a_version_are_the_phones(stage):
     assert (await stage.row()).phase is Phase.ROLLING_BACK
 
 
+@pytest.mark.sweep
 async def test_what_people_shout_in_a_thread_is_offered_as_a_rollback_of_that_rollout(stage):
     olu = Phone(stage)
     await stage.deploy()
@@ -95,6 +96,7 @@ async def test_what_people_shout_in_a_thread_is_offered_as_a_rollback_of_that_ro
     assert (await stage.row()).phase is Phase.ROLLING_BACK
 
 
+@pytest.mark.sweep
 async def test_one_clear_slip_of_a_service_has_a_red_button(stage):
     await stage.deploy()
     assert "unknown_service" in await stage.say("/rollback auth-serivce it burns", by=OLU)

@@ -29,6 +29,7 @@ async def begin(stage: Stage) -> None:
     assert (await stage.row()).version == "v2.0.0"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["fixed", "swap", "one"])
 @pytest.mark.parametrize(
     ("mishap", "said"),

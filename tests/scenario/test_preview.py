@@ -61,6 +61,7 @@ async def previewing(folder, *, token=TOKEN, **overrides):
         yield stage
 
 
+@pytest.mark.sweep
 async def test_m1_a_preview_says_all_that_is_known_and_its_button_starts_it(tmp_path):
     """M1."""
     freeze = '[{from: "Sat 16:00", to: "Sun 08:00", timezone: Europe/Berlin}]'
@@ -101,6 +102,7 @@ async def test_m1_who_brought_what_is_live_is_named_and_since_when(tmp_path):
         assert "nobody is asked" in seen
 
 
+@pytest.mark.sweep
 async def test_a_start_counts_once(tmp_path):
     async with previewing(tmp_path) as stage:
         await stage.say(PLAN)
@@ -123,6 +125,7 @@ async def test_what_was_shown_to_one_person_starts_for_nobody_else(tmp_path):
         assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_another_version_is_live_meanwhile_and_the_new_preview_starts_it(tmp_path):
     async with previewing(tmp_path) as stage:
         await stage.say(PLAN)

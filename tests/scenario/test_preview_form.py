@@ -41,6 +41,7 @@ def hint(view, name):
     return next(b["hint"]["text"] for b in view["blocks"] if b.get("block_id") == name)
 
 
+@pytest.mark.sweep
 async def test_m1_bare_deploy_opens_a_form_that_shows_the_plan_and_then_starts_it(tmp_path):
     """M1, or modal when typed bare."""
     async with previewing(tmp_path) as stage:
@@ -75,6 +76,7 @@ async def test_the_hint_says_what_is_live_and_what_was_before(tmp_path):
         assert "auth-service/production: v2.0.0, before it v1.0.0" in hint(view, "version")
 
 
+@pytest.mark.sweep
 async def test_edit_brings_back_what_was_filled_in(tmp_path):
     async with previewing(tmp_path) as stage:
         await stage.say("/deploy plan auth-service v2.0.0 steps=50,100 soak=2m because of PROJ-1")

@@ -157,6 +157,7 @@ async def test_a_queue_has_an_end(stage):
     assert len(await stage.bot.store.scheduled()) == 5
 
 
+@pytest.mark.sweep
 async def test_two_presses_at_once_are_one_place_in_the_queue(stage):
     await stage.deploy()
     await stage.say(SECOND)
@@ -263,6 +264,7 @@ ELSEWHERE = """\
 """
 
 
+@pytest.mark.sweep
 async def test_the_last_free_place_goes_to_one_of_two_and_a_repeat_of_it_is_known_again(tmp_path):
     """The transaction counts; what went through is told again, whatever was locked or filled since."""
     async with Stage.opened(tmp_path, extra=f"{ELSEWHERE}limits: {{rollouts: 1}}\n") as stage:

@@ -136,6 +136,7 @@ async def test_a_person_goes_home_from_anywhere_and_nobody_is_missed(tmp_path, w
         assert at_rest(stage, V1)
 
 
+@pytest.mark.sweep
 async def test_a_version_that_crashes_goes_home_by_itself(tmp_path):
     async with paired(tmp_path) as stage:
         stage.cluster.break_image(IMAGE, "crash_loop")

@@ -17,6 +17,7 @@ async def stage(tmp_path):
         yield opened
 
 
+@pytest.mark.sweep
 async def test_cancel_takes_back_what_is_scheduled_and_nothing_else(stage):
     await stage.say(AT_FIVE)
     planned = await stage.row()
@@ -86,6 +87,7 @@ async def test_a_moment_that_nobody_can_mean_is_refused_at_the_door(stage, when,
     assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_a_row_that_cannot_be_read_does_not_start_and_leaves_the_target_free(stage):
     await stage.say("/deploy auth-service v2.0.0 at=03:20")
     row = await stage.row()
@@ -116,6 +118,7 @@ async def test_rest_schedules_shows_when_and_takes_back(stage):
     assert (status, row["phase"], row["code"]) == (200, "CANCELLED", "called_off")
 
 
+@pytest.mark.sweep
 async def test_rest_starts_what_asks_by_resume_and_never_by_promote(stage):
     await miss(stage)
     row = await stage.row()

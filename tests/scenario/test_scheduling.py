@@ -72,6 +72,7 @@ async def test_it_starts_after_a_restart_in_between(stage):
     assert stage.weights == (50, 50)
 
 
+@pytest.mark.sweep
 async def test_it_starts_a_little_late_and_says_so(stage):
     await stage.say(AT_FIVE)
     await sleep_until(stage, FIVE + timedelta(minutes=10))
@@ -80,6 +81,7 @@ async def test_it_starts_a_little_late_and_says_so(stage):
     assert "Starting as scheduled for 2026-11-21 05:00 UTC, 10 min late." in stage.story
 
 
+@pytest.mark.sweep
 async def test_cron_picks_the_next_day_that_fits_once(stage):
     answer = await stage.say('/deploy auth-service v2.0.0 cron="0 2 * * 1-5"')
     assert "2026-11-23 02:00 UTC" in answer
@@ -151,6 +153,7 @@ async def test_what_nobody_answers_is_cancelled(tmp_path):
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_it_asks_once_however_often_the_bot_starts(stage):
     await miss(stage)
     await stage.restart()
@@ -161,6 +164,7 @@ async def test_it_asks_once_however_often_the_bot_starts(stage):
     assert sum("[Start now]" in message for message in stage.channel()) == 1
 
 
+@pytest.mark.sweep
 async def test_resume_says_start_too(stage):
     await miss(stage)
     assert "Starting auth-service v2.0.0 in production now." in await stage.say(

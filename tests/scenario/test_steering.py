@@ -316,6 +316,7 @@ async def test_what_does_not_fit_the_state_is_said(stage, line, code):
     assert code in await stage.say(line)
 
 
+@pytest.mark.sweep
 async def test_a_second_pause_says_that_it_is_paused(stage):
     await stage.deploy()
     await stage.say("/deploy pause auth-service")

@@ -18,6 +18,7 @@ async def stage(tmp_path):
 # ---- the stopped line -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_a_stopped_line_lists_what_goes_on_with_a_button_to_pause_it(stage):
     await stage.deploy()
     answer = await stage.say("/deploy freeze production incident 12", by=BEN)
@@ -97,6 +98,7 @@ async def test_a_rollback_that_a_person_asks_for_quarantines_nothing(stage):
     assert "requested by" in await stage.say(DEPLOY)
 
 
+@pytest.mark.sweep
 async def test_the_quarantine_is_in_the_commit_of_the_decision(stage):
     """No look between the two finds one without the other."""
     await stage.deploy()
