@@ -64,9 +64,15 @@ def _stable_image(r: Rollout, stable: LaneState) -> str:
 
 
 def _canary_image(r: Rollout, canary: LaneState) -> str:
-    ours = r.intent is not None or r.stable_touched or canary.image == r.image
     begun = r.weight > 0 or any(isinstance(one, Prepare) for one in r.plan.steps[: r.cursor])
-    if ours or r.in_place or not begun:
+    if r.stable_touched or r.in_place or not begun:
+        return ""
+    if r.digest and canary.digest and canary.digest != r.digest:
+        return (
+            f"The tag of {r.image} was moved: the canary's pods run {_short(canary.digest)} now, and "
+            f"{_short(r.digest)} was judged and approved. `rollback`, and deploy what is meant by its digest."
+        )
+    if r.intent is not None or canary.image == r.image:
         return ""
     if not canary.image:
         return (
@@ -77,6 +83,10 @@ def _canary_image(r: Rollout, canary: LaneState) -> str:
         f"The canary now runs {canary.image} instead of {r.image}; this rollout did not do that. "
         "Put it back and `resume`, or `rollback`."
     )
+
+
+def _short(digest: str) -> str:
+    return digest[: len("sha256:") + 12]
 
 
 def reapplied(r: Rollout, seen: Seen) -> Rollout | None:

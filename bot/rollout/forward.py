@@ -115,7 +115,7 @@ def _prepare(r: Rollout, seen: Seen, step: Prepare) -> Rollout:
         what = f"{canary.ready} {plural(canary.ready)} of " if canary.counted else ""
         text = f"{what}{r.version} ready."
         return (
-            replace(r, intent=None, dark=canary.name)
+            replace(r, intent=None, dark=canary.name, digest=canary.digest)
             .to_next(seen.now)
             .tell(Entry("prepared", "sluice", text))
         )

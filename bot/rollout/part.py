@@ -152,6 +152,7 @@ class Part:
     weight: float = 0.0
     weight_at: datetime | None = None
     image: str = ""
+    digest: str = ""
     from_version: str = ""
     stable_touched: bool = False
     progress: Progress = field(default_factory=Progress)

@@ -111,6 +111,7 @@ def summed(r: Rollout) -> Rollout:
         weight=max(part.weight for part in r.parts),
         weight_at=max(times, default=None),
         image=first.image,
+        digest=first.digest,
         from_version=" / ".join(versions),
         stable_touched=any(part.stable_touched for part in r.parts),
         audience=first.audience,

@@ -22,7 +22,9 @@ def promote(r: Rollout, seen: Seen) -> Rollout:
         return r
     stable, canary = seen.lanes[Lane.STABLE], seen.lanes[Lane.CANARY]
     pods = max(stable.replicas, r.armed.stable.replicas)
-    new_stable = PutLane(Lane.STABLE, pinned(r.image, canary.digest), pods, seen.now)
+    # What was judged and approved, wherever the tag points by now.
+    image = pinned(r.image, r.digest or canary.digest)
+    new_stable = PutLane(Lane.STABLE, image, pods, seen.now)
     if not r.stable_touched:
         if proxies_lag(r, seen.now):
             return r

@@ -139,6 +139,8 @@ class Rollout:
     weight_at: datetime | None = None
     image: str = ""
     """The image of the new version, once the target was asked."""
+    digest: str = ""
+    """What the canary's pods reported that the tag meant when they first were ready; `""` where nothing reports it."""
     stable_touched: bool = False
     """Promote has begun to write the stable lane."""
     progress: Progress = field(default_factory=Progress)

@@ -44,10 +44,14 @@ class Kubelet:
     """Seconds from the creation of a pod to its readiness."""
     mishaps: dict[str, Mishap] = field(default_factory=dict)
     """By image: what its pods suffer from."""
+    built: dict[str, str] = field(default_factory=dict)
+    """By image: what its tag was moved to. Only pods that start afterwards run that."""
     spared: set[str] = field(default_factory=set)
     """By uid: pods that stay well whatever their image suffers from."""
     _born: dict[str, datetime] = field(default_factory=dict)
     """By uid: creationTimestamp counts whole seconds only, which is too coarse for `pod_start`."""
+    _pulled: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By uid and image: the digest that a pod runs."""
     _count: int = 0
     _left: dict[Key, tuple[Body, datetime]] = field(default_factory=dict)
     """Pods that are gone, and since when."""
@@ -182,10 +186,17 @@ class Kubelet:
             "podIP": _address(pod),
             "conditions": [condition("PodScheduled", on=True), condition("Ready", on=ready)],
             "containerStatuses": [
-                _container_status(entry, visible, age - self.pod_start, ready=ready)
+                _container_status(
+                    entry, visible, age - self.pod_start, self._digest(pod, entry), ready=ready
+                )
                 for entry in pod["spec"]["containers"]
             ],
         }
+
+    def _digest(self, pod: Body, container: Mapping[str, Any]) -> str:
+        image = str(container.get("image", ""))
+        meant = digest_for(self.built.get(image, image))
+        return self._pulled.setdefault((pod["metadata"]["uid"], image), meant)
 
 
 def digest_for(image: str) -> str:
@@ -206,13 +217,13 @@ def _address(pod: Body) -> str:
 
 
 def _container_status(
-    container: Mapping[str, Any], mishap: Mishap | None, failing: float, *, ready: bool
+    container: Mapping[str, Any], mishap: Mishap | None, failing: float, digest: str, *, ready: bool
 ) -> Body:
     image = str(container.get("image", ""))
     status: Body = {"name": container["name"], "image": image, "ready": ready, "restartCount": 0}
     if mishap == "image_pull":
         return status | {"imageID": "", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
-    status["imageID"] = f"{_repository(image)}@{digest_for(image)}"
+    status["imageID"] = f"{_repository(image)}@{digest}"
     if mishap is not None and mishap in _CRASHES:
         restarts = 1 + int(failing / _RESTART_EVERY)
         waiting = {"waiting": {"reason": "CrashLoopBackOff"}}

@@ -202,6 +202,10 @@ class FakeCluster(SimulatedCluster):
         pods = self._objects.select("pods", namespace)
         return [pod for pod in pods if on in pod["status"]["conditions"]]
 
+    def move_tag(self, image: str, to: str) -> None:
+        """Let the registry have something else under an image's tag: for pods that start from now on."""
+        self._controller.kubelet.built[image] = to
+
     def mend_image(self, image: str) -> None:
         """Let the pods of an image be well again."""
         self._controller.mishaps.pop(image, None)
