@@ -1,0 +1,32 @@
+"""Evidence for and against a new version, from counts: valid however often anybody looks.
+
+The one rule: everything is "of the bad events of this window, did the canary get more than its share of the requests
+explains?" A product of such answers stays small while the canary is within tolerance (a supermartingale), so reaching
+`1 / alpha` at any look of the whole rollout has a probability of at most alpha (Ville). Pure, standard library only.
+
+Sources: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data", NeurIPS 2022 (whose event is it, given
+the split); Lindon, Sanden and Shirikian, KDD 2022; Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2023 (starts).
+"""
+
+from strategies.evidence.assurance import affordable, assurance, needed, ruled_out
+from strategies.evidence.counts import Both, Tally, Window
+from strategies.evidence.memory import Memory, harm, remember
+from strategies.evidence.policy import Policy, Question
+from strategies.evidence.slowness import SlowRule, slow_rule
+
+__all__ = [
+    "Both",
+    "Memory",
+    "Policy",
+    "Question",
+    "SlowRule",
+    "Tally",
+    "Window",
+    "affordable",
+    "assurance",
+    "harm",
+    "needed",
+    "remember",
+    "ruled_out",
+    "slow_rule",
+]
