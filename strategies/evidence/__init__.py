@@ -12,13 +12,16 @@ from strategies.evidence.assurance import affordable, assurance, needed, ruled_o
 from strategies.evidence.counts import Both, Tally, Window
 from strategies.evidence.memory import Memory, harm, remember
 from strategies.evidence.policy import Policy, Question
+from strategies.evidence.ruling import Ahead, Ruling, rule
 from strategies.evidence.slowness import SlowRule, slow_rule
 
 __all__ = [
+    "Ahead",
     "Both",
     "Memory",
     "Policy",
     "Question",
+    "Ruling",
     "SlowRule",
     "Tally",
     "Window",
@@ -27,6 +30,7 @@ __all__ = [
     "harm",
     "needed",
     "remember",
+    "rule",
     "ruled_out",
     "slow_rule",
 ]

@@ -41,7 +41,7 @@ def proven(proof: Proof, both: Both, discount: float) -> Proof:
 
 
 def assurance(proof: Proof, margin: float) -> float:
-    """Return the evidence that fewer than `margin` (a fraction) of the exposures fail additionally; safe from 1/beta."""
+    """Return the evidence that less than `margin` (a fraction) fails additionally; safe from 1/beta."""
     logs = [gain - margin * price for gain, price in zip(proof.gains, proof.prices, strict=True)]
     return sum(math.exp(min(log, 700.0)) for log in logs) / len(logs)
 

@@ -30,6 +30,25 @@ class Burst:
     jump_spread: float = 0.0
     """The largest squared difference, and what it would be without bursts."""
 
+    whole: Both = field(default_factory=Both)
+    """Sums of the whole rollout."""
+
+    @property
+    def seen(self) -> float:
+        """Exposures of the canary in the whole rollout."""
+        return (self.whole.canary or NOTHING).of
+
+    @property
+    def rate(self) -> float:
+        """The share of bad events on both lanes."""
+        return ((self.whole.canary or NOTHING) + self.whole.control).rate
+
+    @property
+    def share(self) -> float:
+        """The canary's share of the exposures, as a fraction."""
+        both = self.seen + self.whole.control.of
+        return self.seen / both if both else 0.0
+
     @property
     def inflation(self) -> float:
         """The estimated size of a burst, at least 1."""
@@ -40,6 +59,8 @@ class Burst:
 def felt(burst: Burst, both: Both, stage: int, *, absolute: bool) -> Burst:
     """Return what is remembered after one more window."""
     canary, stable = both.canary or NOTHING, both.control
+    whole = Both((burst.whole.canary or NOTHING) + canary, burst.whole.control + stable)
+    burst = replace(burst, whole=whole)
     if stage != burst.stage:
         return replace(burst, stage=stage, canary=canary, stable=stable, last=both)
     grown = replace(burst, canary=burst.canary + canary, stable=burst.stable + stable, last=both)

@@ -61,10 +61,11 @@ def harm(memory: Memory, questions: Iterable[Question], stages: int) -> float:
     """Return the evidence that the canary is worse than tolerated; a rollback from `1 / alpha` on."""
     asked = tuple(questions)
     idle = 1.0 - sum(question.share for question in asked)
-    return idle + sum(one.share * _worth(memory.trials.get(one.name), stages) for one in asked)
+    return idle + sum(one.share * weigh(memory.trials.get(one.name), stages) for one in asked)
 
 
-def _worth(trial: Trial | None, stages: int) -> float:
+def weigh(trial: Trial | None, stages: int) -> float:
+    """Return what the evidence of one question is worth, of a rollout with so many stages; 1 is none."""
     if trial is None:
         return 1.0
     later = (1 - _FIRST) / max(1, stages - 1)
