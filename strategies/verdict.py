@@ -204,13 +204,47 @@ def _hold(
     if seen < min_requests:
         why = f"{seen:,} of {min_requests:,} requests needed to judge"
         return result(Verdict.INCONCLUSIVE, why), past
-    broken = beyond(check, sample.canary, sample.stable)
-    kept = (*past, broken)[-check.of :]
     measured = f"{metric_label(check.metric)} {number(sample.canary, check.metric)} (limit {limit})"
+    broken = beyond(check, sample.canary, sample.stable)
+    beside = _stable_beside(check, look, min_requests=min_requests, weight=weight)
+    if broken and beside is not None:
+        told = f"{measured}, and {number(beside, check.metric)} on stable"
+        if beyond(check, beside, beside):
+            why = f"both versions are beyond it: {told}; probably not this change"
+            return result(Verdict.INCONCLUSIVE, why), past
+        broken = _badness(check, sample.canary) > _TWICE * _badness(check, beside)
+        measured = measured if broken else f"{told}: not twice as bad"
+    kept = (*past, broken)[-check.of :]
     if sum(kept) >= check.failures:
         often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
         return result(Verdict.FAIL, f"{measured}{often}"), kept
     return result(Verdict.PASS, measured), kept
+
+
+_SHARED = frozenset(
+    {"error_rate", "success_rate", "connection_failures"}
+    | {"latency_avg", "latency_p50", "latency_p95", "latency_p99"}
+)
+"""What a dependency, or the hour of the day, does to both versions at once."""
+_TWICE = 2.0
+
+
+def _stable_beside(check: Check, look: Look, *, min_requests: int, weight: float) -> float | None:
+    """Return what stable does at the same time, for a number that rolls back by itself; None without a control.
+
+    A fixed limit near to what stable does rolls back every other version for nothing, and one that both break says
+    nothing about the change.
+    """
+    worse = "below" if check.metric == "success_rate" else "above"
+    if check.bound[0] != worse or check.then != "rollback" or check.metric not in _SHARED or weight >= 100:
+        return None
+    asked = look.get("requests").stable or 0
+    return look.get(check.metric).stable if asked >= max(1, min_requests) else None
+
+
+def _badness(check: Check, value: float) -> float:
+    """Return how bad a number is: of a share that should be high, what is missing of it."""
+    return 100 - value if check.bound[0] == "below" else value
 
 
 def _throttled(look: Look) -> str:

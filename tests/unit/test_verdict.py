@@ -49,6 +49,52 @@ def test_one_check_against_one_look(check, numbers, expected):
     assert verdict(check, **numbers) is expected
 
 
+@pytest.mark.parametrize(
+    ("check", "numbers", "expected"),
+    [
+        (Check("error_rate", above=5), {"stable": 7.5, "canary": 7.2}, UNCLEAR),
+        (Check("error_rate", above=5), {"stable": 7.5, "canary": 70.0}, UNCLEAR),
+        (Check("error_rate", above=5), {"stable": 4.0, "canary": 7.9}, PASS),
+        (Check("error_rate", above=5), {"stable": 4.0, "canary": 8.1}, FAIL),
+        (Check("error_rate", above=5), {"stable": 0.0, "canary": 5.1}, FAIL),
+        (Check("error_rate", above=5), {"stable": None, "canary": 5.1}, FAIL),
+        (Check("error_rate", above=5, then="warn"), {"stable": 7.5, "canary": 7.2}, PASS),
+        (Check("error_rate", above=5), {"stable": 7.5, "canary": 7.2, "weight": 100}, FAIL),
+    ],
+)
+def test_a_limit_is_never_closer_than_twice_what_stable_itself_does(check, numbers, expected):
+    assert verdict(check, **numbers) is expected
+
+
+def test_the_success_rate_is_held_by_what_is_missing_of_it():
+    check = Check("success_rate", below=95)
+
+    def said(stable, canary):
+        samples = (Sample("requests", 1000.0, 1000.0), Sample("success_rate", stable, canary))
+        at = Look(AT, 60, samples)
+        return judge(at, (check,), min_requests=100, fails=(), weight=50)[0].verdict
+
+    assert [said(96, 93), said(96, 91), said(94, 93), said(99.9, 94)] == [PASS, FAIL, UNCLEAR, FAIL]
+
+
+def test_a_few_requests_of_stable_excuse_nothing():
+    samples = (Sample("requests", 99.0, 1000.0), Sample("error_rate", 7.5, 7.2))
+    at = Look(AT, 60, samples)
+    judgement, _ = judge(at, (Check("error_rate", above=5),), min_requests=100, fails=(), weight=95)
+    assert judgement.verdict is FAIL
+
+
+def test_when_both_versions_fail_it_is_said():
+    judgement, fails = judge(
+        look(stable=7.5, canary=7.2), (Check("error_rate", above=5),), min_requests=100,
+        fails=((True,),), weight=25,
+    )  # fmt: skip
+    assert "both versions are beyond it" in judgement.sentence
+    assert "7.20 %" in judgement.sentence
+    assert "7.50 % on stable" in judgement.sentence
+    assert fails == ((True,),)
+
+
 @pytest.mark.parametrize("bound", ["above_baseline", "times_baseline"])
 def test_at_100_percent_there_is_no_baseline_and_nobody_waits_for_one(bound):
     check = Check("error_rate", **{bound: 2.0})
