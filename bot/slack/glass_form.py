@@ -56,8 +56,6 @@ class GlassForm:
         if len(reason) > _LONGEST:
             long = f"Say it in {_LONGEST} characters; these are {len(reason)}."
             return Wrong({_REASON: long})
-        if len(reason) > _LONGEST:
-            return Wrong({_REASON: f"That is {len(reason)} characters: use {_LONGEST} at most."})
         command = self._meant(said.about)
         command = replace(command, reason=reason)
         answer = await self._commands.handle(command, said.actor, said.receipt)

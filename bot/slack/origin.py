@@ -92,10 +92,8 @@ class Origin:
             return self._actor(user_of(body), *own)
         return self._actor(user_of(body), home_of(user, body), own[1] or _id(body, "enterprise"))
 
-    def of_event(self, event: Payload, body: Payload | None = None) -> Actor:
-        """Return who wrote a message, or opened the Home tab, which only our own have; `body` is the envelope."""
-        if event.get("type") == "app_home_opened" and body is not None:
-            return self._actor(author_of(event), *_first_two(_installed(body)))
+    def of_event(self, event: Payload) -> Actor:
+        """Return who wrote a message, or opened the Home tab."""
         return self._actor(author_of(event), team_of(event), "")
 
     def _actor(self, user: str, team: str, enterprise: str) -> Actor:

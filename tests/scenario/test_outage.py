@@ -1,13 +1,15 @@
 """F29, M10: Slack is away for two hours. Rollouts go on, REST decides, and afterwards one digest says what happened."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 from bot.rollout.values import Phase
-from tests.scenario.stage import Stage
+from tests.scenario.stage import ALERTS, DEPLOYS, Stage
 
 OPS = {"Authorization": "Bearer ops-token-for-tests"}
 ABOUT_SLACK = {"gate_undeliverable", "gate_delivered"}
+TWO_HOURS = timedelta(hours=2)
 
 
 class Diary:
@@ -24,6 +26,23 @@ class Diary:
             now = (self.stage.clock.at - self.began).total_seconds()
             if not self.weights or self.weights[-1][1] != self.stage.weights:
                 self.weights.append((now, self.stage.weights))
+
+    async def close(self) -> None:
+        """Let the rest of the two hours go by."""
+        left = self.began + TWO_HOURS - self.stage.clock.at
+        assert left > timedelta(0)
+        await self.stage.wait(left.total_seconds())
+
+    def alerts(self) -> list[tuple]:
+        """What the sink has heard."""
+        found = [delivery.body for delivery in self.stage.sink.deliveries]
+        return [(body["type"], body["data"]["reason"]) for body in found]
+
+    def threads(self) -> list[str]:
+        """What is told under each card, oldest first."""
+        slack = self.stage.slack
+        found = [slack.thread(message.ts) for message in slack.messages(DEPLOYS)]
+        return ["\n".join(slack.text_of(line) for line in thread) for thread in found if thread]
 
     async def rollouts(self) -> list[dict]:
         found = []
@@ -87,21 +106,23 @@ def world(folder: Path):
     return Stage.opened(folder, approvers="[S0SRE, 'token:ops']")
 
 
-async def the_same_with_slack(folder: Path) -> tuple[list, list]:
+async def the_same_with_slack(folder: Path) -> tuple[list, list, list, list]:
     async with world(folder) as stage:
         await opened_for_ops(stage)
         diary = Diary(stage)
         await three_rollouts(stage, diary)
-        return await diary.rollouts(), diary.weights
+        await diary.close()
+        return await diary.rollouts(), diary.weights, diary.alerts(), diary.threads()
 
 
-async def test_two_hours_without_slack_end_as_with_it(tmp_path):
-    expected, weights = await the_same_with_slack(tmp_path / "control")
+async def test_two_hours_without_slack_end_as_with_it_and_nothing_of_them_is_lost(tmp_path):
+    expected, weights, alerts, threads = await the_same_with_slack(tmp_path / "control")
     async with world(tmp_path / "outage") as stage:
         await opened_for_ops(stage)
         stage.slack.down = True
         diary = Diary(stage)
         await three_rollouts(stage, diary)
+        await diary.close()
         assert [one["ended"][0] for one in expected] == [
             Phase.SUCCEEDED,
             Phase.SUCCEEDED,
@@ -109,4 +130,19 @@ async def test_two_hours_without_slack_end_as_with_it(tmp_path):
         ]
         assert await diary.rollouts() == expected
         assert diary.weights == weights
+        assert diary.alerts() == alerts, "no pager waits for Slack"
         assert stage.slack.chat.messages == {}
+
+        stage.slack.recover()
+        await stage.wait(90)
+        for told, said in zip(diary.threads(), threads, strict=True):
+            assert [line for line in said.splitlines() if line not in told] == []
+        (digest,) = [text for text in stage.channel() if text.startswith("📭")]
+        assert "(2026-11-21 03:10 UTC – 2026-11-21 05:10 UTC): 3 rollouts went on" in digest
+        assert "auth-service v2.0.0 → production — now 🟢 live" in digest
+        assert "auth-service v3.0.0 → production — now 🟢 live" in digest
+        assert "auth-service v4.0.0 → production — now 🔴 rolled back automatically" in digest
+        (alarm,) = stage.channel(ALERTS)
+        assert "Rolled back auth-service v4.0.0 → v3.0.0" in alarm
+        assert "Happened 2026-11-21 04:04 UTC" in alarm
+        assert await stage.bot.store.untold() == []
