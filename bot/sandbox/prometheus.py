@@ -1,8 +1,8 @@
 """A stand-in Prometheus for the sandbox: real HTTP in front of the simulated traffic.
 
-The one rule: it understands exactly the queries that the `istio` template renders, because it renders the same ones and
-compares, and custom queries for one metric that was set by hand, `revenue{workload="checkout-canary"}`; anything else
-is refused as Prometheus refuses what it cannot parse.
+The one rule: it understands exactly the queries that the `istio` template renders, over a window or of the counters as
+they are, because it renders the same ones and compares, and custom queries for one metric that was set by hand,
+`revenue{workload="checkout-canary"}`; anything else is refused as Prometheus refuses what it cannot parse.
 """
 
 import math
@@ -14,9 +14,10 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from bot.sandbox.counters import SimulatedCounters
 from bot.sandbox.traffic import SimulatedTraffic
 from integrations.metrics.joining import named, parts
-from integrations.metrics.templates import Lanes, Question, render
+from integrations.metrics.templates import Lanes, Question, Raw, raw_counters, render
 
 _WINDOW = re.compile(r"\[(\d{1,7})s\]")
 _OWN = re.compile(
@@ -35,6 +36,7 @@ class SimulatedPrometheus:
     def __init__(self, traffic: SimulatedTraffic, clock: Callable[[], datetime]) -> None:
         self.down = False
         self._traffic = traffic
+        self._counters = SimulatedCounters(traffic, clock)
         self._clock = clock
         self._runner: web.AppRunner | None = None
 
@@ -76,6 +78,9 @@ class SimulatedPrometheus:
                 return self._vector(
                     [row for one in asked for row in self._rows(one, known, window)]
                 )
+            raw, parts_of = _counted(self.template, lanes)
+            if raw and all(one in parts_of for _, one in asked):
+                return self._vector([row for one in asked for row in self._raw(one, raw, parts_of)])
         return self._own(text)
 
     def _ways_round(self) -> tuple[Lanes, ...]:
@@ -104,6 +109,12 @@ class SimulatedPrometheus:
         rows = [({question.label: workload(lane)}, value) for lane, value in values.items()]
         return [(named(name, labels), value) for labels, value in rows] if name else rows
 
+    def _raw(self, asked: tuple[str, str], raw: Raw, parts_of: Mapping[str, str]) -> list[_Row]:
+        """Return the series that answer one question about the counters."""
+        name, text = asked
+        rows = self._counters.rows(parts_of[text], raw)
+        return [(named(name, labels), value) for labels, value in rows] if name else rows
+
     def _vector(self, rows: Sequence[_Row]) -> web.Response:
         now = self._clock().timestamp()
         result = [
@@ -119,6 +130,13 @@ class SimulatedPrometheus:
 def _asked(template: str, lanes: Lanes, window: int) -> Mapping[str, tuple[str, Question]]:
     """Return by their text what a bot asks about these lanes."""
     return {q.text: (name, q) for name, q in render(template, lanes, window).items()}
+
+
+@lru_cache(maxsize=16)
+def _counted(template: str, lanes: Lanes) -> tuple[Raw | None, Mapping[str, str]]:
+    """Return what a bot asks about the counters of these lanes, and the parts by their text."""
+    raw = raw_counters(template, lanes)
+    return raw, {text: name for name, text in raw.parts.items()} if raw else {}
 
 
 def _bad_data() -> web.Response:

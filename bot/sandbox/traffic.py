@@ -94,6 +94,12 @@ class SimulatedTraffic:
         self.tick()
         return self._flows
 
+    def flows_since(self, moment: datetime) -> list[tuple[float, Mapping[Lane, Flow]]]:
+        """Return for how many seconds which flows were there since then, in order."""
+        self.tick()
+        parts = [(one.seconds_since(moment), one.flows) for one in self._stretches]
+        return [(seconds, flows) for seconds, flows in parts if seconds]
+
     def errors(self, version: str) -> float:
         """Return what percent of the answers of `version` are errors."""
         return self._errors.get(version, _BASE_ERRORS)
@@ -278,6 +284,11 @@ def mean(shares: Sequence[tuple[float, float]]) -> float:
 def _mean(parts: Sequence[tuple[float, float]]) -> float:
     total = sum(count for count, _ in parts)
     return sum(count * value for count, value in parts) / total if total else math.nan
+
+
+def within(bound: float, p95: float) -> float:
+    """Return the part of the requests with this p95 that take at most `bound` ms."""
+    return _NORMAL.cdf(math.log(bound / _median(p95)) / _SPREAD)
 
 
 def _median(p95: float) -> float:

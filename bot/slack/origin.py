@@ -6,7 +6,7 @@ one of us.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from slack_sdk.errors import SlackApiError
@@ -131,8 +131,3 @@ def _id(body: Payload, key: str) -> str:
 
 def _texts(*values: object) -> set[str]:
     return {str(value) for value in values if value}
-
-
-def _first_two(ids: Iterable[str]) -> tuple[str, str]:
-    one, two, *_ = (*sorted(ids), "", "")
-    return one, two

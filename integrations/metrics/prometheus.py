@@ -15,6 +15,8 @@ from integrations.base import Lane
 from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
+from integrations.metrics.counted import CounterSource
+from integrations.metrics.counters import Counted, Counters
 from integrations.metrics.joining import joined, told_apart
 from integrations.metrics.templates import (
     METRICS,
@@ -24,6 +26,7 @@ from integrations.metrics.templates import (
     Lanes,
     Question,
     Spaceless,
+    raw_counters,
     render,
 )
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
@@ -80,6 +83,8 @@ class PrometheusSource:
             ca_file=ca_file,
             timeout=timeout,
         )
+        raw = raw_counters(template, self._lanes, called)
+        self._counters = CounterSource(self._connection, raw, clock)
         self._told: dict[str, str] = {}
 
     async def look(
@@ -109,6 +114,10 @@ class PrometheusSource:
         else:
             self._tell(look.reasons)
         return Snapshot(self._clock(), window, readings, look.problem)
+
+    async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
+        """Return what both lanes answered since `before`, and what to hand in at the next look; see `CounterSource`."""
+        return await self._counters.count(before)
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -10,15 +10,21 @@ from collections.abc import Callable, Mapping
 from integrations.base import RefusedError
 from integrations.metrics.templates.cloud_run import cloud_run_requests
 from integrations.metrics.templates.containers import containers
-from integrations.metrics.templates.envoy import envoy_callers, envoy_requests
-from integrations.metrics.templates.http import http_requests
-from integrations.metrics.templates.istio import istio_callers, istio_requests
-from integrations.metrics.templates.knative import knative_containers, knative_requests
+from integrations.metrics.templates.counters import BACK_S, Part, Raw
+from integrations.metrics.templates.envoy import envoy_callers, envoy_counters, envoy_requests
+from integrations.metrics.templates.http import http_counters, http_requests
+from integrations.metrics.templates.istio import istio_callers, istio_counters, istio_requests
+from integrations.metrics.templates.knative import (
+    knative_containers,
+    knative_counters,
+    knative_requests,
+)
 from integrations.metrics.templates.lanes import Clusters, Lanes, Spaceless
-from integrations.metrics.templates.linkerd import linkerd_requests
+from integrations.metrics.templates.linkerd import linkerd_counters, linkerd_requests
 from integrations.metrics.templates.promql import CALLERS_FRESHNESS, FRESHNESS, UNTOLD, Question
 
 __all__ = [
+    "BACK_S",
     "CALLERS",
     "CALLERS_FRESHNESS",
     "CONTAINER",
@@ -31,8 +37,11 @@ __all__ = [
     "UNTOLD",
     "Clusters",
     "Lanes",
+    "Part",
     "Question",
+    "Raw",
     "Spaceless",
+    "raw_counters",
     "render",
 ]
 
@@ -96,3 +105,23 @@ def render(
         return questions
     pods = knative_containers if template == "knative" else containers
     return questions | pods(lanes, window)
+
+
+_COUNTERS: Mapping[str, Callable[[Lanes], Raw]] = {
+    "istio": istio_counters,
+    "linkerd": linkerd_counters,
+    "http": http_counters,
+    "envoy": envoy_counters,
+    "knative": knative_counters,
+}
+
+
+def raw_counters(template: str, lanes: Lanes, clusters: Lanes | None = None) -> Raw | None:
+    """Return the queries of the counters as they are; None where a platform has none, only what came since its last.
+
+    Google keeps differences (`DELTA`), and what a bare query makes of them is not said anywhere.
+    """
+    counters = _COUNTERS.get(template)
+    if counters is None:
+        return None
+    return counters(clusters if clusters is not None and template == "envoy" else lanes)

@@ -25,7 +25,7 @@ def containers(
 
     `called` stands behind a lane's name in that of its Deployment; `which` are matchers of its containers.
     """
-    named = _pods(lanes, called)
+    named = pods_of(lanes, called)
     pods = (f"namespace={quote(lanes.namespace)}", f"pod=~{quote(named)}", *which)
     cpu = series("container_cpu_usage_seconds_total", pods)
     memory = series("container_memory_working_set_bytes", pods)
@@ -47,7 +47,8 @@ def containers(
     }
 
 
-def _pods(lanes: Lanes, called: str) -> str:
+def pods_of(lanes: Lanes, called: str = "") -> str:
+    """Return the regex of the names of both lanes' pods; its first group is the workload."""
     return f"({lanes.either}){called}{_POD_SUFFIX}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from integrations.metric import Missing
+from integrations.metrics.templates.counters import Raw, raw
 from integrations.metrics.templates.lanes import Lanes
 from integrations.metrics.templates.promql import (
     CALLERS_FRESHNESS,
@@ -83,3 +84,8 @@ def _counts(where: tuple[str, ...], window: int) -> Callable[[str], str]:
 def _or_none(count: str, there: str) -> str:
     """Return `count`, 0 where only `there` is exported."""
     return f"({count} or 0 * {there})"
+
+
+def envoy_counters(lanes: Lanes) -> Raw:
+    """Return how the proxy's counters are read as they are; that it is up says nothing about a cluster."""
+    return raw(_as_counted(lanes), _DIALECT)

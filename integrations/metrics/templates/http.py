@@ -5,8 +5,9 @@ else (`error`) does not count.
 """
 
 from integrations.metrics.quoting import quote
+from integrations.metrics.templates.counters import Raw, raw
 from integrations.metrics.templates.lanes import Lanes
-from integrations.metrics.templates.promql import Dialect, Question, requests
+from integrations.metrics.templates.promql import Dialect, Question, among, requests
 
 
 def _with_status(regex: str) -> tuple[str, ...]:
@@ -29,3 +30,8 @@ _DIALECT = Dialect(
 def http_requests(lanes: Lanes, window: int) -> dict[str, Question]:
     """Return what the services say about themselves."""
     return requests(_DIALECT, lanes, window)
+
+
+def http_counters(lanes: Lanes) -> Raw:
+    """Return how the services' own counters are read as they are."""
+    return raw(lanes, _DIALECT, up=f"max by (job) (up{{{among('job', lanes)}}})")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from integrations.metrics.quoting import quote
+from integrations.metrics.templates.counters import Raw, by_pods, raw
 from integrations.metrics.templates.lanes import Lanes
 from integrations.metrics.templates.promql import (
     CALLERS_FRESHNESS,
@@ -53,6 +54,11 @@ _REFUSED = "UO"
 def istio_requests(lanes: Lanes, window: int) -> dict[str, Question]:
     """Return what the pods answered (reporter="destination")."""
     return requests(_DIALECT, lanes, window)
+
+
+def istio_counters(lanes: Lanes) -> Raw:
+    """Return how the counters of the pods' sidecars are read as they are."""
+    return raw(lanes, _DIALECT, up=by_pods(lanes, _DIALECT.label))
 
 
 def istio_callers(lanes: Lanes, window: int) -> dict[str, Question]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from integrations.metrics.quoting import quote
 from integrations.metrics.templates.containers import containers
+from integrations.metrics.templates.counters import Raw, by_pods, raw
 from integrations.metrics.templates.lanes import Lanes
 from integrations.metrics.templates.promql import Dialect, Question, among, requests, series
 
@@ -61,3 +62,8 @@ def knative_requests(lanes: Lanes, window: int) -> dict[str, Question]:
 def knative_containers(lanes: Lanes, window: int) -> dict[str, Question]:
     """Return how much of its limits, or else of its requests, the container of each revision uses."""
     return containers(lanes, window, "-deployment", (_PROXY,))
+
+
+def knative_counters(lanes: Lanes) -> Raw:
+    """Return how the counters of the pods' proxies are read as they are, in either family."""
+    return raw(lanes, _TODAY, _BEFORE, up=by_pods(lanes, _LABEL, "-deployment"))

@@ -6,6 +6,7 @@ a pod was reached is in their own proxies and names no lane, so it is not availa
 """
 
 from integrations.metrics.quoting import quote
+from integrations.metrics.templates.counters import Raw, by_pods, raw
 from integrations.metrics.templates.lanes import Lanes
 from integrations.metrics.templates.promql import Dialect, Question, requests
 
@@ -31,3 +32,8 @@ _DIALECT = Dialect(
 def linkerd_requests(lanes: Lanes, window: int) -> dict[str, Question]:
     """Return what the proxies of the pods answered."""
     return requests(_DIALECT, lanes, window)
+
+
+def linkerd_counters(lanes: Lanes) -> Raw:
+    """Return how the counters of the pods' proxies are read as they are."""
+    return raw(lanes, _DIALECT, up=by_pods(lanes, _DIALECT.label))
