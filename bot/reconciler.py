@@ -18,7 +18,7 @@ from bot.applying import put_fleet, put_lane, put_led, put_weight, writes
 from bot.observing import Target, observe, trouble_of
 from bot.rollout import advance
 from bot.rollout.intents import intent_state
-from bot.rollout.pace import need, wake_at
+from bot.rollout.pace import need, patient, wake_at
 from bot.rollout.part import Trouble
 from bot.rollout.parts import view, views
 from bot.rollout.seen import Afresh, Need, Seen
@@ -73,6 +73,8 @@ class Reconciler:
         self._ending: set[asyncio.Task[None]] = set()
         """Turns that were interrupted and may need a moment to end."""
         self._looked: dict[str, datetime] = {}
+        # What the last turn left: one that changes nothing is not taken again at once.
+        self._revisions: dict[str, int] = {}
         self._failures: dict[str, int] = {}
         # A lock lives as long as a turn holds it or waits for it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -140,7 +142,10 @@ class Reconciler:
             self._failures.pop(rollout, None)
             if r.phase.final:
                 await self._ring_queue(r)
-            self._again(rollout, wake_at(r, self._now(), self._looked.get(rollout)))
+            now, changed = self._now(), self._revisions.get(rollout) != r.revision
+            self._revisions[rollout] = r.revision
+            at = wake_at(r, now, self._looked.get(rollout))
+            self._again(rollout, patient(at, now, changed=changed))
 
     async def _ring_queue(self, r: Rollout) -> None:
         """Let what waits for this target look at once whether it is its turn."""
@@ -181,6 +186,7 @@ class Reconciler:
         if at is None:
             self._timers.drop(rollout)
             self._looked.pop(rollout, None)
+            self._revisions.pop(rollout, None)
         else:
             self._timers.wake(rollout, at)
 

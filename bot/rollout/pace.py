@@ -266,6 +266,16 @@ def wake_at(r: Rollout, now: datetime, looked: datetime | None) -> datetime | No
     return min(times) if times else None
 
 
+def patient(at: datetime | None, now: datetime, *, changed: bool) -> datetime | None:
+    """Return when to take the next turn after one that wants it `at`; never at once after one that changed nothing.
+
+    Whatever was due then was not done, and would be due for ever: as fast as a cluster can answer.
+    """
+    if at is None or changed:
+        return at
+    return max(at, now + POLL / 4)
+
+
 def _moving(r: Rollout) -> list[Rollout]:
     """Return the views of those of several targets that have something to do now."""
     if r.phase is Phase.ROLLING_BACK and r.armed is not None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.rollout.pace import wake_at
+from bot.rollout.pace import patient, wake_at
 from bot.rollout.question import Gate
 from bot.rollout.reminding import next_rung, nudged
 from bot.rollout.seen import Seen
@@ -55,6 +55,23 @@ def test_each_rung_is_said_where_it_belongs(behind, seconds, tell, event):
 def test_a_rung_that_a_turn_could_not_take_is_tried_again_but_not_at_once():
     late = NOON + timedelta(seconds=400)
     assert late < wake_at(asked(), late, late) <= late + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("at", "changed", "taken"),
+    [
+        (0, True, 0),
+        (-5, True, -5),
+        (0, False, 0.5),
+        (-300, False, 0.5),
+        (9, False, 9),
+        (None, False, None),
+    ],
+)
+def test_a_turn_that_changed_nothing_is_not_taken_again_at_once(at, changed, taken):
+    when = at if at is None else NOON + timedelta(seconds=at)
+    then = taken if taken is None else NOON + timedelta(seconds=taken)
+    assert patient(when, NOON, changed=changed) == then
 
 
 def test_before_its_time_nothing_is_said_and_the_next_turn_is_at_its_time():
