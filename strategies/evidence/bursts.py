@@ -74,7 +74,9 @@ def felt(burst: Burst, both: Both, stage: int, *, absolute: bool) -> Burst:
 
 
 def discount(burst: Burst, both: Both, seconds: float, noise: float, *, absolute: bool) -> float:
-    """Return what the evidence of a window is divided by: bursts, and the wobble of any real service."""
+    """Return what the evidence of a window is divided by: bursts, and the wobble of the ratio of two lanes."""
+    if not both.control.of:
+        return burst.inflation
     _, variance = _surprise(burst, both, absolute=absolute)
     return burst.inflation + _MINUTE / seconds * noise**2 * variance
 

@@ -48,7 +48,7 @@ def remember(
     trials = dict(memory.trials)
     for question in questions:
         both = window.tallies.get(question.name)
-        if both is None or (question.warms and window.age < policy.warmup):
+        if both is None or (question.warms and window.age <= policy.warmup):
             continue
         trials[question.name] = _tried(
             trials.get(question.name, Trial()), both, window, question, policy

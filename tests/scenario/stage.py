@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web_app
 
 from bot.app.running import Bot
 from bot.rollout.values import Phase, Rollout
@@ -266,6 +266,8 @@ class Stage:
         await self.sink.stop()
         await self.prometheus.stop()
         await self.cluster.stop()
+        # aiohttp keeps the last thousand handlers that it wrapped, and with each of them one of these houses.
+        web_app._cached_build_middleware.cache_clear()
 
     async def settled(self) -> None:
         await self.bot.settled()

@@ -104,7 +104,7 @@ def test_a_limit_that_stable_breaks_too_is_not_held_against_the_canary():
 
 def test_what_needs_warm_caches_is_not_asked_before():
     question = Question("slow", 1.5, 0.002, 0.3, warms=True)
-    cold = [window((50, 100), (50, 1000), name="slow", age=60.0)] * 8
+    cold = [window((50, 100), (50, 1000), name="slow", age=120.0)] * 8
     warm = [window((50, 100), (50, 1000), name="slow", age=121.0)] * 8
     assert harm(after(cold, (question,)), (question,), STAGES) == 1.0
     assert after(warm, (question,)).most >= 100
