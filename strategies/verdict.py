@@ -236,7 +236,12 @@ def _stable_beside(check: Check, look: Look, *, min_requests: int, weight: float
     nothing about the change.
     """
     worse = "below" if check.metric == "success_rate" else "above"
-    if check.bound[0] != worse or check.then != "rollback" or check.metric not in _SHARED or weight >= 100:
+    if (
+        check.bound[0] != worse
+        or check.then != "rollback"
+        or check.metric not in _SHARED
+        or weight >= 100
+    ):
         return None
     asked = look.get("requests").stable or 0
     return look.get(check.metric).stable if asked >= max(1, min_requests) else None

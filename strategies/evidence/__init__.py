@@ -8,6 +8,7 @@ Sources: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data",
 the split); Lindon, Sanden and Shirikian, KDD 2022; Shin, Ramdas and Rinaldo, "E-detectors", NEJSDS 2023 (starts).
 """
 
+from strategies.evidence.alone import RECENT, alone
 from strategies.evidence.assurance import affordable, assurance, needed, ruled_out
 from strategies.evidence.counts import Both, Tally, Window
 from strategies.evidence.memory import Memory, harm, remember
@@ -16,6 +17,7 @@ from strategies.evidence.ruling import Ahead, Ruling, rule
 from strategies.evidence.slowness import SlowRule, slow_rule
 
 __all__ = [
+    "RECENT",
     "Ahead",
     "Both",
     "Memory",
@@ -26,6 +28,7 @@ __all__ = [
     "Tally",
     "Window",
     "affordable",
+    "alone",
     "assurance",
     "harm",
     "needed",

@@ -1,4 +1,4 @@
-"""A dependency breaks both versions: that is not this change, so it holds and asks; what is the change's own goes home."""
+"""A dependency breaks both versions: that is not this change, so it holds and asks; its own faults go home."""
 
 import pytest
 

@@ -14,6 +14,7 @@ from strategies.evidence import (
     Tally,
     Window,
     affordable,
+    alone,
     harm,
     needed,
     remember,
@@ -100,6 +101,22 @@ def test_a_limit_that_stable_breaks_too_is_not_held_against_the_canary():
     alone = [window((20, 200), (2, 2000), name="error_limit")] * 20
     assert harm(after(both, (ERROR_LIMIT,)), (ERROR_LIMIT,), STAGES) == 1.0
     assert harm(after(alone, (ERROR_LIMIT,)), (ERROR_LIMIT,), STAGES) > 100
+
+
+@pytest.mark.parametrize(
+    ("whole", "recent", "worst"),
+    [
+        ((100, 10_000), (0, 100), (100 + 2.25 + 3 * math.sqrt(101)) / 10_000),
+        ((100, 10_000), (30, 600), (30 + 2.25 + 3 * math.sqrt(31)) / 600),
+        ((0, 0), (0, 0), 1.0),
+    ],
+)
+def test_without_a_control_it_is_held_against_twice_what_stable_ever_did(whole, recent, worst):
+    asked = alone(ERRORS, Tally(*whole), Tally(*recent))
+    assert (asked.name, asked.ratio) == ("errors", 0.0)
+    recent_worst = (0 + 2.25 + 3) / 100 if recent == (0, 100) else 0.0
+    assert asked.margin == pytest.approx(2 * 1.05 * max(worst, recent_worst) + 0.0005)
+    assert alone(ERROR_LIMIT, Tally(*whole), Tally(*recent)) == ERROR_LIMIT
 
 
 def test_what_needs_warm_caches_is_not_asked_before():

@@ -5,11 +5,12 @@ What a rollout's windows are for the engine, and nothing else: every number that
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from strategies.evidence import (
+    RECENT,
     Both,
     Memory,
     Policy,
@@ -17,6 +18,7 @@ from strategies.evidence import (
     SlowRule,
     Tally,
     Window,
+    alone,
     harm,
     remember,
     slow_rule,
@@ -27,8 +29,6 @@ from tests.bench.verdicts.limits import NEVER
 from tests.bench.verdicts.weather import LOOK
 
 _SECOND = 1.0
-_RECENT = 20
-"""Windows of stable that count beside its whole history once there is no control any more."""
 
 Rows = list[tuple[Both, Both, Both]]
 """By window: errors, slow requests, requests slower than a second."""
@@ -105,14 +105,11 @@ def _tallies(counts: Counts, lane: Lane, rollout: int, boundary: float) -> list[
 
 
 def _alone(questions: tuple[Question, ...], before: Rows) -> Iterator[Question]:
-    """Yield what is asked once stable has no traffic: is the canary worse than twice what stable ever did?"""
+    """Yield what is asked once stable has no traffic."""
     for place, question in enumerate(questions):
         past = [row[place].stable for row in before if row[place].stable is not None]
-        most = max(_upper(past), _upper(past[-_RECENT:]))
-        yield replace(question, ratio=0.0, margin=2 * question.ratio * most + question.margin)
+        yield alone(question, _sum(past), _sum(past[-RECENT:]))
 
 
-def _upper(tallies: list[Tally | None]) -> float:
-    """Return an upper bound of the rate of bad events: three standard deviations and a little."""
-    bad, of = (sum(getattr(tally, part) for tally in tallies) for part in ("bad", "of"))
-    return (bad + 2.25 + 3 * math.sqrt(bad + 1)) / of
+def _sum(tallies: list[Tally | None]) -> Tally:
+    return sum((tally for tally in tallies if tally is not None), Tally(0.0, 0.0))
