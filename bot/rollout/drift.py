@@ -67,7 +67,7 @@ def _canary_image(r: Rollout, canary: LaneState) -> str:
     begun = r.weight > 0 or any(isinstance(one, Prepare) for one in r.plan.steps[: r.cursor])
     if r.stable_touched or r.in_place or not begun:
         return ""
-    if r.digest and canary.digest and canary.digest != r.digest:
+    if r.digest and canary.image == r.image and canary.digest not in ("", r.digest):
         return (
             f"The tag of {r.image} was moved: the canary's pods run {_short(canary.digest)} now, and "
             f"{_short(r.digest)} was judged and approved. `rollback`, and deploy what is meant by its digest."

@@ -80,7 +80,7 @@ class SimulatedTraffic:
         self._clock = clock
         self._rps = rps
         self._seed = seed
-        self._errors: dict[str, float] = {}
+        self._errors: dict[tuple[str, Lane | None], float] = {}
         self._latency: dict[str, float] = {}
         self._figures: dict[str, dict[str, float]] = {}
         self._served: set[Lane] = set()
@@ -100,20 +100,21 @@ class SimulatedTraffic:
         parts = [(one.seconds_since(moment), one.flows) for one in self._stretches]
         return [(seconds, flows) for seconds, flows in parts if seconds]
 
-    def errors(self, version: str) -> float:
-        """Return what percent of the answers of `version` are errors."""
-        return self._errors.get(version, _BASE_ERRORS)
+    def errors(self, version: str, lane: Lane | None = None) -> float:
+        """Return what percent of the answers of `version` are errors, in one lane where both run it."""
+        everywhere = self._errors.get((version, None), _BASE_ERRORS)
+        return self._errors.get((version, lane), everywhere)
 
     def latency(self, version: str) -> float:
         """Return the p95 of `version` in milliseconds."""
         return self._latency.get(version, _BASE_P95_MS)
 
-    def set_errors(self, version: str, percent: float) -> None:
-        """Let `percent` of the answers of `version` be errors from now on."""
+    def set_errors(self, version: str, percent: float, lane: Lane | None = None) -> None:
+        """Let `percent` of the answers of `version` be errors from now on, in one lane only where one is given."""
         if not 0 <= percent <= 100:
             raise ValueError(f"errors are 0 to 100 percent, not {percent}")
         self.tick()
-        self._errors[version] = percent
+        self._errors[version, lane] = percent
         self._flows = self._sample()
 
     def set_latency(self, version: str, ms: float) -> None:
@@ -199,7 +200,7 @@ class SimulatedTraffic:
             weight=100 * share,
             # Requests to a lane without pods fail in the caller's proxy: no pod of the lane ever counts them.
             rps=self._rps * share if ready else 0.0,
-            errors=_mean([(pods, self.errors(version)) for pods, version in parts]),
+            errors=_mean([(pods, self.errors(version, lane)) for pods, version in parts]),
             p95=slowness([(pods, self.latency(version)) for pods, version in parts]),
         )
 

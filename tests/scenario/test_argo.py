@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.rollout.values import Phase
+from integrations.base import Lane
 from tests.fakes.argo import argo_objects
 from tests.scenario.leading import V1, V2, V3, ArgoStage
 from tests.scenario.stage import ANA, BEN, DANA, OLU, WHERE
@@ -563,7 +564,7 @@ async def test_a_push_of_configuration_alone_is_rolled_back_like_any_other(stage
 async def test_bad_numbers_abort_a_push_of_configuration(stage):
     configured(stage, "1")
     await stage.wait(20)
-    stage.traffic.set_errors("v1.0.0", 30)
+    stage.traffic.set_errors("v1.0.0", 30, Lane.CANARY)
     assert await stage.ended() is Phase.ROLLED_BACK
     assert (stage.share, (await stage.row()).code) == (0, "check_failed")
 
