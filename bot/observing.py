@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from bot.rollout.fetching import at_gate
+from bot.rollout.ledger import Ledger, fold, policy_of
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.seen import Need, Seen
 from bot.rollout.values import Phase, Rollout
@@ -19,6 +20,7 @@ from integrations.base import (
     Fleet,
     HeaderRule,
     IntegrationError,
+    Lane,
     MangledError,
     RefusedError,
     Router,
@@ -26,7 +28,8 @@ from integrations.base import (
     Workload,
 )
 from integrations.controller import Controller
-from integrations.metric import MetricSource, Missing, Snapshot
+from integrations.counters import CountingSource
+from integrations.metric import Missing, Snapshot
 from integrations.probe import Probe, Prober
 from strategies.plan import Compare, Match, Plan, Rule, Smoke, SmokeTest
 from strategies.verdict import Look, Sample
@@ -41,7 +44,7 @@ Reading: TypeAlias = Callable[[], Awaitable[T]]
 class Target:
     """One service in one environment, connected."""
 
-    metrics: MetricSource
+    metrics: CountingSource
     variables: dict[str, str]
     """What custom queries may name: `service`, `environment`, `namespace` …"""
     workload: Workload | None = None
@@ -82,11 +85,13 @@ def header_rule(rule: Rule) -> HeaderRule:
     return HeaderRule(rule.header, rule.equals, rule.regex, rule.present)
 
 
-async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen:
-    """Return what the row needs to see; reads go out side by side."""
+async def observe(
+    r: Rollout, target: Target, need: Need, now: datetime, before: Ledger | None = None
+) -> Seen:
+    """Return what the row needs to see; reads go out side by side. `before` is what was counted up to now."""
     image, wrong = _image(r, target)
     router, workload, fleet, led = target.router, target.workload, target.fleet, target.controller
-    (split, lanes, findings, instances, moved), (snapshot, smoke) = await asyncio.gather(
+    (split, lanes, findings, instances, moved), (snapshot, smoke, ledger) = await asyncio.gather(
         asyncio.gather(
             _read(partial(_split, r, router) if router and need.split else None, now),
             _read(partial(workload.read, need.only) if workload and need.lanes else None, now),
@@ -97,6 +102,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
         asyncio.gather(
             _look(r, target, need.window),
             _smoke(r, target, wanted=need.smoke),
+            _counted(r, target, before, now, wanted=need.window > 0),
         ),
     )
     refused = trouble_of(wrong, now) if wrong else None
@@ -111,6 +117,7 @@ async def observe(r: Rollout, target: Target, need: Need, now: datetime) -> Seen
         live=target.live,
         findings=None if findings[0] is None else tuple(findings[0]),
         look=snapshot,
+        ledger=ledger,
         image=image,
         trouble=next((trouble for trouble in found if trouble), None),
     )
@@ -192,6 +199,17 @@ async def _look(r: Rollout, target: Target, window: int) -> Look | None:
         window=window, custom=custom, variables=variables, weight=r.weight
     )
     return _as_served(r, replace(look_from(snapshot), beside=target.beside))
+
+
+async def _counted(
+    r: Rollout, target: Target, before: Ledger | None, now: datetime, *, wanted: bool
+) -> Ledger | None:
+    """Count what came since the last look, where the counts are asked."""
+    if not wanted or r.phase.final or policy_of(r) is None:
+        return None
+    ledger = before or Ledger()
+    told, counters = await target.metrics.counts(ledger.counters)
+    return fold(ledger, told, counters, target.metrics.history(counters, Lane.STABLE), r, now)
 
 
 def _as_served(r: Rollout, look: Look) -> Look:

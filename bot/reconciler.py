@@ -15,6 +15,7 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from bot.applying import put_fleet, put_lane, put_led, put_weight, writes
+from bot.ledgers import Ledgers
 from bot.observing import Target, observe, trouble_of
 from bot.rollout import advance
 from bot.rollout.intents import intent_state
@@ -75,6 +76,7 @@ class Reconciler:
         self._looked: dict[str, datetime] = {}
         # What the last turn left: one that changes nothing is not taken again at once.
         self._revisions: dict[str, int] = {}
+        self._ledgers = Ledgers()
         self._failures: dict[str, int] = {}
         # A lock lives as long as a turn holds it or waits for it.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -187,6 +189,7 @@ class Reconciler:
             self._timers.drop(rollout)
             self._looked.pop(rollout, None)
             self._revisions.pop(rollout, None)
+            self._ledgers.forget(rollout)
         else:
             self._timers.wake(rollout, at)
 
@@ -236,6 +239,7 @@ class Reconciler:
                 continue
             if seen.look is not None or any(one.look is not None for one in seen.parts.values()):
                 self._looked[r.id] = seen.now
+                self._ledgers.carry(r, seen)
             blind = any(one.trouble is not None for one in (seen, *seen.parts.values()))
             if blind and r.phase is not Phase.ROLLING_BACK:
                 break
@@ -293,7 +297,8 @@ class Reconciler:
             )
         except IntegrationError as error:
             return Seen(now=now, trouble=trouble_of(error, now))
-        seen = await observe(r, target, wanted, now)
+        before = self._ledgers.of(r) if wanted.window else None
+        seen = await observe(r, target, wanted, now, before)
         # Reading took time: deadlines are held against the moment after it.
         return replace(seen, now=max(now, self._now()))
 

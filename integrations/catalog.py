@@ -12,7 +12,7 @@ from integrations.alert import AlertSink
 from integrations.base import Fleet, RefusedError, Router, Workload
 from integrations.controller import Controller
 from integrations.history import History
-from integrations.metric import MetricSource
+from integrations.counters import CountingSource
 from integrations.probe import Prober
 from integrations.revisions import Revisions
 
@@ -192,7 +192,7 @@ def connect_function_prober(account: Any, others: Prober) -> Prober:
 
 def _prometheus(
     clock: Callable[[], datetime], account: Any, options: Mapping[str, Any]
-) -> MetricSource:
+) -> CountingSource:
     from integrations.metrics.prometheus import PrometheusSource  # noqa: PLC0415
 
     # What is measured is told by the names of the lanes.
@@ -203,7 +203,7 @@ def _prometheus(
 
 def _cloudwatch(
     clock: Callable[[], datetime], account: Any, options: Mapping[str, Any]
-) -> MetricSource:
+) -> CountingSource:
     from integrations.metrics.cloudwatch import CloudWatchSource  # noqa: PLC0415
 
     # Nothing there knows namespaces, or the clusters of a proxy.
@@ -281,7 +281,9 @@ CONTROLLERS: Mapping[str, Callable[[Any, Mapping[str, Any]], Controller]] = {
     "flagger": _flagger,
 }
 """What moves the traffic of a target by itself."""
-METRICS: Mapping[str, Callable[[Callable[[], datetime], Any, Mapping[str, Any]], MetricSource]] = {
+METRICS: Mapping[
+    str, Callable[[Callable[[], datetime], Any, Mapping[str, Any]], CountingSource]
+] = {
     "prometheus": _prometheus,
     "cloudwatch": _cloudwatch,
 }

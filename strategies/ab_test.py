@@ -21,6 +21,7 @@ def compile(request: Request) -> Plan:  # noqa: A001 - every strategy has one `c
         min_requests=request.min_requests,
         checks=request.checks,
         split=request.split,
+        evidence=request.evidence,
     )
     gate = (request.approve(),) if request.gated else ()
     steps = (SetWeight(request.split), test, *gate, SetWeight(100))

@@ -7,11 +7,12 @@ what runs, also after the bot was upgraded. The steps themselves are in `strateg
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from strategies.evidence import Policy
 from strategies.steps import (
     Approve,
     Batch,
@@ -145,6 +146,7 @@ _QUIET: dict[str, Any] = {
     "split": 50,
     "full": False,
 }
+_USUAL = asdict(Policy())
 # What people wrote themselves is kept as it is.
 _VERBATIM = {"body", "schema"}
 
@@ -159,7 +161,7 @@ def _tidy(value: Any) -> Any:
     match value:
         case dict():
             return {
-                k: v if k in _VERBATIM else _tidy(v)
+                k: v if k in _VERBATIM else _tidy(_unusual(v) if k == "evidence" else v)
                 for k, v in value.items()
                 if not (k in _QUIET and v == _QUIET[k])
             }
@@ -169,6 +171,11 @@ def _tidy(value: Any) -> Any:
             return int(value)
         case _:
             return value
+
+
+def _unusual(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not as usual."""
+    return {k: v for k, v in policy.items() if v != _USUAL[k]}
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:

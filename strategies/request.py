@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from strategies.evidence import Policy
 from strategies.plan import (
     Approve,
     Batch,
@@ -89,6 +90,8 @@ class Request:
     test_duration: int = 3600
     winner: Literal["auto", "manual"] = "manual"
     score: Literal["weighted", "wins"] = "weighted"
+    evidence: Policy | None = None
+    """How the counts of both versions decide; None: as usual."""
 
     @property
     def gated(self) -> bool:
@@ -120,7 +123,12 @@ class Request:
 
     def watch(self, duration: int) -> Soak:
         """Return a soak of `duration` seconds with the checks of this request."""
-        return Soak(duration=duration, min_requests=self.min_requests, checks=self.checks)
+        return Soak(
+            duration=duration,
+            min_requests=self.min_requests,
+            checks=self.checks,
+            evidence=self.evidence,
+        )
 
     def watch_last(self) -> tuple[Soak, ...]:
         """Return the one soak of a strategy with one stage, where it has any time."""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from strategies.evidence import Policy
+
 Then = Literal["rollback", "warn", "ask"]
 Better = Literal["lower", "higher"]
 
@@ -165,6 +167,8 @@ class Soak:
     duration: int
     min_requests: int = 1000
     checks: tuple[Check, ...] = ()
+    evidence: Policy | None = None
+    """How the counts of both versions decide; None: as usual."""
     step: Literal["Soak"] = "Soak"
 
 
@@ -183,6 +187,8 @@ class Compare:
     checks: tuple[Check, ...] = ()
     split: float = 50
     """Percent of the traffic that B has, so that a rate is held against the share it comes from."""
+    evidence: Policy | None = None
+    """How the counts of both versions decide; None: as usual."""
     step: Literal["Compare"] = "Compare"
 
 

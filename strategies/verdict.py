@@ -5,17 +5,10 @@ Three outcomes. "No data", "stale" and "unreachable" are INCONCLUSIVE: they neve
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from strategies.evidence import Ruling, Window
+from strategies.evidence import Verdict as Verdict
 from strategies.plan import Check, Then
-
-
-class Verdict(StrEnum):
-    """What a look says about the canary."""
-
-    PASS = "PASS"  # noqa: S105 - a verdict, not a password
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +32,8 @@ class Look:
     problem: str = ""
     beside: bool = False
     """Whether both versions have numbers of their own although the target is one place."""
+    windows: tuple[Window, ...] = ()
+    """What was counted since the look that was kept before, for judging again what was judged."""
 
     def get(self, metric: str) -> Sample:
         """Return one metric; one that was not looked at reads as not available."""
@@ -72,6 +67,8 @@ class Result:
     sentence: str
     counts: bool = True
     """False where the check could not have an opinion by design (no stable traffic at 100 %)."""
+    thin: bool = False
+    """There were fewer requests than the check needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +80,8 @@ class Judgement:
     asks: bool = False
     """A check with `then: ask` failed."""
     sentence: str = ""
+    ruling: Ruling | None = None
+    """What the counts say; None where they are not asked, or there are none."""
 
     def failed(self, then: Then) -> tuple[Result, ...]:
         """Return the checks that failed and want `then`."""
@@ -185,10 +184,12 @@ def _hold(
     sample = look.get(check.metric)
     limit = limit_words(check)
 
-    def result(verdict: Verdict, sentence: str, *, counts: bool = True) -> Result:
+    def result(
+        verdict: Verdict, sentence: str, *, counts: bool = True, thin: bool = False
+    ) -> Result:
         return Result(
             metric=check.metric, limit=limit, canary=sample.canary, baseline=sample.stable,
-            verdict=verdict, then=check.then, sentence=sentence, counts=counts,
+            verdict=verdict, then=check.then, sentence=sentence, counts=counts, thin=thin,
         )  # fmt: skip
 
     if sample.canary is None:
@@ -203,7 +204,7 @@ def _hold(
     seen = look.tried if check.metric == _THROTTLES else look.requests
     if seen < min_requests:
         why = f"{seen:,} of {min_requests:,} requests needed to judge"
-        return result(Verdict.INCONCLUSIVE, why), past
+        return result(Verdict.INCONCLUSIVE, why, thin=True), past
     measured = f"{metric_label(check.metric)} {number(sample.canary, check.metric)} (limit {limit})"
     broken = beyond(check, sample.canary, sample.stable)
     beside = _stable_beside(check, look, min_requests=min_requests, weight=weight)

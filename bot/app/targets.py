@@ -21,7 +21,7 @@ from integrations.alert import AlertSink
 from integrations.alerts.schedule import retry_delay
 from integrations.base import Fleet, Router
 from integrations.controller import Controller, LedState
-from integrations.metric import MetricSource
+from integrations.counters import CountingSource
 from integrations.probe import Prober
 from integrations.revisions import RevisionRouter, Revisions, RevisionWorkload
 
@@ -201,7 +201,7 @@ class Targets:
 
     async def _metrics(
         self, block: TargetMetrics, where: PlaceBlock, places: Mapping[str, str], live: str
-    ) -> MetricSource:
+    ) -> CountingSource:
         source = self._config.metrics[block.source]
         counted = where.traffic.clusters(**places) if where.traffic else {}
         numbers = {
@@ -217,7 +217,7 @@ class Targets:
             },
         }
         behind = await self._account(source.account, source.cloud) if source.cloud else None
-        made: MetricSource = catalog.connect(
+        made: CountingSource = catalog.connect(
             catalog.METRICS, source.kind, self._now, behind, numbers
         )
         return made

@@ -6,9 +6,11 @@ An uneventful look leaves the row as it is, so that ten thousand quiet soaks wri
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.rollout.ledger import ledger_to_text, policy_of, ruled
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
+from strategies.deciding import decided
 from strategies.plan import Approve, Watch
 from strategies.verdict import (
     Fails,
@@ -31,24 +33,41 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
     soak = r.watched
     if seen.look is None or soak is None:
         return r, None
-    judgement, fails = seen.judged or judged(r, soak, seen.look)
+    judgement, fails = seen.judged or judged(r, soak, seen)
     if judgement.verdict is Verdict.FAIL:
-        kept = replace(r, look=seen.look, judgement=judgement)
+        kept = keeping(r, seen, judgement)
         return fall_back(kept, judgement, seen), judgement
     new_warnings = _new_warnings(r.judgement, judgement)
     news = _pattern(judgement, seen.look) != _pattern(r.judgement, r.look)
     opening = r.phase is Phase.RUNNING and isinstance(r.step, Approve)
     if news or opening or fails != r.progress.fails or _old(r, seen):
-        r = replace(
-            r, look=seen.look, judgement=judgement, progress=replace(r.progress, fails=fails)
-        )
+        r = keeping(replace(r, progress=replace(r.progress, fails=fails)), seen, judgement)
     for warning in new_warnings:
         r = r.tell(Entry("warned", "sluice", f"Warning: {warning.sentence}.", code="check_warned"))
     return r, judgement
 
 
-def judged(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
+def keeping(r: Rollout, seen: Seen, judgement: Judgement) -> Rollout:
+    """Return the row with the numbers of this look, and what was counted up to it."""
+    look, ledger = seen.look, seen.ledger
+    if look is None or ledger is None:
+        return replace(r, look=look, judgement=judgement)
+    counted = replace(look, windows=ledger.windows)
+    return replace(r, look=counted, judgement=judgement, ledger=ledger_to_text(ledger))
+
+
+def judged(r: Rollout, soak: Watch, seen: Seen) -> tuple[Judgement, Fails]:
     """Return what a look comes to for one target, and how often each check has failed by now."""
+    assert seen.look is not None
+    literal, fails = _by_limits(r, soak, seen.look)
+    policy = policy_of(r)
+    if seen.ledger is None or policy is None:
+        return literal, fails
+    rate = seen.ledger.rate * r.weight / 100
+    return decided(literal, ruled(seen.ledger, r, seen.now), policy, rate), fails
+
+
+def _by_limits(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
     return judge(
         look,
         soak.checks,

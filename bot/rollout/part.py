@@ -168,3 +168,4 @@ class Part:
     trouble: Trouble | None = None
     look: Look | None = None
     judgement: Judgement | None = None
+    ledger: str = ""

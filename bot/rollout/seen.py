@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.rollout.ledger import Ledger
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.values import Rollout
 from integrations.base import Finding, FleetState, Lane, LaneState, Split
@@ -80,6 +81,8 @@ class Seen:
     """Where lanes swap: the name of the place that is stable."""
     afresh: Afresh | None = None
     look: Look | None = None
+    ledger: Ledger | None = None
+    """What was counted up to now; None where the counts are not asked."""
     findings: tuple[Finding, ...] | None = None
     image: str = ""
     """The image reference of the row's version, as its workload spells it."""

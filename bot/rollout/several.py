@@ -11,7 +11,7 @@ from bot.rollout import scheduling
 from bot.rollout.back import done, nothing_written, roll_back
 from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offline_mark, reapplied
 from bot.rollout.forward import walk
-from bot.rollout.judging import judged, look_at
+from bot.rollout.judging import judged, keeping, look_at
 from bot.rollout.outages import answers_again, troubled
 from bot.rollout.part import Part
 from bot.rollout.parts import absorb, own, put, standing, summed, told, turn_of, view
@@ -264,10 +264,11 @@ def _judged(r: Rollout, seen: Seen) -> tuple[Rollout, _Looks]:
     """Judge the look of each target; how often a check failed is counted for each of them."""
     looks: dict[str, tuple[Look, Judgement]] = {}
     for part in r.parts:
-        look = _sight(part, seen).look
+        sight = _sight(part, seen)
+        look = sight.look
         if look is None or r.watched is None:
             continue
-        judgement, fails = judged(view(r, part), r.watched, look)
+        judgement, fails = judged(view(r, part), r.watched, sight)
         looks[part.name] = (look, judgement)
         r = put(r, replace(part, progress=replace(part.progress, fails=fails)))
     return r, looks
@@ -291,7 +292,7 @@ def _shown(r: Rollout, seen: Seen, looks: _Looks) -> Rollout:
     if not looks or r.look is not seen.look:
         return r
     parts = (
-        replace(part, look=looks[part.name][0], judgement=looks[part.name][1])
+        own(part, keeping(view(r, part), _sight(part, seen), looks[part.name][1]))
         if part.name in looks
         else part
         for part in r.parts

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.rollout import gates
-from bot.rollout.judging import look_at
+from bot.rollout.judging import keeping, look_at
 from bot.rollout.seen import Seen
 from bot.rollout.turning import stopped
 from bot.rollout.values import Entry, Phase, Rollout
@@ -24,7 +24,7 @@ def soak(r: Rollout, seen: Seen, step: Soak) -> Rollout:
     if judged.progress.seconds(seen.now) < step.duration + judged.progress.extended:
         return judged
     # The deciding look is always kept: it is what the gate shows and the journal cites.
-    judged = replace(judged, look=seen.look, judgement=judgement)
+    judged = keeping(judged, seen, judgement)
     if judgement.verdict is Verdict.PASS:
         text = f"{r.weight:g} % looked well for {_span(judged, seen.now)}: {judgement.sentence}."
         return judged.to_next(seen.now).tell(Entry("soaked", "sluice", text))
@@ -48,5 +48,5 @@ def _extend(r: Rollout, judgement: Judgement, step: Soak) -> Rollout:
 
 
 def _ask(r: Rollout, seen: Seen, judgement: Judgement) -> Rollout:
-    kept = replace(r, look=seen.look, judgement=judgement, progress=stopped(r.progress, seen.now))
+    kept = keeping(replace(r, progress=stopped(r.progress, seen.now)), seen, judgement)
     return gates.open_gate(kept, seen.now, "ask")

@@ -150,6 +150,8 @@ class Rollout:
     """Who stopped it, oldest first."""
     look: Look | None = None
     judgement: Judgement | None = None
+    ledger: str = ""
+    """What was counted and what that proves, as `bot.rollout.ledger` writes it: text, so that a turn need not read it."""
     back: Back | None = None
     trouble: Trouble | None = None
     resume_to: Phase | None = None

@@ -15,8 +15,15 @@ from integrations.base import Lane
 from integrations.metric import Missing
 from integrations.metrics.answers import QueryRefusedError, Sample
 from integrations.metrics.connection import Connection, SourceDownError
-from integrations.metrics.counters import MOST_VALUES, Counted, Counters, LaneCount, Process
-from integrations.metrics.counting import Sight, count
+from integrations.counters import (
+    MOST_VALUES,
+    Counted,
+    Counters,
+    LaneCount,
+    Process,
+    nothing_counted,
+)
+from integrations.metrics.counting import Sight, count, history
 from integrations.metrics.joining import joined, told_apart
 from integrations.metrics.templates import Question, Raw
 from integrations.metrics.templates.counters import BACK_S, COUNTS, NEEDED, PROCESS, Part
@@ -59,9 +66,13 @@ class CounterSource:
     def _nothing(
         self, before: Counters | None, missing: Missing, problem: str
     ) -> tuple[Counted, Counters]:
-        neither = LaneCount(missing, missing)
-        counted = Counted(self._clock(), 0.0, neither, neither, closed=False, problem=problem)
-        return counted, before or Counters()
+        return nothing_counted(self._clock(), problem, missing), before or Counters()
+
+    def history(self, counters: Counters, lane: Lane) -> LaneCount:
+        """Return all that the processes of a lane have counted since they started, as far as `counters` knows them."""
+        if self._raw is None:
+            return LaneCount(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+        return history(counters, self._raw.lanes.workload(lane))
 
     async def _ask(self, raw: Raw) -> Answers:
         """Ask everything at once, or else each by itself. Raises `SourceDownError` when nothing answers."""

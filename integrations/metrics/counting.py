@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from integrations.base import Lane
 from integrations.metric import Missing
-from integrations.metrics.counters import (
+from integrations.counters import (
     FORGET_S,
     MOST_VALUES,
     Counted,
@@ -109,6 +109,16 @@ def count(
     }
     counted = _counted(memory, sight, _comparable(parts), closed=True)
     return counted, _remembered(memory, sight, ready=ready)
+
+
+def history(counters: Counters, workload: str) -> LaneCount:
+    """Return what the processes of a workload have counted since they started, as far as they are known."""
+    known = [
+        _Growth(one.counts, one.buckets, False)
+        for one in _of(workload, counters.processes).values()
+        if one.counts
+    ]
+    return _sums(known, []) if known else LaneCount(Missing.NO_DATA, Missing.NO_DATA)
 
 
 def _of(workload: str, processes: Mapping[str, Process]) -> dict[str, Process]:

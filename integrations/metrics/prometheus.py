@@ -16,7 +16,7 @@ from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
 from integrations.metrics.counted import CounterSource
-from integrations.metrics.counters import Counted, Counters
+from integrations.counters import Counted, Counters, LaneCount
 from integrations.metrics.joining import joined, told_apart
 from integrations.metrics.templates import (
     METRICS,
@@ -118,6 +118,10 @@ class PrometheusSource:
     async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
         """Return what both lanes answered since `before`, and what to hand in at the next look; see `CounterSource`."""
         return await self._counters.count(before)
+
+    def history(self, counters: Counters, lane: Lane) -> LaneCount:
+        """Return all that the processes of a lane have counted since they started, as far as `counters` knows them."""
+        return self._counters.history(counters, lane)
 
     async def close(self) -> None:
         """Let go of the connections."""

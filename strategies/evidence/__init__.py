@@ -15,6 +15,7 @@ from strategies.evidence.memory import Memory, harm, remember
 from strategies.evidence.policy import Policy, Question
 from strategies.evidence.ruling import Ahead, Ruling, rule
 from strategies.evidence.slowness import SlowRule, slow_rule
+from strategies.evidence.verdicts import Verdict
 
 __all__ = [
     "RECENT",
@@ -26,6 +27,7 @@ __all__ = [
     "Ruling",
     "SlowRule",
     "Tally",
+    "Verdict",
     "Window",
     "affordable",
     "alone",

@@ -63,7 +63,7 @@ def affordable(policy: Policy, *, next_share: float, next_requests: float, slow:
 
     `next_share` of the traffic (a fraction), `next_requests` of the canary during its soak.
     """
-    blast, budget, most = policy.blast, policy.budget, _MOST_ERRORS
+    blast, budget, most = policy.blast / 100, policy.budget, _MOST_ERRORS
     if slow:
         blast, budget, most = blast * _SLOW_BLAST, budget * _SLOW_BUDGET, _MOST_SLOW
     if next_share <= 0 or next_requests <= 0:

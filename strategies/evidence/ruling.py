@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from strategies.evidence.assurance import affordable, assurance, needed, ruled_out
 from strategies.evidence.memory import Memory, Trial, harm, weigh
 from strategies.evidence.policy import Policy, Question
-from strategies.verdict import Verdict
+from strategies.evidence.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.base import Lane
-from integrations.metrics.counters import Counters, Process, counters_from_json, counters_to_json
+from integrations.counters import Counters, Process, counters_from_json, counters_to_json
 from integrations.metrics.counting import Sight, count
 
 LANES = {Lane.STABLE: "s", Lane.CANARY: "c"}

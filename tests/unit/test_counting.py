@@ -9,7 +9,7 @@ from integrations.base import Lane
 from integrations.metric import Missing
 from integrations.metrics.answers import Sample
 from integrations.metrics.counted import sight
-from integrations.metrics.counters import (
+from integrations.counters import (
     MOST_VALUES,
     Counters,
     Process,

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from integrations.aws import AwsAccount
-from integrations.base import IntegrationError
+from integrations.base import IntegrationError, Lane
+from integrations.counters import Counted, Counters, LaneCount, nothing_counted
 from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.cloudwatch.asking import Answer, Told, ask
 from integrations.metrics.cloudwatch.cold_starts import UNKNOWN, ColdStarts, Seen
@@ -40,6 +41,8 @@ _ALL_OF_IT: Mapping[float | None, str] = {0: "stable", 100: "canary"}
 """By the weight of the canary: the lane that has everything."""
 _DOWN = Reading(Missing.DOWN, Missing.DOWN)
 _NO_QUERIES = "CloudWatch is asked by its templates only; take a Prometheus for a query of your own"
+
+_NO_COUNTERS = "CloudWatch is judged by the fixed limits."
 
 _NO_ANSWER = (AttributeError, LookupError, TypeError, ValueError)
 """How foreign JSON shows itself in the client, and here."""
@@ -103,6 +106,16 @@ class CloudWatchSource:
             reasons.setdefault(_COLD, cold.reason)
         self._tell(reasons | dict(answer.reasons))
         return Snapshot(now, window, {**readings, **dict.fromkeys(custom, UNKNOWN)})
+
+    async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
+        """Count nothing yet: the minutes of CloudWatch are judged by the fixed limits."""
+        return nothing_counted(
+            self._clock(), _NO_COUNTERS, Missing.NOT_AVAILABLE
+        ), before or Counters()
+
+    def history(self, counters: Counters, lane: Lane) -> LaneCount:  # noqa: ARG002 - there is none
+        """Return nothing: CloudWatch keeps no counters of a process."""
+        return LaneCount(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
 
     async def _numbers(self, asked: Sequence[Mapping[str, Any]], span: Span) -> Answer | str:
         """Return the series, or a sentence about why there are none."""

@@ -17,7 +17,7 @@ from tests.bench.verdicts.weather import LOOK
 
 SOAK = 20
 """Looks of a soak that needs no extension."""
-_LONGEST = round(SOAK * Policy().extension)
+_LONGEST = round(SOAK * Policy().max_extension)
 LONG = (*(Stage(s.share, _LONGEST) for s in STAGES[:-1]), STAGES[-1])
 
 How = Literal["completes", "asks", "rolls back"]

@@ -7,9 +7,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from integrations.metric import Missing
+from integrations.base import Lane
+from integrations.metric import MetricSource, Missing
 
 FORGET_S = 3600
 """A process that was not seen for so long is forgotten."""
@@ -75,6 +76,27 @@ class Counted:
     """False: nothing is counted yet, and the next look counts this time too, or the first window begins here."""
     problem: str = ""
     """A sentence when the source could not be asked or has no counters."""
+
+
+class CountingSource(MetricSource, Protocol):
+    """A metric source that can also say what came since the last look."""
+
+    async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
+        """Return what both lanes answered since `before`, and what to hand in at the next look.
+
+        Never raises: where there are no counters, or nobody answers, nothing is counted and `problem` says why.
+        """
+        ...
+
+    def history(self, counters: Counters, lane: Lane) -> LaneCount:
+        """Return all that the processes of a lane have counted since they started, as far as `counters` knows them."""
+        ...
+
+
+def nothing_counted(at: datetime, problem: str, missing: Missing) -> Counted:
+    """Return a look at which nothing could be counted."""
+    neither = LaneCount(missing, missing)
+    return Counted(at, 0.0, neither, neither, closed=False, problem=problem)
 
 
 def counters_to_json(counters: Counters) -> dict[str, Any]:

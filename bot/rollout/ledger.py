@@ -1,0 +1,294 @@
+"""What was counted in a rollout and what that proves, look by look. Pure.
+
+The one rule: a window counts whole or not at all. One in which the weight changed, or that may hold samples from before
+that, belongs to no stage and is dropped; what nobody could read stays open and the next look counts it too. The ledger
+is kept with the row as text, and written only when the row is: a restart counts one longer window and loses nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from bot.rollout.values import Rollout
+from integrations.counters import Counted, Counters, LaneCount, counters_from_json, counters_to_json
+from integrations.metric import Missing
+from strategies.evidence import (
+    RECENT,
+    Ahead,
+    Both,
+    Memory,
+    Policy,
+    Question,
+    Ruling,
+    SlowRule,
+    Tally,
+    Window,
+    alone,
+    remember,
+    rule,
+    slow_rule,
+)
+from strategies.plan import Batch, Compare, SetWeight, Soak, Switch, Watch
+from strategies.questions import Asked, counted, questions
+
+_FEWEST = 200
+"""Requests of stable that its histogram needs before it says what is slow."""
+_MINUTELY = 45.0
+"""Seconds from which a window is one of a source that has a number a minute; two of them are enough."""
+_MOST_WINDOWS = 40
+"""That wait for being kept."""
+FRESH = timedelta(minutes=2)
+"""Behind the newest window: after that the counts say nothing about now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that is carried from look to look."""
+
+    counters: Counters = field(default_factory=Counters)
+    memory: Memory = field(default_factory=Memory)
+    slow: SlowRule | None = None
+    """What slow means for this service, read off stable's own histogram, once."""
+    past: Mapping[str, Tally] = field(default_factory=dict)
+    """By question: what stable counted before it lost its traffic, in all."""
+    lately: Mapping[str, tuple[Tally, ...]] = field(default_factory=dict)
+    """The same for its last windows."""
+    opened: datetime | None = None
+    """Since when the present window is open, by our clock."""
+    counted: datetime | None = None
+    """When the newest window with requests of the canary was closed."""
+    rate: float = 0.0
+    """Requests a second of both lanes, lately."""
+    unserved: float = 0.0
+    """Seconds for which the canary got no request although stable did."""
+    lacking: tuple[str, ...] = ()
+    """Questions that the newest window could not answer: no bucket ends where slow begins."""
+    windows: tuple[Window, ...] = ()
+    """Since the row was last kept."""
+    problem: str = ""
+    """Why nothing could be counted, as a sentence."""
+
+
+def policy_of(r: Rollout) -> Policy | None:
+    """Return how the counts decide about this row; None where they are not asked.
+
+    Both versions have to have numbers of their own, and a check that is about something that can be counted.
+    """
+    step = r.watched
+    if not isinstance(step, Soak | Compare) or r.one_place or r.in_place:
+        return None
+    policy = step.evidence or Policy()
+    if policy.mode == "off" or not counted(step.checks, policy):
+        return None
+    # A short soak cannot forgive cold caches for longer than half of it.
+    return replace(policy, warmup=min(policy.warmup, step.duration / 2))
+
+
+def fold(
+    before: Ledger, told: Counted, counters: Counters, history: LaneCount, r: Rollout, now: datetime
+) -> Ledger:
+    """Return the ledger after one look; `history` is what stable has counted since it started."""
+    policy = policy_of(r)
+    assert policy is not None, "who is not asked is not counted for"
+    after = _known(replace(before, counters=counters, problem=told.problem), history, r, policy)
+    if not told.closed:
+        begun = counters.at != before.counters.at
+        return replace(after, opened=now) if begun or before.opened is None else after
+    settled = _settled(before, r, counters.interval)
+    after = replace(after, opened=now)
+    return _counted(after, told, r, policy, now) if settled else after
+
+
+def _settled(before: Ledger, r: Rollout, interval: float) -> bool:
+    """Whether all of the window that is closed now lies behind the last change of the weight."""
+    if before.opened is None or r.weight_at is None:
+        return False
+    # What was read when it opened may be as old as one scrape.
+    return before.opened - timedelta(seconds=interval) >= r.weight_at
+
+
+def _known(ledger: Ledger, history: LaneCount, r: Rollout, policy: Policy) -> Ledger:
+    """Read off stable's history, once, what slow is and what stable does."""
+    if ledger.past or isinstance(history.requests, Missing) or history.requests < _FEWEST:
+        return ledger
+    found = slow_rule(history.buckets, slower=1 + policy.tolerate_latency / 100)
+    ledger = replace(ledger, slow=found)
+    past = {one.question.name: _tally(history, one) for one in asked(ledger, r)}
+    return replace(ledger, past={name: tally for name, tally in past.items() if tally is not None})
+
+
+def asked(ledger: Ledger, r: Rollout) -> tuple[Asked, ...]:
+    """Return what is asked of the counts of this row."""
+    policy, step = policy_of(r), r.watched
+    return () if policy is None or step is None else questions(step.checks, policy, ledger.slow)
+
+
+def _tally(lane: LaneCount, one: Asked) -> Tally | None:
+    """Return what a lane counted for one question; None where that is not known."""
+    if one.bound is None:
+        if isinstance(lane.requests, Missing) or isinstance(lane.errors, Missing):
+            return None
+        return Tally(min(lane.errors, lane.requests), lane.requests)
+    slower = lane.slower(one.bound)
+    return Tally(min(slower[0], slower[1]), slower[1]) if slower is not None else None
+
+
+def _counted(ledger: Ledger, told: Counted, r: Rollout, policy: Policy, now: datetime) -> Ledger:
+    """Return the ledger with one more window."""
+    own = asked(ledger, r)
+    control = r.weight < 100
+    tallies = {
+        one.question.name: Both(
+            _tally(told.canary, one), _tally(told.stable, one) if control else None
+        )
+        for one in own
+    }
+    served, others = _requests(told.canary), _requests(told.stable)
+    window = Window(
+        seconds=told.seconds,
+        stage=stage_of(r),
+        weight=r.weight,
+        age=(now - r.weight_at).total_seconds() if r.weight_at else 0.0,
+        tallies=tallies,
+    )
+    if told.seconds >= _MINUTELY:
+        policy = replace(policy, windows=min(policy.windows, 2))
+    memory = remember(ledger.memory, window, _put(ledger, own, r), policy, stages_of(r))
+    silent = served == 0 and others > 0
+    return replace(
+        ledger,
+        memory=memory,
+        counted=now if served else ledger.counted,
+        rate=_smooth(ledger.rate, (served + others) / told.seconds if told.seconds else 0.0),
+        unserved=ledger.unserved + told.seconds if silent else 0.0,
+        lacking=tuple(name for name, both in tallies.items() if served and both.canary is None),
+        windows=(*ledger.windows, window)[-_MOST_WINDOWS:],
+        **(_more_past(ledger, tallies) if control else {}),
+    )
+
+
+def _requests(lane: LaneCount) -> float:
+    return 0.0 if isinstance(lane.requests, Missing) else lane.requests
+
+
+def _smooth(before: float, now: float) -> float:
+    return now if before == 0 else 0.7 * before + 0.3 * now
+
+
+def _more_past(ledger: Ledger, tallies: Mapping[str, Both]) -> dict[str, Any]:
+    stable = {name: both.stable for name, both in tallies.items() if both.stable is not None}
+    none = Tally(0.0, 0.0)
+    return {
+        "past": {**ledger.past, **{n: ledger.past.get(n, none) + t for n, t in stable.items()}},
+        "lately": {
+            **ledger.lately,
+            **{n: (*ledger.lately.get(n, ()), t)[-RECENT:] for n, t in stable.items()},
+        },
+    }
+
+
+def _put(ledger: Ledger, own: tuple[Asked, ...], r: Rollout) -> tuple[Question, ...]:
+    """Return the questions as they can be put now: without a control against what stable did before."""
+    plain = tuple(one.question for one in own)
+    if r.weight < 100:
+        return plain
+    return tuple(_alone(ledger, one) for one in plain)
+
+
+def _alone(ledger: Ledger, question: Question) -> Question:
+    whole = ledger.past.get(question.name, Tally(0.0, 0.0))
+    recent = sum(ledger.lately.get(question.name, ()), Tally(0.0, 0.0))
+    return alone(question, whole, recent if recent.of else whole)
+
+
+def stage_of(r: Rollout) -> int:
+    """Return the number of the stage that the row is in, from 0."""
+    if r.plan.repeated is not None:
+        return max(0, r.batches - 1)
+    done = r.plan.steps[: r.cursor + 1]
+    return max(0, sum(isinstance(step, SetWeight | Switch) for step in done) - 1)
+
+
+def stages_of(r: Rollout) -> int:
+    """Return how many stages the plan has."""
+    rounds = [step.rounds or 1 for step in r.plan.steps if isinstance(step, Batch)]
+    return max(1, len(r.plan.weights), *rounds)
+
+
+def ruled(ledger: Ledger, r: Rollout, now: datetime) -> Ruling | None:
+    """Return what the counts say now; None before there are any, or where they are too old to say it."""
+    policy = policy_of(r)
+    if policy is None or ledger.counted is None or now - ledger.counted > FRESH:
+        return None
+    own = [one.question for one in asked(ledger, r) if one.question.name not in ledger.lacking]
+    return rule(ledger.memory, own, policy, stages_of(r), ahead(ledger, r))
+
+
+def ahead(ledger: Ledger, r: Rollout) -> Ahead | None:
+    """Return what comes after this stage; None behind the last weight."""
+    rest = r.plan.steps[r.cursor + 1 :]
+    for index, step in enumerate(rest):
+        if isinstance(step, SetWeight | Switch):
+            share = (100.0 if isinstance(step, Switch) else step.percent) / 100
+            soak = next((one for one in rest[index:] if isinstance(one, Watch)), r.watched)
+            seconds = soak.duration if soak is not None else 0
+            return Ahead(share, ledger.rate * share * seconds)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A ledger as it is written: without what is kept with the look."""
+
+    counters: dict[str, Any]
+    memory: Memory
+    slow: SlowRule | None
+    past: Mapping[str, Tally]
+    lately: Mapping[str, tuple[Tally, ...]]
+    opened: datetime | None
+    counted: datetime | None
+    rate: float
+    unserved: float
+    lacking: tuple[str, ...]
+
+
+_KEPT = TypeAdapter(_Kept)
+
+
+def ledger_to_text(ledger: Ledger) -> str:
+    """Return what `ledger_from_text` reads. Its windows are not in it: they are kept with the look."""
+    kept = _Kept(
+        counters_to_json(ledger.counters),
+        ledger.memory,
+        ledger.slow,
+        ledger.past,
+        ledger.lately,
+        ledger.opened,
+        ledger.counted,
+        ledger.rate,
+        ledger.unserved,
+        ledger.lacking,
+    )
+    return _KEPT.dump_json(kept).decode()
+
+
+def ledger_from_text(text: str) -> Ledger:
+    """Return a ledger; an empty text is a new one. Raises `ValueError` for anything else."""
+    if not text:
+        return Ledger()
+    kept = _KEPT.validate_json(text)
+    return Ledger(
+        counters_from_json(kept.counters),
+        kept.memory,
+        kept.slow,
+        kept.past,
+        kept.lately,
+        kept.opened,
+        kept.counted,
+        kept.rate,
+        kept.unserved,
+        kept.lacking,
+    )

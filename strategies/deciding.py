@@ -1,0 +1,41 @@
+"""From the fixed limits and the counts to one judgement of a look. Pure.
+
+The one rule: either of them can say that it is worse; that it is well they have to say both. Where there are counts, a
+limit that has too few requests to be held has no opinion: how much is enough, the counts know better.
+"""
+
+from dataclasses import replace
+
+from strategies.evidence import Policy, Ruling, Verdict
+from strategies.evidence.saying import safe, unproven, worse
+from strategies.verdict import Judgement, Result
+
+_COUNTED = frozenset(
+    {"error_rate", "success_rate", "latency_p50", "latency_p95", "latency_p99", "latency_avg"}
+)
+
+
+def decided(literal: Judgement, ruling: Ruling | None, policy: Policy, rate: float) -> Judgement:
+    """Return the judgement of both; `rate` is how many requests a second the canary gets."""
+    if ruling is None:
+        return literal
+    judgement = replace(literal, ruling=ruling)
+    if policy.mode == "observe" or literal.verdict is Verdict.FAIL:
+        return judgement
+    if ruling.verdict is Verdict.FAIL:
+        return replace(judgement, verdict=Verdict.FAIL, asks=False, sentence=worse(ruling))
+    results = tuple(_without_opinion(one) for one in literal.results)
+    if any(one.verdict is Verdict.INCONCLUSIVE and one.counts for one in results):
+        return judgement
+    judgement = replace(judgement, results=results)
+    if ruling.verdict is Verdict.INCONCLUSIVE:
+        sentence = unproven(ruling, rate)
+        return replace(judgement, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+    bad = "; ".join(one.sentence for one in results if one.verdict is Verdict.FAIL)
+    return replace(judgement, verdict=Verdict.PASS, sentence=bad or safe(ruling))
+
+
+def _without_opinion(result: Result) -> Result:
+    """Return a result that was too thin for its limit as one that does not count."""
+    thin = result.thin and result.metric in _COUNTED
+    return replace(result, counts=False) if thin else result
