@@ -11,8 +11,8 @@ from typing import Any
 from integrations.alert import AlertSink
 from integrations.base import Fleet, RefusedError, Router, Workload
 from integrations.controller import Controller
-from integrations.history import History
 from integrations.counters import CountingSource
+from integrations.history import History
 from integrations.probe import Prober
 from integrations.revisions import Revisions
 

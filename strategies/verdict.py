@@ -6,9 +6,23 @@ Three outcomes. "No data", "stale" and "unreachable" are INCONCLUSIVE: they neve
 from dataclasses import dataclass
 from datetime import datetime
 
-from strategies.evidence import Ruling, Window
-from strategies.evidence import Verdict as Verdict
+from strategies.evidence import Ruling, Verdict, Window
 from strategies.plan import Check, Then
+
+__all__ = [
+    "Fails",
+    "Judgement",
+    "Look",
+    "Result",
+    "Sample",
+    "Verdict",
+    "beyond",
+    "judge",
+    "limit_words",
+    "metric_label",
+    "number",
+    "unit",
+]
 
 
 @dataclass(frozen=True, slots=True)

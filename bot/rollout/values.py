@@ -151,7 +151,7 @@ class Rollout:
     look: Look | None = None
     judgement: Judgement | None = None
     ledger: str = ""
-    """What was counted and what that proves, as `bot.rollout.ledger` writes it: text, so that a turn need not read it."""
+    """What was counted and what that proves, as text: a turn need not read it (`bot.rollout.ledger`)."""
     back: Back | None = None
     trouble: Trouble | None = None
     resume_to: Phase | None = None

@@ -12,9 +12,6 @@ from datetime import datetime
 from hashlib import blake2b
 
 from integrations.base import Lane
-from integrations.metric import Missing
-from integrations.metrics.answers import QueryRefusedError, Sample
-from integrations.metrics.connection import Connection, SourceDownError
 from integrations.counters import (
     MOST_VALUES,
     Counted,
@@ -23,6 +20,9 @@ from integrations.counters import (
     Process,
     nothing_counted,
 )
+from integrations.metric import Missing
+from integrations.metrics.answers import QueryRefusedError, Sample
+from integrations.metrics.connection import Connection, SourceDownError
 from integrations.metrics.counting import Sight, count, history
 from integrations.metrics.joining import joined, told_apart
 from integrations.metrics.templates import Question, Raw

@@ -14,7 +14,6 @@ from enum import Enum, auto
 from typing import TypeVar
 
 from integrations.base import Lane
-from integrations.metric import Missing
 from integrations.counters import (
     FORGET_S,
     MOST_VALUES,
@@ -23,6 +22,7 @@ from integrations.counters import (
     LaneCount,
     Process,
 )
+from integrations.metric import Missing
 from integrations.metrics.templates.counters import COUNTS, Part
 
 _Key = TypeVar("_Key", str, float)

@@ -12,11 +12,11 @@ from datetime import datetime
 from functools import partial
 
 from integrations.base import Lane
+from integrations.counters import Counted, Counters, LaneCount
 from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
 from integrations.metrics.connection import Connection, SourceDownError
 from integrations.metrics.counted import CounterSource
-from integrations.counters import Counted, Counters, LaneCount
 from integrations.metrics.joining import joined, told_apart
 from integrations.metrics.templates import (
     METRICS,

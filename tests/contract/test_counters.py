@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from bot.sandbox.prometheus import SimulatedPrometheus
-from integrations.metric import Missing
 from integrations.counters import Counted, Counters
+from integrations.metric import Missing
 from integrations.metrics.prometheus import PrometheusSource
 from integrations.metrics.templates import TEMPLATES
 from tests.contract.metric_worlds import GATE, NOW, scraped, source_of, until

@@ -6,9 +6,6 @@ import math
 import pytest
 
 from integrations.base import Lane
-from integrations.metric import Missing
-from integrations.metrics.answers import Sample
-from integrations.metrics.counted import sight
 from integrations.counters import (
     MOST_VALUES,
     Counters,
@@ -16,6 +13,9 @@ from integrations.counters import (
     counters_from_json,
     counters_to_json,
 )
+from integrations.metric import Missing
+from integrations.metrics.answers import Sample
+from integrations.metrics.counted import sight
 from integrations.metrics.counting import FORGET_S, LONGEST_S, Sight, count
 from integrations.metrics.templates import Lanes, raw_counters
 
