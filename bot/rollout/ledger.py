@@ -5,6 +5,7 @@ that, belongs to no stage and is dropped; what nobody could read stays open and 
 is kept with the row as text, and written only when the row is: a restart counts one longer window and loses nothing.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -131,9 +132,16 @@ def _tally(lane: LaneCount, one: Asked) -> Tally | None:
     if one.bound is None:
         if isinstance(lane.requests, Missing) or isinstance(lane.errors, Missing):
             return None
-        return Tally(min(lane.errors, lane.requests), lane.requests)
+        return _counts(lane.errors, lane.requests)
     slower = lane.slower(one.bound)
-    return Tally(min(slower[0], slower[1]), slower[1]) if slower is not None else None
+    return None if slower is None else _counts(*slower)
+
+
+def _counts(bad: float, of: float) -> Tally | None:
+    """Return a tally; None for what no counter says. More bad events than exposures are two scrapes apart."""
+    if not (math.isfinite(bad) and math.isfinite(of) and bad >= 0 and of >= 0):
+        return None
+    return Tally(min(bad, of), of)
 
 
 def _counted(ledger: Ledger, told: Counted, r: Rollout, policy: Policy, now: datetime) -> Ledger:
@@ -171,7 +179,8 @@ def _counted(ledger: Ledger, told: Counted, r: Rollout, policy: Policy, now: dat
 
 
 def _requests(lane: LaneCount) -> float:
-    return 0.0 if isinstance(lane.requests, Missing) else lane.requests
+    requests = 0.0 if isinstance(lane.requests, Missing) else lane.requests
+    return requests if math.isfinite(requests) and requests > 0 else 0.0
 
 
 def _smooth(before: float, now: float) -> float:

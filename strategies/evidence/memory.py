@@ -1,8 +1,9 @@
 """Evidence of harm, look by look: what is remembered, and how much it is worth.
 
-Each question has five bets on the size of the effect and one copy for the start of the rollout and of each later stage;
-every average of such products is one itself. No window supplies more than a share of what is needed (the cap), so that
-a hiccup alone never rolls back.
+Each question has five bets on the size of the effect, and one copy for the start of the rollout, of each later stage
+and of every fifth minute: what goes wrong while people sleep over a gate must not first win back what a calm night
+lost. Every average of such products is one itself. No window supplies more than a share of what is needed (the cap),
+so that a hiccup alone never rolls back.
 """
 
 import math
@@ -16,8 +17,14 @@ from strategies.evidence.policy import Policy, Question
 
 BETS = tuple(math.log(bet) for bet in (1.3, 1.8, 3.0, 8.0, 40.0))
 _NEVER = (0.0,) * len(BETS)
-_FIRST = 0.5
-"""What the copy from the start of the rollout weighs; those of the later stages share the rest."""
+_FIRST = 0.45
+"""What the copy from the start of the rollout weighs; those of the later stages share as much."""
+_LATE = 0.1
+"""What all copies weigh that begin later within a stage: the n-th has `1 / (n * (n + 1))` of it."""
+_EVERY = 20
+"""Windows between the beginnings of two of those: five minutes of looks."""
+_MOST = 12
+"""So many of them are kept, the newest: to forget one only lowers the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,9 @@ class Trial:
 
     logs: tuple[tuple[float, ...], ...] = ()
     """By the stage in which a copy began, by bet: the logarithm of what it has won."""
+    late: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    """The same for the copies that began later within a stage, each with its number."""
+    windows: int = 0
     burst: Burst = field(default_factory=Burst)
     proof: Proof = field(default_factory=Proof)
 
@@ -68,13 +78,20 @@ def weigh(trial: Trial | None, stages: int) -> float:
     """Return what the evidence of one question is worth, of a rollout with so many stages; 1 is none."""
     if trial is None:
         return 1.0
-    later = (1 - _FIRST) / max(1, stages - 1)
-    weights = [_FIRST if stages > 1 else 1.0, *[later] * (max(1, stages) - 1)]
-    worth = 0.0
+    single = stages <= 1
+    later = 0.0 if single else (1 - _LATE - _FIRST) / (stages - 1)
+    weights = [1 - _LATE if single else _FIRST, *[later] * (max(1, stages) - 1)]
+    # Those that have not begun are worth what they weigh: together 1 / (n + 1) of it. What was forgotten is nothing.
+    worth = _LATE / (trial.late[-1][0] + 1 if trial.late else 1)
     for stage, weight in enumerate(weights):
-        logs = trial.logs[stage] if stage < len(trial.logs) else _NEVER
-        worth += weight * sum(math.exp(min(log, 700.0)) for log in logs) / len(logs)
+        worth += weight * _mean(trial.logs[stage] if stage < len(trial.logs) else _NEVER)
+    for number, logs in trial.late:
+        worth += _LATE / (number * (number + 1)) * _mean(logs)
     return worth
+
+
+def _mean(logs: tuple[float, ...]) -> float:
+    return sum(math.exp(min(log, 700.0)) for log in logs) / len(logs)
 
 
 def _tried(trial: Trial, both: Both, window: Window, question: Question, policy: Policy) -> Trial:
@@ -83,8 +100,25 @@ def _tried(trial: Trial, both: Both, window: Window, question: Question, policy:
     phi = discount(burst, both, window.seconds, policy.noise, absolute=absolute)
     won = _winnings(both, question, phi, policy)
     begun = [*trial.logs, *[_NEVER] * (window.stage + 1 - len(trial.logs))]
-    logs = tuple(tuple(a + b for a, b in zip(copy, won, strict=True)) for copy in begun)
-    return Trial(logs, burst, proven(trial.proof, both, phi))
+    return Trial(
+        logs=tuple(_added(copy, won) for copy in begun),
+        late=tuple((number, _added(copy, won)) for number, copy in _late(trial)),
+        windows=trial.windows + 1,
+        burst=burst,
+        proof=proven(trial.proof, both, phi),
+    )
+
+
+def _late(trial: Trial) -> tuple[tuple[int, tuple[float, ...]], ...]:
+    """Return the copies that began within a stage, with one more whenever it is time for it."""
+    number, rest = divmod(trial.windows, _EVERY)
+    if not number or rest:
+        return trial.late
+    return (*trial.late, (number, _NEVER))[-_MOST:]
+
+
+def _added(copy: tuple[float, ...], won: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(a + b for a, b in zip(copy, won, strict=True))
 
 
 def _winnings(both: Both, question: Question, phi: float, policy: Policy) -> tuple[float, ...]:

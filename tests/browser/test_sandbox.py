@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
 def be(page, who: str) -> None:
@@ -16,11 +16,11 @@ def type_in(page, text: str) -> None:
 
 
 def press(page, button: str) -> None:
-    page.get_by_role("button", name=button).first.click(timeout=30_000)
+    page.get_by_role("button", name=button).first.click(timeout=60_000)
 
 
 def sees(page, text: str) -> None:
-    page.get_by_text(text).first.wait_for(timeout=40_000)
+    page.get_by_text(text).first.wait_for(timeout=70_000)
 
 
 def test_a_newcomer_takes_a_canary_to_stable(page):
@@ -106,4 +106,4 @@ def test_an_emergency_from_the_home_tab_and_from_the_shortcuts(page):
     assert page.get_by_role("button", name="Roll back this").count() == 1
     press(page, "Shortcuts")
     press(page, "Emergency rollback")
-    page.get_by_role("dialog").get_by_text("checkout v2").first.wait_for(timeout=40_000)
+    page.get_by_role("dialog").get_by_text("checkout v2").first.wait_for(timeout=70_000)

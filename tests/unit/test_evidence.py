@@ -183,3 +183,16 @@ def test_a_histogram_that_tells_nothing_makes_no_rule():
     assert slow_rule({}) is None
     assert slow_rule({0.1: 0.0, math.inf: 0.0}) is None
     assert slow_rule({0.1: 50.0, math.inf: 50.0}) is None
+
+
+def test_a_version_that_turns_bad_after_a_calm_night_is_found_within_two_minutes():
+    night = [window((5, 500), (5, 500))] * 720
+    bad = [window((100, 500), (5, 500))] * 6
+    memory = after(night)
+    assert memory.most < 5
+    for count, one in enumerate(bad, start=1):  # noqa: B007 - how many it took is the result
+        memory = remember(memory, one, (ERRORS,), POLICY, STAGES)
+        if memory.most >= 1 / POLICY.alpha:
+            break
+    assert 3 <= count <= 7
+    assert len(memory.trials["errors"].late) <= 12
