@@ -10,7 +10,9 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from bot.rollout import variants
 from bot.rollout.fetching import at_gate
+from bot.rollout.gauging import gauged, query_of
 from bot.rollout.ledger import Ledger, fold, policy_of
 from bot.rollout.part import SmokeResult, Trouble
 from bot.rollout.seen import Need, Seen
@@ -105,6 +107,10 @@ async def observe(
             _counted(r, target, before, now, wanted=need.window > 0),
         ),
     )
+    if ledger is not None and snapshot is not None:
+        ledger = _beside(ledger, before or Ledger(), snapshot, r)
+    if snapshot is not None:
+        ledger = gauged(ledger, before, snapshot, r, now)
     refused = trouble_of(wrong, now) if wrong else None
     found = (refused, split[1], lanes[1], findings[1], instances[1], moved[1])
     return Seen(
@@ -191,10 +197,11 @@ async def _look(r: Rollout, target: Target, window: int) -> Look | None:
     if window <= 0:
         return None
     checks = r.watched.checks if r.watched else ()
-    custom = {check.metric: check.query for check in checks if check.query}
+    custom = {check.metric: query_of(check, window) for check in checks if check.query}
     variables = {**target.variables, "version": r.version}
     if isinstance(r.watched, Compare):
         custom |= {one.metric: one.query for one in r.watched.metrics if one.query}
+        custom |= variants.queries(r.watched)
     snapshot = await target.metrics.look(
         window=window, custom=custom, variables=variables, weight=r.weight
     )
@@ -205,11 +212,16 @@ async def _counted(
     r: Rollout, target: Target, before: Ledger | None, now: datetime, *, wanted: bool
 ) -> Ledger | None:
     """Count what came since the last look, where the counts are asked."""
-    if not wanted or r.phase.final or policy_of(r) is None:
+    if not wanted or r.phase.final or (policy_of(r) is None and variants.tested(r) is None):
         return None
     ledger = before or Ledger()
-    told, counters = await target.metrics.counts(ledger.counters)
+    told, counters = await target.metrics.counts(ledger.counters, weight=r.weight)
     return fold(ledger, told, counters, target.metrics.history(counters, Lane.STABLE), r, now)
+
+
+def _beside(ledger: Ledger, before: Ledger, look: Look, r: Rollout) -> Ledger:
+    """Return the ledger with what is measured beside the counts of an A/B test."""
+    return replace(ledger, record=variants.beside(ledger.record, before.record, look, r))
 
 
 def _as_served(r: Rollout, look: Look) -> Look:

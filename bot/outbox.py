@@ -12,10 +12,13 @@ from typing import Any
 
 from bot.errands import Errands
 from bot.rollout.alarms import BY_ITSELF
+from bot.rollout.grounds import counts
 from bot.rollout.values import Entry, Rollout
 from bot.store import JournalRow, NoRowError, PoisonedRowError, Store, Writing
 from integrations.alert import Alert, AlertSink
 from integrations.base import IntegrationError, RefusedError
+from strategies.evidence.saying import asked_about, tolerated
+from strategies.verdict import Judgement
 
 log = logging.getLogger("sluice.outbox")
 
@@ -234,6 +237,7 @@ def alert_data(r: Rollout, row: JournalRow) -> dict[str, Any]:
         }
         for result in (judgement.results if judgement else ())
     ]
+    checks += _counted(judgement)
     return {
         "id": r.id,
         "service": r.service,
@@ -247,6 +251,26 @@ def alert_data(r: Rollout, row: JournalRow) -> dict[str, Any]:
         "checks": checks,
         "timings": _timings(r),
     }
+
+
+def _counted(judgement: Judgement | None) -> list[dict[str, Any]]:
+    """Return what the counts say as one more check: the question that tells most, in percent of the requests."""
+    ruling = judgement.ruling if judgement is not None else None
+    case = (ruling.case(ruling.worst) or ruling.case("errors")) if ruling is not None else None
+    if ruling is None or case is None:
+        return []
+    beside = case.stable or case.before
+    return [
+        {
+            "metric": asked_about(case),
+            "canary": round(100 * case.canary.rate, 4),
+            "baseline": round(100 * beside.rate, 4) if beside is not None else None,
+            "limit": tolerated(case),
+            "verdict": ruling.verdict.value,
+            "chance": ruling.chance,
+            "counts": counts(case),
+        }
+    ]
 
 
 def _timings(r: Rollout) -> dict[str, str | None]:

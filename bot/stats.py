@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from bot.rollout.accounting import Outcome
+from bot.rollout.hindsight import undone, worth
 from bot.rollout.times import lasting
 
 MOST = 10_000
@@ -75,6 +76,30 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Observing:
+    """How what the counts would have done compares with what was done, where they only observed."""
+
+    good: int
+    """Versions that succeeded, and stayed."""
+    bad: int
+    """Versions that were rolled back for what they did, or undone within a day."""
+    cried: int
+    """Of the good ones: the counts would have rolled them back."""
+    passed: int
+    """Of the bad ones: the counts found nothing against them."""
+
+    @property
+    def scored(self) -> int:
+        """How many could be compared."""
+        return self.good + self.bad
+
+    @property
+    def agreed(self) -> int:
+        """How often it would have come out the same."""
+        return self.scored - self.cried - self.passed
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """The answer to `stats`."""
 
@@ -85,6 +110,8 @@ class Stats:
     total: Tally
     bounded: bool = False
     """There was more in the window than is looked at."""
+    observing: Observing | None = None
+    """None: the counts observed in no rollout of the window."""
 
     def per_week(self, tally: Tally) -> float:
         """Return how many rollbacks a week had on average."""
@@ -111,7 +138,19 @@ def stats_of(
     ]
     total = _tally("", outcomes, [wait for _, wait in approvals])
     ordered = sorted(tallies, key=lambda tally: (-tally.finished, tally.strategy))
-    return Stats(days, service, tuple(ordered), total, bounded)
+    return Stats(days, service, tuple(ordered), total, bounded, _observing(outcomes))
+
+
+def _observing(outcomes: Sequence[Outcome]) -> Observing | None:
+    taken_back = undone(outcomes)
+    found = [
+        (worth(one, taken_back.get(one.rollout)), one.observed) for one in outcomes if one.observed
+    ]
+    good = [observed for value, observed in found if value == "good"]
+    bad = [observed for value, observed in found if value == "bad"]
+    if not good and not bad:
+        return None
+    return Observing(len(good), len(bad), good.count("rollback"), bad.count("pass"))
 
 
 def _tally(strategy: str, outcomes: Sequence[Outcome], approvals: Sequence[float]) -> Tally:
@@ -159,6 +198,15 @@ def summary(stats: Stats) -> str:
     )
 
 
+def observed_sentence(observing: Observing) -> str:
+    """Return how what the counts would have done compares with what was done."""
+    return (
+        f"Observe only: agreed with people in {observing.agreed} of {observing.scored}; "
+        f"would have rolled back {observing.cried} of {observing.good} that succeeded, "
+        f"passed {observing.passed} of {observing.bad} that were rolled back."
+    )
+
+
 def _took(total: Tally) -> str:
     if total.machine is None or total.waited is None:
         return ""
@@ -191,6 +239,23 @@ def as_json(stats: Stats) -> dict[str, Any]:
             {"strategy": tally.strategy, **_tally_json(stats, tally)} for tally in stats.strategies
         ],
         "total": _tally_json(stats, stats.total),
+        **_observing_json(stats.observing),
+    }
+
+
+def _observing_json(observing: Observing | None) -> dict[str, Any]:
+    if observing is None:
+        return {}
+    return {
+        "observe_only": {
+            "scored": observing.scored,
+            "agreed": observing.agreed,
+            "succeeded": observing.good,
+            "would_have_rolled_back": observing.cried,
+            "rolled_back": observing.bad,
+            "would_have_passed": observing.passed,
+            "sentence": observed_sentence(observing),
+        }
     }
 
 

@@ -190,15 +190,22 @@ def connect_function_prober(account: Any, others: Prober) -> Prober:
     return FunctionProber(account, others)
 
 
+def _prometheus_line(account: Any, options: Mapping[str, Any]) -> Any:
+    from integrations.metrics.batching import Line  # noqa: PLC0415
+    from integrations.metrics.connection import Connection  # noqa: PLC0415
+
+    token = {"bearer_token": account.token} if account is not None else {}
+    return Line(Connection(**options, **token))
+
+
 def _prometheus(
-    clock: Callable[[], datetime], account: Any, options: Mapping[str, Any]
+    clock: Callable[[], datetime], line: Any, options: Mapping[str, Any]
 ) -> CountingSource:
     from integrations.metrics.prometheus import PrometheusSource  # noqa: PLC0415
 
     # What is measured is told by the names of the lanes.
     told = {k: v for k, v in options.items() if k != "what"}
-    token = {"bearer_token": account.token} if account is not None else {}
-    return PrometheusSource(clock=clock, **told, **token)
+    return PrometheusSource(line=line, clock=clock, **told)
 
 
 def _cloudwatch(
@@ -287,6 +294,8 @@ METRICS: Mapping[
     "prometheus": _prometheus,
     "cloudwatch": _cloudwatch,
 }
+LINES: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = {"prometheus": _prometheus_line}
+"""What all sources of one configured kind ask through, with `close()`: their questions go out together."""
 SINKS: Mapping[str, Callable[[Mapping[str, Any]], AlertSink]] = {
     "webhook": _webhook,
     "pagerduty": _pagerduty,

@@ -54,6 +54,8 @@ class LaneCount:
     """How many of them took at most so many ms, in order; the last bound is infinite. Empty: not known."""
     problems: tuple[str, ...] = ()
     """Sentences for people."""
+    processes: int = 0
+    """How many of its own counted; 0: not known, or both lanes are counted by the same ones (a proxy before them)."""
 
     def slower(self, bound: float) -> tuple[float, float] | None:
         """Return how many requests took longer than `bound` ms, and of how many; None where no bucket ends there."""
@@ -76,15 +78,22 @@ class Counted:
     """False: nothing is counted yet, and the next look counts this time too, or the first window begins here."""
     problem: str = ""
     """A sentence when the source could not be asked or has no counters."""
+    since: datetime | None = None
+    """When the window began, of a source whose windows are minutes of our clock; else only its length is known."""
+    queries: str = ""
+    """What was asked, as `template digest`: kept with a decision, so that it can be told whether that has changed."""
 
 
 class CountingSource(MetricSource, Protocol):
     """A metric source that can also say what came since the last look."""
 
-    async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
+    async def counts(
+        self, before: Counters | None, *, weight: float | None = None
+    ) -> tuple[Counted, Counters]:
         """Return what both lanes answered since `before`, and what to hand in at the next look.
 
-        Never raises: where there are no counters, or nobody answers, nothing is counted and `problem` says why.
+        `weight` is the percentage of the canary now, for a source that does not always tell the lanes apart. Never
+        raises: where there are no counters, or nobody answers, nothing is counted and `problem` says why.
         """
         ...
 

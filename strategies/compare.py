@@ -1,13 +1,16 @@
-"""Hold the two variants of an A/B test against each other. Pure: one look in, a table with its winner out.
+"""Hold the two variants of an A/B test against each other. Pure: numbers in, a table with its winner out.
 
-A is what was live, B the new version. A metric without a number counts for nobody and is shown as not available.
+A is what was live, B the new version. A metric without a number counts for nobody and is shown as not available. The
+literal scores read one look at the end; what is certain (`strategies.experiment`) is shown beside them, and decides
+where that was asked for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, isfinite
 from typing import Literal
 
-from strategies.plan import Better, Compare, Yardstick
+from strategies.experiment import Interval, Weighed, Weights
+from strategies.plan import Better, Compare, Score, Yardstick
 from strategies.verdict import Look, Sample
 
 Variant = Literal["A", "B", ""]
@@ -40,6 +43,14 @@ class Comparison:
     winner: Variant
     sentence: str
     """Who leads and why, for people; no full stop, it may stand inside another sentence."""
+    certain: str = ""
+    """Beside a literal score: what is certain by the counts. No full stop; `""`: nothing was counted."""
+    sure: Variant = ""
+    """Beside a literal score: who wins by the counts."""
+    broken: bool = False
+    """The requests, or users, were not assigned as the split says."""
+    foreseen: str = ""
+    """What the test can see in its time, once the first minutes have told how much comes."""
 
 
 def compare(look: Look, step: Compare) -> Comparison:
@@ -55,6 +66,44 @@ def compare(look: Look, step: Compare) -> Comparison:
     thin = _thin(look, step.min_requests)
     sentence = thin or _standing(lines, leader, (a, b), step.score)
     return Comparison(lines, a, b, "" if thin else leader, sentence)
+
+
+def beside(table: Comparison, seen: Weighed | None) -> Comparison:
+    """Return the table of a literal score with what is certain; it decides nothing here."""
+    if seen is None:
+        return table
+    return replace(table, certain=seen.sentence, sure=seen.winner or "", broken=seen.broken)
+
+
+_NAMES: dict[str, tuple[str, Better]] = {
+    "conversion": ("conversion_rate", "higher"),
+    "errors": ("error_rate", "lower"),
+    "slow": ("slow_rate", "lower"),
+    "good": ("success_rate", "higher"),
+    "cpu": ("cpu", "lower"),
+}
+
+
+def weighed(seen: Weighed | None, weights: Weights, look: Look, problem: str) -> Comparison:
+    """Return the table of what is certain; `problem` says why nothing could be counted."""
+    if seen is None:
+        why = f": {problem.rstrip('.')}" if problem else ""
+        return Comparison((), 0.0, 0.0, "", f"No winner yet, nothing has been counted{why}")
+    lines = tuple(_counted(one, weights, look) for one in seen.intervals)
+    winner: Variant = seen.winner or ""
+    return Comparison(lines, 0.0, 0.0, winner, seen.sentence, broken=seen.broken)
+
+
+def _counted(one: Interval, weights: Weights, look: Look) -> Line:
+    metric, better = _NAMES[one.metric]
+    weight = 0.0 if one.metric == "conversion" else round(100 * weights.share(one.metric), 2)
+    a, b = (None if share is None else 100 * share for share in (one.a, one.b))
+    if one.metric == "cpu":
+        sample = look.get("cpu")
+        a, b = _finite(sample.stable), _finite(sample.canary)
+    if one.low is None or one.high is None or one.low <= 0 <= one.high:
+        return Line(metric, better, weight, a, b, "", "not certain")
+    return Line(metric, better, weight, a, b, "B" if (one.low > 0) is (better == "higher") else "A")
 
 
 def _line(yardstick: Yardstick, look: Look, split: float, whole: float) -> Line:
@@ -97,7 +146,7 @@ def _fair(metric: str, numbers: tuple[float, float], split: float) -> tuple[floa
     return (a / (100 - split), b / split) if metric == "rps" else (a, b)
 
 
-def _score(lines: tuple[Line, ...], variant: str, score: Literal["weighted", "wins"]) -> float:
+def _score(lines: tuple[Line, ...], variant: str, score: Score) -> float:
     won = [line for line in lines if line.winner == variant]
     return round(sum(line.weight for line in won), 2) if score == "weighted" else float(len(won))
 
@@ -117,7 +166,7 @@ def _standing(
     lines: tuple[Line, ...],
     leader: Variant,
     scores: tuple[float, float],
-    score: Literal["weighted", "wins"],
+    score: Score,
 ) -> str:
     counted = [line for line in lines if line.a is not None and line.b is not None]
     if not counted:

@@ -1,13 +1,15 @@
 """From the fixed limits and the counts to one judgement of a look. Pure.
 
 The one rule: either of them can say that it is worse; that it is well they have to say both. Where there are counts, a
-limit that has too few requests to be held has no opinion: how much is enough, the counts know better.
+limit that has too few requests to be held has no opinion: how much is enough, the counts know better. What both
+versions break in the stage is not held against the new one, and nothing goes on by it either.
 """
 
+import math
 from dataclasses import replace
 
 from strategies.evidence import Policy, Ruling, Verdict
-from strategies.evidence.saying import safe, unproven, worse
+from strategies.evidence.saying import both_fail, safe, unproven, worse
 from strategies.verdict import Judgement, Result
 
 _COUNTED = frozenset(
@@ -27,12 +29,28 @@ def decided(literal: Judgement, ruling: Ruling | None, policy: Policy, rate: flo
     results = tuple(_without_opinion(one) for one in literal.results)
     if any(one.verdict is Verdict.INCONCLUSIVE and one.counts for one in results):
         return judgement
+    thin = results != literal.results
     judgement = replace(judgement, results=results)
-    if ruling.verdict is Verdict.INCONCLUSIVE:
-        sentence = unproven(ruling, rate)
+    if thin and ruling.shared is not None:
+        sentence = both_fail(ruling.shared)
         return replace(judgement, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+    if ruling.verdict is Verdict.INCONCLUSIVE:
+        ruling = _timed(ruling, rate)
+        return replace(
+            judgement,
+            verdict=Verdict.INCONCLUSIVE,
+            sentence=unproven(ruling, policy),
+            ruling=ruling,
+            short=any(ruling.case(name) is not None for name in ruling.unproven),
+        )
     bad = "; ".join(one.sentence for one in results if one.verdict is Verdict.FAIL)
-    return replace(judgement, verdict=Verdict.PASS, sentence=bad or safe(ruling))
+    return replace(judgement, verdict=Verdict.PASS, sentence=bad or safe(ruling, policy))
+
+
+def _timed(ruling: Ruling, rate: float) -> Ruling:
+    """Return the ruling with how long the missing requests take; where nothing was counted there is no rate."""
+    known = rate > 0 and any(ruling.case(name) is not None for name in ruling.unproven)
+    return replace(ruling, wait=math.ceil(ruling.missing / rate)) if known else ruling
 
 
 def _without_opinion(result: Result) -> Result:

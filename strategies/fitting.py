@@ -13,6 +13,10 @@ _GRADUAL = frozenset({"canary", "rolling", "ab-test"})
 """Strategies that share the traffic between the versions for a while."""
 _LED = frozenset({"canary", "blue-green", "direct"})
 """Strategies that another controller may carry out by its own plan."""
+NO_BASELINE = (
+    "The router of this target knows all or nothing only, so no part of the traffic can stay on the old version: keep "
+    "none, or configure a router with weights."
+)
 _INSTEAD_ON_ONE = {"blue-green": "rolling", "ab-test": "canary"}
 
 

@@ -20,6 +20,7 @@ from strategies.plan import (
     Promote,
     Retire,
     Rule,
+    Score,
     SmokeTest,
     Soak,
     Step,
@@ -89,7 +90,10 @@ class Request:
     compare: tuple[Yardstick, ...] = ()
     test_duration: int = 3600
     winner: Literal["auto", "manual"] = "manual"
-    score: Literal["weighted", "wins"] = "weighted"
+    score: Score = "weighted"
+    users: str | None = None
+    conversions: str | None = None
+    requests_per_user: float | None = None
     evidence: Policy | None = None
     """How the counts of both versions decide; None: as usual."""
 

@@ -25,6 +25,7 @@ from strategies.plan import (
     Retire,
     SetWeight,
     Smoke,
+    Soak,
     Step,
     Switch,
     Watch,
@@ -175,6 +176,8 @@ def _watches_what_was_asked_for(plan: Plan, request: Request) -> Iterator[str]:
         name = type(step).__name__
         if (step.checks, step.min_requests) != (request.checks, request.min_requests):
             yield f"a {name} does not carry the checks of the request"
+        if isinstance(step, Soak | Compare) and step.evidence != request.evidence:
+            yield f"the counts of a {name} do not decide as the request says"
         if index < first:
             yield f"a {name} before the first traffic has nothing to watch"
 

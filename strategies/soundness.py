@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from math import isfinite
 
-from strategies.fitting import is_weight, refuse_misfit
+from strategies.fitting import NO_BASELINE, is_weight, refuse_misfit
 from strategies.own import COMPILERS
 from strategies.plan import Plan, Rule, SmokeTest
 from strategies.request import PlanError, Request
@@ -17,6 +17,8 @@ from strategies.scalars import shown
 
 _MOST_KEPT = 20
 """Percent that a last soak may keep on the old version (design 7.1)."""
+KEEPING = ("canary", "blue-green")
+"""Our strategies that can keep a part of the traffic on the old version while the last soak runs."""
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,200}")
 _SPANS = (
     ("batch_delay", "batch-delay", 0),
@@ -156,11 +158,14 @@ def _check_baseline(request: Request) -> None:
             f"keep-baseline={keep:g} is out of range: take 0 to {_MOST_KEPT} %.",
             key="keep-baseline",
         )
-    if keep and request.strategy in COMPILERS and request.strategy != "canary":
+    if keep and request.strategy in COMPILERS and request.strategy not in KEEPING:
         raise _bad(
-            f"keep-baseline belongs to canary: {request.strategy} has no steps, so no last one. Leave it out.",
+            f"keep-baseline belongs to {' and '.join(KEEPING)}: {request.strategy} has no last soak that both versions "
+            "could share. Leave it out.",
             key="keep-baseline",
         )
+    if keep and request.weights == "switch":
+        raise PlanError(NO_BASELINE, code="weights_unreachable", key="keep-baseline")
 
 
 def _check_audience(request: Request) -> None:

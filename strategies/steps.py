@@ -14,14 +14,17 @@ from strategies.evidence import Policy
 
 Then = Literal["rollback", "warn", "ask"]
 Better = Literal["lower", "higher"]
+Score = Literal["weighted", "wins", "sequential"]
+"""How an A/B test is decided: the two literal ones of its end, or by what is certain at whatever moment one looks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One limit on one metric. Exactly one of the four bounds is set.
+    """One limit on one metric. Exactly one of the five bounds is set.
 
     `above` and `below` are in the metric's own unit. `above_baseline` is in points over the stable lane,
     `times_baseline` a factor of it. `failures` of the last `of` looks must fail before `then` happens.
+    `margin` is in percent of the stable lane, with `better`; it fails when the canary is worse by more for certain.
     """
 
     metric: str
@@ -33,11 +36,13 @@ class Check:
     failures: int = 1
     of: int = 1
     query: str | None = None
+    better: Better | None = None
+    margin: float | None = None
 
     @property
     def bound(self) -> tuple[str, float]:
         """Return the name and the value of the one bound that is set."""
-        for name in ("above", "below", "above_baseline", "times_baseline"):
+        for name in ("above", "below", "above_baseline", "times_baseline", "margin"):
             value = getattr(self, name)
             if value is not None:
                 return name, float(value)
@@ -110,9 +115,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
-    """Give `percent` of the traffic to the canary, once it has the pods for it."""
+    """Give `percent` of the traffic to the canary, once it has the pods for it.
+
+    `timeout` seconds to read it back, where one was asked for.
+    """
 
     percent: float
+    timeout: int | None = None
     step: Literal["SetWeight"] = "SetWeight"
 
 
@@ -182,13 +191,19 @@ class Compare:
     metrics: tuple[Yardstick, ...]
     duration: int
     winner: Literal["auto", "manual"] = "manual"
-    score: Literal["weighted", "wins"] = "weighted"
+    score: Score = "weighted"
     min_requests: int = 1000
     checks: tuple[Check, ...] = ()
     split: float = 50
     """Percent of the traffic that B has, so that a rate is held against the share it comes from."""
     evidence: Policy | None = None
     """How the counts of both versions decide; None: as usual."""
+    users: str | None = None
+    """A query for each variant: how many users it got so far, a number that only grows."""
+    conversions: str | None = None
+    """The same for how many of them converted."""
+    requests_per_user: float | None = None
+    """Where requests stand for users: how many one user sends, on average; None: as usual."""
     step: Literal["Compare"] = "Compare"
 
 

@@ -56,16 +56,19 @@ def _move(step: Prepare | Replace | Match | SetWeight | Switch | Promote | Retir
         case Match():
             return f"requests with {rules_phrase(step.rules)} go to the new version"
         case SetWeight():
-            return f"{step.percent:g} % of the traffic"
+            return f"{step.percent:g} % of the traffic{_within(step.timeout)}"
         case Switch():
-            within = f", read back within {span(step.timeout)}" if step.timeout else ""
-            return f"100 % of the traffic at once{within}"
+            return f"100 % of the traffic at once{_within(step.timeout)}"
         case Promote():
             return "make it the stable version"
         case Retire():
             return f"keep the old version ready for instant rollback for {span(step.after)}"
         case _ as unknown:
             assert_never(unknown)
+
+
+def _within(timeout: int | None) -> str:
+    return f", read back within {span(timeout)}" if timeout else ""
 
 
 def _question(step: Smoke | Soak | Compare | Follow | Approve) -> str:
@@ -127,17 +130,25 @@ def _test(test: SmokeTest) -> str:
 
 
 def _compare(step: Compare) -> str:
-    weighted = step.score == "weighted"
+    weighted = step.score != "wins"
     metrics = some(
         f"{metric_label(m.metric)} {m.weight:g} %" if weighted else metric_label(m.metric)
         for m in step.metrics
     )
-    how = "score" if weighted else "metrics won"
-    ends = {
-        "auto": f"the better {how} stays by itself",
-        "manual": "then a person says which one stays",
-    }
+    ends = {"auto": _stays(step), "manual": "then a person says which one stays"}
     return f"compare A (live) and B (new) for {span(step.duration)}: {metrics}; {ends[step.winner]}"
+
+
+def _stays(step: Compare) -> str:
+    match step.score:
+        case "sequential":
+            return (
+                "whoever is better for certain stays, as soon as that is so, and A where nobody is"
+            )
+        case "weighted":
+            return "the better score stays by itself"
+        case "wins":
+            return "the better metrics won stays by itself"
 
 
 def _follow(step: Follow) -> str:

@@ -3,10 +3,13 @@
 Three outcomes. "No data", "stale" and "unreachable" are INCONCLUSIVE: they never promote and never roll back.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from strategies.evidence import Ruling, Verdict, Window
+from strategies.evidence.gauges import Standing, incomparable, said, usable
 from strategies.plan import Check, Then
 
 __all__ = [
@@ -96,6 +99,10 @@ class Judgement:
     sentence: str = ""
     ruling: Ruling | None = None
     """What the counts say; None where they are not asked, or there are none."""
+    short: bool = False
+    """Nothing but more requests is missing."""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    """What keeps the counts from telling more, by code: said once, whatever the verdict."""
 
     def failed(self, then: Then) -> tuple[Result, ...]:
         """Return the checks that failed and want `then`."""
@@ -110,6 +117,7 @@ _UNITS = {
     "error_rate": " %",
     "success_rate": " %",
     "cpu": " %",
+    "slow_rate": " %",
     "memory": " %",
     "latency_p50": " ms",
     "latency_p95": " ms",
@@ -134,6 +142,7 @@ _LABELS = {
     "latency_p99": "p99",
     "rps": "Requests/s",
     "cpu": "CPU",
+    "slow_rate": "Slow requests",
     "memory": "Memory",
     "latency_avg": "Average latency",
     "connection_failures": "Connection failures",
@@ -165,13 +174,26 @@ def number(value: float | None, metric: str) -> str:
 
 
 def judge(
-    look: Look, checks: tuple[Check, ...], *, min_requests: int, fails: Fails, weight: float
+    look: Look,
+    checks: tuple[Check, ...],
+    *,
+    min_requests: int,
+    fails: Fails,
+    weight: float,
+    compared: Mapping[Check, Standing] = MappingProxyType({}),
 ) -> tuple[Judgement, Fails]:
-    """Hold every check against one look; `fails` is what earlier looks said, and comes back one look longer."""
+    """Hold every check against one look; `fails` is what earlier looks said, and comes back one look longer.
+
+    `compared` is what all looks together say of the checks that have a margin.
+    """
     results: list[Result] = []
     memory: list[tuple[bool, ...]] = []
     for index, check in enumerate(checks):
         past = fails[index] if index < len(fails) else ()
+        if check.margin is not None:
+            results.append(_compare(check, look, compared.get(check), weight))
+            memory.append(past)
+            continue
         result, kept = _hold(check, look, min_requests=min_requests, past=past, weight=weight)
         results.append(result)
         memory.append(kept)
@@ -190,6 +212,26 @@ def _sum_up(look: Look, results: tuple[Result, ...]) -> Judgement:
         return Judgement(Verdict.INCONCLUSIVE, results, asks=bool(asks), sentence=sentence)
     sentence = "; ".join(r.sentence for r in bad) or "all checks pass"
     return Judgement(Verdict.PASS, results, asks=bool(asks), sentence=sentence)
+
+
+def _compare(check: Check, look: Look, standing: Standing | None, weight: float) -> Result:
+    """Return what is known of a number beside stable's; it needs no proof to pass, but both numbers once."""
+    sample, label, limit = look.get(check.metric), metric_label(check.metric), limit_words(check)
+    known = standing or Standing(0, 0.0, 0.0, proven=False)
+    sentence = f"{label} {said(known)}"
+    counts, verdict = check.then != "warn", Verdict.INCONCLUSIVE
+    if weight >= 100:
+        sentence, counts = "no baseline at 100 %", False
+    elif known.proven:
+        verdict, sentence = Verdict.FAIL, f"{sentence}, limit {limit}"
+    elif not (usable(sample.canary) and usable(sample.stable)):
+        why = (sample.why_stable, sample.why_canary)
+        sentence = f"{label}{incomparable(sample.stable, sample.canary, why)}"
+    elif known.pairs:
+        verdict = Verdict.PASS
+    return Result(
+        check.metric, limit, sample.canary, sample.stable, verdict, check.then, sentence, counts
+    )
 
 
 def _hold(
@@ -282,6 +324,10 @@ def beyond(check: Check, canary: float, stable: float | None) -> bool:
             return canary < limit
         case "above_baseline", points:
             return canary > (stable or 0.0) + points
+        case "margin", percent:
+            lower = check.better == "higher"
+            bound = (stable or 0.0) * (1 + (-percent if lower else percent) / 100)
+            return canary < bound if lower else canary > bound
         case _, factor:
             return canary > (stable or 0.0) * factor
 
@@ -298,5 +344,7 @@ def limit_words(check: Check) -> str:
         case "above_baseline":
             points = " points" if unit(check.metric) == " %" else unit(check.metric)
             return f"≤ stable + {value:g}{points}"
+        case "margin":
+            return f"{'≥ stable −' if check.better == 'higher' else '≤ stable +'} {value:g} %"
         case _:
             return f"≤ stable × {value:g}"

@@ -7,7 +7,7 @@ Durations are whole seconds, rates percent, latencies milliseconds.
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from strategies.plan import Check, Rule, SmokeTest
+from strategies.plan import Check, Rule, Score, SmokeTest
 
 Confidence = Literal["high", "normal", "low"]
 
@@ -80,7 +80,7 @@ class Wish:
     """Names of metrics."""
     test_duration: int | None = None
     winner: Literal["auto", "manual"] | None = None
-    score: Literal["weighted", "wins"] | None = None
+    score: Score | None = None
 
     confidence: Confidence | None = None
     """How sure the requester is; advice on strategies listens to it."""

@@ -3,8 +3,10 @@
 Pure. Names in, yardsticks out whose weights add up to 100; after it nobody has to know a metric by its name.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from strategies.experiment import Weights
 from strategies.plan import Better, Yardstick
 from strategies.request import PlanError
 
@@ -51,6 +53,41 @@ def yardsticks(asked: tuple[Yardstick, ...]) -> tuple[Yardstick, ...]:
         )
         for one, count in zip(chosen, counts, strict=True)
     )
+
+
+_WEIGHED = {
+    "error_rate": "errors",
+    "success_rate": "errors",
+    "latency_avg": "slow",
+    "latency_p50": "slow",
+    "latency_p95": "slow",
+    "latency_p99": "slow",
+    "rps": "good",
+    "cpu": "cpu",
+}
+"""What is counted where a metric is weighed with its uncertainty: failed requests, slow ones, good answers, CPU."""
+
+
+def not_countable(asked: Iterable[Yardstick]) -> tuple[str, ...]:
+    """Return the metrics of which nothing can be counted, so that nobody knows how sure they are."""
+    return tuple(one.metric for one in asked if one.query or one.metric not in _WEIGHED)
+
+
+def uncountable(metrics: Iterable[str]) -> str:
+    """Return the sentence about metrics that cannot be weighed with their uncertainty."""
+    return (
+        f"score: sequential has to know how sure each number is, and {', '.join(metrics)} cannot be counted. Compare "
+        f"{', '.join(_COUNTS)}, give the queries conversions and users for what people do, or take score: weighted."
+    )
+
+
+def weights_of(metrics: Iterable[Yardstick]) -> Weights:
+    """Return what each counted metric weighs in the score with its uncertainty; what cannot be counted is left out."""
+    found = dict.fromkeys(("errors", "slow", "good", "cpu"), 0.0)
+    for one in metrics:
+        if not one.query and one.metric in _WEIGHED:
+            found[_WEIGHED[one.metric]] += one.weight
+    return Weights(**found)
 
 
 def _refuse_twins(chosen: tuple[Yardstick, ...]) -> None:

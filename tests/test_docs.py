@@ -19,6 +19,7 @@ from bot.settings.checks import CheckBlock, PresetBlock
 from bot.settings.cloud_run import CloudRunService, CloudRunTraffic
 from bot.settings.code import GithubBlock, GitlabBlock
 from bot.settings.controllers import ArgoRollout, FlaggerCanary
+from bot.settings.evidence import EvidenceBlock
 from bot.settings.flags import Flag, UnleashTraffic
 from bot.settings.functions import LambdaAliasTraffic, LambdaVersion
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
@@ -267,10 +268,11 @@ BLOCKS: dict[str, type[Block]] = {
     "### `match[]`": MatchBlock,
     "### `checks[]`": CheckBlock,
     "### `checks[]` as a set": PresetBlock,
+    "### `evidence`": EvidenceBlock,
 }
 DURATIONS = {
     "timeout", "gate_expires", "soak", "retention", "delay", "duration", "smoke_for", "switch_timeout", "min_soak",
-    "quiet", "reminders",
+    "quiet", "reminders", "warmup",
 }  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def answered(answer: Answer) -> dict[str, Any]:
         body["plan"] = plan_to_json(answer.plan)
     if answer.due is not None:
         body["due"] = answer.due.isoformat()
-    if answer.advice:
-        body["advice"] = answer.advice
+    said = {"advice": answer.advice, "judged": answer.judged, "expectation": answer.expectation}
+    body |= {name: text for name, text in said.items() if text}
     if _offers(answer.offers):
         body["offers"] = _offers(answer.offers)
     if answer.kind == "status":

@@ -38,7 +38,7 @@ _FIELDS: Mapping[str, Callable[[Block, str], Any]] = {
     "retention": _seconds_or_none,
     "compare": Block.texts,
     "winner": _choice("auto", "manual"),
-    "score": _choice("weighted", "wins"),
+    "score": _choice("weighted", "wins", "sequential"),
 }
 _SQUASHED = {name.replace("_", ""): name for name in _FIELDS}
 

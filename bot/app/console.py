@@ -13,7 +13,10 @@ from typing import Any, TypeVar
 
 from bot import cli
 from bot.app.clock import SystemClock
+from bot.cli.terminal import clean
+from bot.replaying import Report, Wanted
 from bot.settings import Config, Settings
+from strategies.calibration import Calibration
 from strategies.plan import Plan
 
 T = TypeVar("T")
@@ -29,6 +32,8 @@ def main() -> int:
         preflight=_preflight,
         create_token=_create_token,
         revoke_token=_revoke_token,
+        replay=_replay,
+        calibrate=_calibrate,
     )
     return cli.run(sys.argv[1:], doors)
 
@@ -133,3 +138,19 @@ def _revoke_token(database_url: str, name: str) -> bool:
             await store.close()
 
     return _run(revoke())
+
+
+def _calibrate(path: Path, wanted: cli.Stretch) -> Calibration:
+    from bot.app.calibrating import calibrate_stretch  # noqa: PLC0415
+
+    def tell(sentence: str) -> None:
+        sys.stderr.write(f"{clean(sentence)}\n")
+        sys.stderr.flush()
+
+    return _run(calibrate_stretch(path, wanted, SystemClock().now, tell))
+
+
+def _replay(database_url: str, wanted: Wanted) -> Report:
+    from bot.app.replaying import replay  # noqa: PLC0415
+
+    return _run(replay(database_url, wanted, SystemClock().now()))

@@ -1,6 +1,7 @@
 """`sluice doctor` and `plan --preflight`: look at everything that a start or a rollout needs, write nothing."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +10,9 @@ import aiohttp
 
 from bot.app.preflight import look_ahead, look_ahead_everywhere
 from bot.app.targets import Targets
+from bot.app.traffic import Traffic
 from bot.cli.doors import Finding, Health
+from bot.commands.foresight import Foresight, expectation_of, foresee, remarks
 from bot.grammar.verbs import Deploy
 from bot.observing import NOTHING, Demand, demand
 from bot.planning import plan_for
@@ -25,13 +28,27 @@ _PATIENCE = 10.0
 
 
 async def preflight(config: Config, plan: Plan, now: Callable[[], datetime]) -> Sequence[Finding]:
-    """Ask a target what would stand in the way of a plan."""
+    """Ask a target what would stand in the way of a plan, and its numbers what its limits are worth."""
     targets = Targets(config, now, None)
     try:
-        findings = await look_ahead_everywhere(targets, plan)
+        findings, seen = await asyncio.gather(
+            look_ahead_everywhere(targets, plan),
+            foresee(plan, Traffic(targets, now).lately, config, _PATIENCE),
+        )
     finally:
         await targets.close()
-    return [Finding(f.code, f.sentence, f.fatal) for f in findings]
+    met = [Finding(f.code, f.sentence, f.fatal) for f in findings]
+    return [*met, *_foretold(seen, plan, config)]
+
+
+def _foretold(seen: Foresight, plan: Plan, config: Config) -> Iterator[Finding]:
+    """Yield what the numbers of stable say about a plan; last, how often it rolls back for nothing."""
+    expectation = expectation_of(seen, plan, config)
+    for one in remarks(seen, plan):
+        if one.sentence != expectation:
+            yield Finding(one.code, one.sentence, one.fatal)
+    if expectation:
+        yield Finding(code="false_rollbacks", sentence=expectation, fatal=False)
 
 
 async def examine(path: Path, now: Callable[[], datetime]) -> Sequence[Health]:

@@ -106,13 +106,15 @@ class Parts:
         self.nagger = Nagger(store, self._notify, self.settings.config, now, self.reconciler.wake)
 
     def _world(self, directory: SlackDirectory) -> World:
+        traffic = Traffic(self.targets, self.clock.now)
         return World(
             store=self.store,
             config=self.settings.config,
             directory=directory,
             now=self.clock.now,
             wake=self.reconciler.wake,
-            traffic=Traffic(self.targets, self.clock.now).of,
+            traffic=traffic.of,
+            lately=traffic.lately,
             live=partial(live_version, self.targets),
             changes=self.changes.between,
             preflight=self._preflight,

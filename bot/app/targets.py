@@ -46,6 +46,8 @@ class Targets:
         self._clusters: dict[str, Any] = {}
         self._accounts: dict[tuple[str | None, str], Any] = {}
         """By name, which may be that of a cloud; None: what the machine has for a cloud."""
+        self._lines: dict[str, Any] = {}
+        """By the name of the metrics source."""
         self._targets: dict[tuple[_Address, str, str], Target] = {}
         self._prober: Prober | None = None
 
@@ -206,7 +208,7 @@ class Targets:
         counted = where.traffic.clusters(**places) if where.traffic else {}
         numbers = {
             **places,
-            **source.options(),
+            **({} if source.kind in catalog.LINES else source.options()),
             "template": block.template,
             # What is in none must not be taken for something in any.
             "namespace": where.namespace or ("" if where.workload.namespaced else "none"),
@@ -216,11 +218,22 @@ class Targets:
                 **(where.traffic.measured(live) if where.traffic else {}),
             },
         }
-        behind = await self._account(source.account, source.cloud) if source.cloud else None
+        behind = await self._behind(block.source)
         made: CountingSource = catalog.connect(
             catalog.METRICS, source.kind, self._now, behind, numbers
         )
         return made
+
+    async def _behind(self, name: str) -> Any:
+        """Return what all targets of a metrics source ask through."""
+        source = self._config.metrics[name]
+        account = await self._account(source.account, source.cloud) if source.cloud else None
+        if source.kind not in catalog.LINES:
+            return account
+        if name not in self._lines:
+            options = source.options()
+            self._lines[name] = catalog.connect(catalog.LINES, source.kind, account, options)
+        return self._lines[name]
 
     async def _probes(self, where: PlaceBlock) -> Prober:
         if self._prober is None:
@@ -261,7 +274,11 @@ class Targets:
         closing = getattr(self._prober, "close", None)
         if closing is not None:
             await closing()
-        for connection in (*self._clusters.values(), *self._accounts.values()):
+        for connection in (
+            *self._lines.values(),
+            *self._clusters.values(),
+            *self._accounts.values(),
+        ):
             await connection.close()
 
 

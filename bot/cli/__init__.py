@@ -4,6 +4,6 @@ What needs the whole bot (serving, the sandbox, the database) comes in as `Doors
 """
 
 from bot.cli.dispatch import run
-from bot.cli.doors import DoorError, Doors, Finding, Health, SandboxOptions
+from bot.cli.doors import DoorError, Doors, Finding, Health, SandboxOptions, Stretch
 
-__all__ = ["DoorError", "Doors", "Finding", "Health", "SandboxOptions", "run"]
+__all__ = ["DoorError", "Doors", "Finding", "Health", "SandboxOptions", "Stretch", "run"]

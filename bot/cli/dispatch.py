@@ -8,10 +8,12 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.cli import files, house
+from bot.cli.calibrating import calibrate
 from bot.cli.doors import Doors
 from bot.cli.helping import HERE, help_about, show_version
 from bot.cli.mistakes import INTERRUPTED, REFUSED, CliError, as_json, translated
 from bot.cli.place import Place, Words
+from bot.cli.replaying import replay
 from bot.cli.steering import steer
 from bot.cli.terminal import Outcome, Terminal, clean
 from bot.cli.typed import Typed, read, split_flags, wants_json
@@ -27,11 +29,12 @@ _ROOMS: Mapping[str, Callable[[Words, Place], Outcome]] = {
     "migrate": house.migrate,
     "doctor": house.doctor,
     "token": house.token,
+    "replay": replay,
+    "calibrate": calibrate,
 }
 """Words that need no running bot."""
 
 _WORDS = (*VERBS, *HERE)
-_LATER = frozenset({"replay"})
 
 
 def run(
@@ -93,8 +96,6 @@ def _led(typed: Typed, place: Place) -> Outcome:
 
 
 def _unknown(verb: str) -> CliError:
-    if verb in _LATER:
-        return _later(verb)
     if not verb:
         sentence = "Word 1 is empty. Is a variable of the shell not set?"
         return CliError(sentence, code="empty_word")

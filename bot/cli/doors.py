@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from bot.replaying import Report, Wanted
 from bot.settings import Config, Settings
+from strategies.calibration import Calibration
 from strategies.plan import Plan
 
 
@@ -54,6 +56,17 @@ class SandboxOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Which hours of which target are replayed."""
+
+    service: str
+    environment: str
+    place: str
+    """`""`: the first one."""
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Doors:
     """What needs the whole bot."""
 
@@ -71,3 +84,7 @@ class Doors:
     """Database address, name and owner (`""`: none) -> the secret."""
     revoke_token: Callable[[str, str], bool]
     """Database address and name -> whether there was such a token."""
+    replay: Callable[[str, Wanted], Report]
+    """Judge the rollouts in the database at this address again."""
+    calibrate: Callable[[Path, Stretch], Calibration]
+    """Replay the pods of stable against each other; takes the path of sluice.yaml."""

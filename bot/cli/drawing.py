@@ -37,8 +37,11 @@ def bar(weight: float, style: Style) -> str:
     return f"{on * full}{off * (10 - full)} {weight:g} %"
 
 
-def plan_lines(plan: Plan, style: Style, advice: str = "") -> list[str]:
-    """Return a plan as people read it before it runs; `advice` says which strategy would fit and why."""
+def plan_lines(plan: Plan, style: Style, advice: str = "", judged: str = "") -> list[str]:
+    """Return a plan as people read it before it runs.
+
+    `advice` says which strategy would fit and why, `judged` what decides about its stages.
+    """
     arrow = "→" if style.blocks else "->"
     told = zip(plan.steps, plan_sentences(plan), strict=True)
     steps = [
@@ -50,6 +53,7 @@ def plan_lines(plan: Plan, style: Style, advice: str = "") -> list[str]:
         f"{plan.strategy}, {estimate_phrase(plan)}, plan {plan.digest}",
         *(clean(step) for step in steps),
         *_checks(plan, arrow),
+        *([clean(f"Judged: {judged}")] if judged else []),
         *(clean(f"Warning: {warning}") for warning in plan.warnings),
         *(clean(line) for line in advice.splitlines()),
     ]

@@ -17,7 +17,7 @@ from bot.cli.typed import joined, split_flags
 from bot.grammar import Known, parse_line
 from bot.grammar.mistakes import closest, did_you_mean, shown
 from bot.grammar.verbs import Deploy, ShowPlan
-from bot.planning import advice_for, plan_for
+from bot.planning import advice_for, counts_decide, judged_by, plan_for
 from bot.settings import (
     Config,
     ConfigError,
@@ -27,7 +27,9 @@ from bot.settings import (
     read_config,
 )
 from bot.settings.metrics import BUSINESS_METRICS, KNOWN_METRICS
-from strategies.plan import plan_to_json
+from strategies.closeness import fixed
+from strategies.foretelling import unheld
+from strategies.plan import Plan, plan_to_json
 from strategies.wish import Wish
 
 _STDIN = "-"
@@ -48,9 +50,10 @@ def show_plan(words: Words, place: Place) -> Outcome:
     deploy = deploy if wishes == Wish() else deploy.wishing(wishes)
     plan = plan_for(deploy, config)
     advice = advice_for(deploy, plan, config)
-    shown_plan = Outcome(plan_to_json(plan), plan_lines(plan, place.style, advice))
+    lines = plan_lines(plan, place.style, advice, judged_by(plan, config))
+    shown_plan = Outcome(plan_to_json(plan), lines)
     if "--preflight" not in flags:
-        return shown_plan
+        return replace(shown_plan, lines=[*lines, *_unheld(plan, config)])
     return _with_findings(shown_plan, place.doors.preflight(config, plan))
 
 
@@ -74,6 +77,13 @@ def _deploy(line: Words, config: Config, block: SeedBlock | None) -> Deploy:
     return command.deploy if block is None else agreed(command.deploy, line, known, block)
 
 
+def _unheld(plan: Plan, config: Config) -> list[str]:
+    """Return how often a plan rolls back for nothing, as far as that can be told without a number."""
+    said = unheld(plan, counts=counts_decide(plan, config))
+    ask = " `--preflight` does that." if fixed(plan) else ""
+    return [clean(f"False alarms: {said}{ask}")] if said else []
+
+
 def _with_findings(plan: Outcome, findings: Sequence[Finding]) -> Outcome:
     stop = any(finding.fatal for finding in findings)
     return replace(
@@ -85,12 +95,12 @@ def _with_findings(plan: Outcome, findings: Sequence[Finding]) -> Outcome:
 
 
 def _finding_lines(findings: Sequence[Finding]) -> list[str]:
-    if not findings:
-        return ["Preflight: nothing stands in the way."]
-    return [
+    lines = [
         clean(f"Preflight: {'stop' if one.fatal else 'note'}: {one.sentence} [{one.code}]")
         for one in findings
     ]
+    free = [] if any(one.fatal for one in findings) else ["Preflight: nothing stands in the way."]
+    return [*lines, *free]
 
 
 def config(words: Words, place: Place) -> Outcome:
@@ -155,6 +165,11 @@ def _measured(config: Config) -> tuple[str, ...]:
     named = [check.metric for target in targets for check in target.checks]
     queried = [metric for target in targets for metric in target.queries]
     return tuple(dict.fromkeys([*KNOWN_METRICS, *BUSINESS_METRICS, *named, *queried]))
+
+
+def config_in(name: str, place: Place) -> Config:
+    """Return the configuration in a file, `-` for standard input. Raises `ConfigError`."""
+    return _config_in(_read(name, place.stdin), name)
 
 
 def _config_in(text: str, name: str) -> Config:

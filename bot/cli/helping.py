@@ -16,6 +16,14 @@ HERE = {
     "doctor": ("", "look at everything that a start needs"),
     "migrate": ("", "bring the database up to date"),
     "token": ("create NAME [--owner U…] | revoke NAME", "let a program in, or out"),
+    "replay": (
+        "[SERVICE] [ENV] [--last 30d] [--config FILE] [alpha=0.02 noise=0.3 …]",
+        "judge past rollouts again, by another file or another certainty",
+    ),
+    "calibrate": (
+        "SERVICE [ENV] [--last 24h] [--target NAME]",
+        "replay stable against itself and propose noise, warm-up and limits",
+    ),
 }
 """Word -> what follows it, and what it does. None of them needs a running bot."""
 

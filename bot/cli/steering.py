@@ -51,13 +51,14 @@ def _answer(body: Mapping[str, Any], style: Style) -> list[str]:
     elif isinstance(body.get("stats"), dict):
         lines += stats_lines(body["stats"])
     elif isinstance(body.get("plan"), dict):
-        lines += _plan(body["plan"], style, _text(body, "advice"))
+        lines += _plan(body, style)
     return lines
 
 
-def _plan(body: Mapping[str, Any], style: Style, advice: str) -> list[str]:
+def _plan(body: Mapping[str, Any], style: Style) -> list[str]:
+    advice, judged = _text(body, "advice"), _text(body, "judged")
     try:
-        return plan_lines(plan_from_json(body), style, advice)
+        return plan_lines(plan_from_json(body["plan"]), style, advice, judged)
     except ValueError:
         return ["The plan has steps that this command line is too old for; `--json` shows it."]
 

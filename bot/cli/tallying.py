@@ -30,11 +30,13 @@ def stats_lines(body: Mapping[str, Any]) -> list[str]:
     if len(rows) > 1:
         rows.append(("all", dict(_part(body, "total"))))
     bound = _number(body, "only_newest")
+    observed = _part(body, "observe_only").get("sentence")
     return [
         *_table(_TIMES, [(name, *_times(tally)) for name, tally in rows]),
         _LEGEND,
         "Rolled back, and what else happened:",
         *_table(_TURNS, [(name, *_turns(tally)) for name, tally in rows]),
+        *([clean(observed)] if isinstance(observed, str) else []),
         *([f"Only the newest {bound} rollouts are counted."] if bound else []),
     ]
 

@@ -96,6 +96,10 @@ class Answer:
     plan: Plan | None = None
     advice: str = ""
     """Which strategy would fit this case, and why; with a plan that is shown."""
+    judged: str = ""
+    """What decides about its stages; with a plan that is shown."""
+    expectation: str = ""
+    """How often it would roll back a version as good as stable; with a plan that is shown."""
     rows: Sequence[Rollout] = ()
     stats: Stats | None = None
     kind: Literal[

@@ -1,13 +1,14 @@
 """What the file alone cannot know about a plan: whether the version was ever tried, whether the traffic is enough.
 
-A caution never stops anything, and waiting for one is bounded: a start does not depend on a metric source.
+A caution by itself never stops anything, and waiting for one is bounded: a start does not depend on a metric source.
 """
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.commands.answers import Answer
+from bot.commands.foresight import Foresight, expectation_of, foresee, warnings_of
 from bot.commands.world import World
 from bot.policy import Actor
 from bot.rollout.values import Entry, Rollout
@@ -15,18 +16,8 @@ from bot.rollout.voting import NEVER, unreachable
 from bot.settings.scalars import format_duration
 from bot.settings.values import is_production
 from integrations.base import version_of
-from strategies.plan import (
-    Approve,
-    Batch,
-    Compare,
-    Follow,
-    Plan,
-    Replace,
-    SetWeight,
-    Soak,
-    Step,
-    Switch,
-)
+from strategies.expecting import share_after
+from strategies.plan import Approve, Compare, Follow, Plan, Soak
 
 PATIENCE = 1.5
 """Seconds that metrics or the cluster may be asked: the commit behind that has to fit into Slack's three as well."""
@@ -36,13 +27,27 @@ _LOOKED_AT = 200
 """Rollouts of staging that are looked at, newest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known about a plan beyond the file."""
+
+    warnings: tuple[str, ...]
+    foresight: Foresight
+
+
 async def cautions(world: World, plan: Plan, actor: Actor | None = None) -> tuple[str, ...]:
     """Return what the store, the metrics and Slack say about a plan that `actor` asks for."""
-    untried, rps, never = await asyncio.gather(
-        _untried(world, plan), _rps(world, plan), never_approved(world, plan, actor)
+    return (await look_out(world, plan, actor)).warnings
+
+
+async def look_out(world: World, plan: Plan, actor: Actor | None = None) -> Outlook:
+    """Return what the store, the metrics and Slack say about a plan, and what its limits are worth."""
+    untried, (rps, seen), never = await asyncio.gather(
+        _untried(world, plan), _numbers(world, plan), never_approved(world, plan, actor)
     )
     alone = (never,) if never else ()
-    return (*untried, *alone, *(() if rps is None else thin_stages(plan, rps)))
+    thin = () if rps is None else thin_stages(plan, rps)
+    return Outlook((*untried, *alone, *thin, *warnings_of(seen, plan)), seen)
 
 
 async def never_approved(world: World, plan: Plan, actor: Actor | None) -> str:
@@ -65,13 +70,21 @@ async def never_approved(world: World, plan: Plan, actor: Actor | None) -> str:
 
 async def cautioned(world: World, answer: Answer, actor: Actor | None = None) -> Answer:
     """Return a plan that is shown, with what the store, the metrics and the target say about it."""
-    if answer.plan is None:
-        return answer
-    said, met = await asyncio.gather(
-        cautions(world, answer.plan, actor), _ahead(world, answer.plan)
-    )
-    warnings = (*answer.plan.warnings, *said, *met)
-    return replace(answer, plan=replace(answer.plan, warnings=warnings))
+    return (await outlined(world, answer, actor))[0]
+
+
+async def outlined(
+    world: World, answer: Answer, actor: Actor | None = None
+) -> tuple[Answer, Outlook | None]:
+    """Return a plan that is shown, with all of it said, and what it comes from; None where there is no plan."""
+    plan = answer.plan
+    if plan is None:
+        return answer, None
+    found, met = await asyncio.gather(look_out(world, plan, actor), _ahead(world, plan))
+    warnings = (*plan.warnings, *found.warnings, *met)
+    expectation = expectation_of(found.foresight, plan, world.config)
+    shown = replace(answer, plan=replace(plan, warnings=warnings), expectation=expectation)
+    return shown, found
 
 
 def warned(r: Rollout, sentences: tuple[str, ...]) -> Rollout:
@@ -94,6 +107,14 @@ async def _untried(world: World, plan: Plan) -> tuple[str, ...]:
     if any(r.live_changed and version_of(r.version) == version_of(plan.version) for r in past):
         return ()
     return (f"{plan.version} has never succeeded in {staging}.",)
+
+
+async def _numbers(world: World, plan: Plan) -> tuple[float | None, Foresight]:
+    """Return the traffic and what stable does with it; one after the other, because both are asked for at once."""
+    began = asyncio.get_running_loop().time()
+    rps = await _rps(world, plan)
+    left = PATIENCE - (asyncio.get_running_loop().time() - began)
+    return rps, await foresee(plan, world.lately, world.config, max(left, 0.0))
 
 
 async def _rps(world: World, plan: Plan) -> float | None:
@@ -123,7 +144,7 @@ def thin_stages(plan: Plan, rps: float) -> Iterator[str]:
     """
     share = 0.0
     for step in plan.steps:
-        share = _share_after(step, share)
+        share = share_after(step, share)
         match step:
             case Soak(duration=duration, min_requests=least):
                 yield from _thin(share, duration, least, rps)
@@ -131,21 +152,6 @@ def thin_stages(plan: Plan, rps: float) -> Iterator[str]:
                 yield from _thin(min(share, 100 - share), duration, least, rps)
             case _:
                 pass
-
-
-def _share_after(step: Step, share: float) -> float:
-    """Return the percent of the traffic that the new version has after a step."""
-    match step:
-        case SetWeight(percent=percent):
-            return percent
-        case Switch() | Replace():
-            return 100.0
-        case Batch(instances=str(percent)):
-            return min(100.0, share + float(percent.rstrip("%")))
-        case Batch(instances=int(count), total=int(total)):
-            return min(100.0, share + 100 * count / total)
-        case _:
-            return share
 
 
 def _thin(share: float, duration: int, least: int, rps: float) -> Iterator[str]:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bot.commands.answers import Answer, PlanChanged, Preview, Refusal
 from bot.commands.barring import barred, let_through, start_of
-from bot.commands.cautions import cautioned
+from bot.commands.cautions import outlined
+from bot.commands.foresight import refusal_of
 from bot.commands.queueing import offered
 from bot.commands.scheduling import later, preview
 from bot.commands.since import live_now, since_live
@@ -29,11 +30,14 @@ async def shown(world: World, command: ShowPlan, actor: Actor) -> Answer:
     """Compile and show, with all that is known about starting it now. Raises `Refusal`."""
     answer = preview(world, command)
     assert answer.plan is not None
-    answer, (live, changes), bar = await asyncio.gather(
-        cautioned(world, answer, actor),
+    (answer, found), (live, changes), bar = await asyncio.gather(
+        outlined(world, answer, actor),
         since_live(world, answer.plan),
         _in_the_way(world, command.deploy, actor),
     )
+    excused = later(command.deploy) or command.deploy.options.break_glass
+    if bar is None and found is not None and not excused:
+        bar = refusal_of(found.foresight, command.deploy, actor.id)
     block = world.config.environment(command.deploy.environment)
     start = start_of(command.deploy, actor.id)
     seen = Preview(

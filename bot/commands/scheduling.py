@@ -14,7 +14,8 @@ from bot.commands.acting import act, find
 from bot.commands.answers import Answer, Refusal
 from bot.commands.authority import vouch
 from bot.commands.barring import Bar, bar_to, passed, refusal, start_of, start_of_row
-from bot.commands.cautions import cautioned, cautions, warned
+from bot.commands.cautions import Outlook, cautioned, cautions, look_out, warned
+from bot.commands.foresight import clause_of
 from bot.commands.glass import only_now
 from bot.commands.premises import among_ourselves
 from bot.commands.since import changed
@@ -140,16 +141,22 @@ async def afresh(world: World, r: Rollout, who: str = "") -> Afresh:
     now = world.now()
     asker = Actor(r.requester, "sluice")
     fresh = new_rollout(world, r.service, r.environment, plan, asker, r.reason, now)
-    said, changes = await asyncio.gather(cautions(world, plan, asker), changed(world, plan))
-    fresh = replace(warned(fresh, said), changes=changes)
+    found, changes = await asyncio.gather(look_out(world, plan, asker), changed(world, plan))
+    fresh = replace(warned(fresh, found.warnings), changes=changes)
     ahead, undone = await _before(world, r, busy)
     locks, asked = await world.store.locks(), start_of_row(r, who or r.requester)
     bar = bar_to(world, locks, asked, now)
     fresh = replace(fresh, passed=passed(locks, asked, now, broken=False))
-    kept_out = Barred(bar.code, bar.why, bar.people) if bar is not None else None
+    kept_out = Barred(bar.code, bar.why, bar.people) if bar is not None else _senseless(found)
     most = world.config.limits.rollouts
     full = most if await world.store.in_flight_count() >= most else 0
     return Afresh(fresh, barred=kept_out, busy=busy, ahead=ahead, undone=undone, full=full)
+
+
+def _senseless(found: Outlook) -> Barred | None:
+    """Return why people are asked about a plan whose limits say nothing about its version."""
+    why = clause_of(found.foresight)
+    return Barred("limit_broken_by_stable", why) if why else None
 
 
 async def _before(world: World, r: Rollout, busy: str) -> tuple[str, str]:

@@ -16,14 +16,15 @@ from bot.commands.barring import (
     start_of,
     start_of_row,
 )
-from bot.commands.cautions import cautioned, cautions, warned
+from bot.commands.cautions import Outlook, cautioned, look_out, warned
+from bot.commands.foresight import refusal_of
 from bot.commands.glass import shatter
 from bot.commands.limiting import already_queued, no_room
 from bot.commands.premises import among_ourselves
 from bot.commands.since import changed
 from bot.commands.world import Receipt, World
 from bot.grammar.verbs import Deploy, ShowPlan
-from bot.planning import advice_for, lanes_for, parts_for, plan_for, rules_for
+from bot.planning import advice_for, judged_by, lanes_for, parts_for, plan_for, rules_for
 from bot.policy import Actor
 from bot.rollout.locks import EVERYTHING
 from bot.rollout.values import Entry, Phase, Rollout
@@ -60,6 +61,7 @@ def show_plan(world: World, command: ShowPlan) -> Answer:
         f"Plan for {plan.service} {plan.version} in {plan.environment}.",
         plan=plan,
         advice=advice_for(command.deploy, plan, world.config),
+        judged=judged_by(plan, world.config),
         kind="plan",
     )
 
@@ -78,11 +80,24 @@ async def start(world: World, command: Deploy, actor: Actor, receipt: Receipt | 
     # The card says who asked; its thread need not say it again.
     r = r.tell(Entry("created", actor.id, _sentence(r), tell="", data={"digest": plan.digest}))
     r, own = await _let_in(world, command, r, actor)
+    found, changes = await asyncio.gather(look_out(world, plan, actor), changed(world, plan))
+    r = await _held(world, command, r, actor, found)
     if command.options.break_glass and EVERYTHING not in r.passed:
         # There was nothing to break: this is a start like any other.
         await vouch(world, actor, "deploy")
-    said, changes = await asyncio.gather(cautions(world, plan, actor), changed(world, plan))
-    return await create(world, replace(warned(r, (*own, *said)), changes=changes), actor, receipt)
+    said = (*own, *found.warnings)
+    return await create(world, replace(warned(r, said), changes=changes), actor, receipt)
+
+
+async def _held(world: World, command: Deploy, r: Rollout, actor: Actor, found: Outlook) -> Rollout:
+    """Return the row of a start whose limits make sense, or which passes that through the glass. Raises `Refusal`."""
+    refused = refusal_of(found.foresight, command, actor.id)
+    if refused is None or EVERYTHING in r.passed:
+        return r
+    if not command.options.break_glass:
+        raise refused
+    r = await shatter(world, r, actor, refused, command.reason)
+    return replace(r, passed=(EVERYTHING,))
 
 
 async def _let_in(

@@ -12,7 +12,14 @@ from bot.rollout.values import Rollout
 from bot.settings.values import Config
 from bot.store import Inbound, Store
 from integrations.controller import LedState
+from strategies.doing import Doing
 from strategies.plan import Plan
+
+Lately = Callable[[str, str, int], Awaitable[Sequence[Doing] | None]]
+"""What stable did on each target of a service in an environment, within so many seconds, as far as there are numbers.
+
+None: they cannot be read. May raise.
+"""
 
 
 class Directory(Protocol):
@@ -58,6 +65,8 @@ class World:
     """Called after the commit with the row that was committed: it has something to do."""
     traffic: Callable[[str, str], Awaitable[float | None]] | None = None
     """Requests per second that a service gets in an environment now; None: nobody knows. Only ever a hint."""
+    lately: Lately | None = None
+    """What stable did of late on each target, so that limits can be held against it; None: nobody knows."""
     live: Callable[[str, str], Awaitable[str]] | None = None
     """The version that is live by service and environment, as the target says; `""`: it cannot be told. May raise."""
     changes: Callable[[str, str, str, float], Awaitable[Changes | None]] | None = None

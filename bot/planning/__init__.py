@@ -4,11 +4,14 @@ Every default is filled in here, once, and everything that the request weakens i
 """
 
 from bot.planning.advising import advice_for
+from bot.planning.judging import counts_decide, judged_by
 from bot.planning.people import rules_for
 from bot.planning.plans import lanes_for, parts_for, plan_for, request_for, rollback_plan
 
 __all__ = [
     "advice_for",
+    "counts_decide",
+    "judged_by",
     "lanes_for",
     "parts_for",
     "plan_for",

@@ -13,6 +13,7 @@ from bot.settings.targets import TargetBlock
 from strategies import COMPILERS
 from strategies.plan import Plan
 from strategies.request import PlanError
+from strategies.soundness import KEEPING
 from strategies.wish import Wish
 
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
@@ -25,7 +26,7 @@ _ONE_STAGE = ("direct", "recreate", "blue-green")
 _ONLY_FOR: dict[str, tuple[str, tuple[str, ...]]] = {
     "steps": ("traffic-steps", ("canary",)),
     "soak": ("step-duration", ("canary", *_ONE_STAGE)),
-    "keep_baseline": ("keep-baseline", ("canary",)),
+    "keep_baseline": ("keep-baseline", KEEPING),
     "match": ("header", _GRADUAL),
     "batch": ("batch-size", ("rolling",)),
     "batch_delay": ("batch-delay", ("rolling",)),

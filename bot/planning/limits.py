@@ -22,7 +22,7 @@ from strategies.request import PlanError, Request
 from strategies.wish import Wish
 from strategies.yardsticks import better_of
 
-_BESIDE_STABLE = frozenset({"above_baseline", "times_baseline"})
+_BESIDE_STABLE = frozenset({"above_baseline", "times_baseline", "margin"})
 _LEAVE_OUT = "Its source takes no queries: leave the check out."
 
 

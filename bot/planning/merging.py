@@ -11,11 +11,14 @@ from bot.grammar.verbs import Deploy
 from bot.planning.limits import by_source, checks, never_judged, not_available, yardsticks
 from bot.planning.people import approvals
 from bot.planning.stages import raised, shortest, stages
+from bot.settings.evidence import policy_from
 from bot.settings.scalars import format_duration, shown
 from bot.settings.targets import TargetBlock
 from bot.settings.values import Config
+from strategies.plan import Score, Yardstick
 from strategies.request import Request
 from strategies.wish import Wish
+from strategies.yardsticks import not_countable
 
 _T = TypeVar("_T")
 
@@ -57,13 +60,14 @@ def _base(deploy: Deploy, wish: Wish, strategy: str, config: Config) -> Request:
         gate_expires=environment.gate_expires,
         on_expiry=environment.on_expiry,
         auto_promote=_or(wish.auto_promote, target.canary.auto_promote),
-        keep_baseline=wish.keep_baseline or 0,
+        keep_baseline=_kept_baseline(wish, strategy, target),
         retention=_retention(wish, strategy, target),
         lanes=target.lanes,
         weights=target.weights,
         has_instances=target.counted,
         instances=config.service(deploy.service).about.instances,
         match=(*target.match, *(rule for rule in wish.match or () if rule not in target.match)),
+        evidence=policy_from(environment.evidence, target.evidence),
     )
 
 
@@ -78,6 +82,16 @@ def _retention(wish: Wish, strategy: str, target: TargetBlock) -> int:
     # A value of a flag is always there.
     usual = _HOUR if target.lanes == "swap" and not target.lead.workload.flag else 0
     return _or(wish.retention, _or(block.retention, usual))
+
+
+def _kept_baseline(wish: Wish, strategy: str, target: TargetBlock) -> float:
+    """Return how many percent stay on the old version in the last soak; another controller's plan says that itself."""
+    kept = {
+        "canary": target.canary.keep_baseline,
+        "blue-green": target.blue_green.keep_baseline,
+    }
+    usual = 0 if target.lanes == "led" else kept.get(strategy, 0)
+    return _or(wish.keep_baseline, usual)
 
 
 def _with_batches(request: Request, wish: Wish, target: TargetBlock) -> Request:
@@ -108,14 +122,25 @@ def _with_dark_lane(request: Request, wish: Wish, target: TargetBlock) -> Reques
 def _with_variants(request: Request, wish: Wish, target: TargetBlock) -> Request:
     block = target.ab_test
     tested = None if request.strategy == "blue-green" else wish.test_duration
+    compared = yardsticks(wish, target)
     return replace(
         request,
         split=_or(wish.split, block.split),
-        compare=yardsticks(wish, target),
+        compare=compared,
         test_duration=_or(tested, block.duration),
         winner=_or(wish.winner, block.winner),
-        score=_or(wish.score, block.score),
+        score=_score(wish, compared, target),
+        users=block.users,
+        conversions=block.conversions,
+        requests_per_user=block.requests_per_user,
     )
+
+
+def _score(wish: Wish, compared: tuple[Yardstick, ...], target: TargetBlock) -> Score:
+    """Return how the winner is found; who names metrics that nobody can count asks for their literal score."""
+    if wish.score is None and wish.compare and not_countable(compared):
+        return "weighted" if target.ab_test.score == "sequential" else target.ab_test.score
+    return _or(wish.score, target.ab_test.score)
 
 
 def _watched_long_enough(request: Request, wish: Wish, least: int) -> Request:

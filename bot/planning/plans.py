@@ -17,6 +17,7 @@ from bot.planning.fitting import (
     must_be_whole,
     must_not_lead,
 )
+from bot.planning.judging import without_control
 from bot.planning.merging import merged
 from bot.planning.people import many_approvals
 from bot.planning.weakening import weakened
@@ -45,7 +46,7 @@ def plan_for(deploy: Deploy, config: Config) -> Plan:
     must_be_whole(plan, target, deploy.wish or Wish())
     if any(isinstance(step, Approve) for step in plan.steps):
         warnings = (*warnings, *many_approvals(request))
-    return replace(plan, warnings=(*warnings, *plan.warnings))
+    return replace(plan, warnings=(*warnings, *plan.warnings, *without_control(plan, config)))
 
 
 def request_for(deploy: Deploy, config: Config) -> Request:

@@ -44,6 +44,10 @@ def _watching(asked: Request, usual: Request) -> Iterator[str]:
     ):
         if got < before:
             yield f"{what} {format_duration(got)} instead of {format_duration(before)}"
+    if asked.keep_baseline < usual.keep_baseline:
+        yield (
+            f"the last soak keeps {asked.keep_baseline:g} % on the old version instead of {usual.keep_baseline:g} %"
+        )
 
 
 def _shorter(asked: Request, usual: Request) -> bool:

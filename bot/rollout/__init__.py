@@ -9,6 +9,7 @@ from bot.rollout.back import roll_back
 from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offline_mark, reapplied
 from bot.rollout.forward import walk
 from bot.rollout.judging import look_at
+from bot.rollout.ledger import closed
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.resting import recheck, reminded, still_stuck, waiting
 from bot.rollout.retiring import retire
@@ -24,8 +25,10 @@ __all__ = ["PATIENCE", "SICKNESS", "advance"]
 
 def advance(r: Rollout, seen: Seen) -> Rollout:
     """Return the row as it should be next."""
-    if r.parts:
-        return several.advance(r, seen)
+    return closed(several.advance(r, seen) if r.parts else _advance(r, seen))
+
+
+def _advance(r: Rollout, seen: Seen) -> Rollout:
     match r.phase:
         case Phase.CANCELLED:
             return r

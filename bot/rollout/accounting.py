@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from bot.rollout.observed import Score
 from bot.rollout.recording import recorded
+from bot.rollout.scoring import scored
 from bot.rollout.values import Phase, Rollout
 
 End = Literal["succeeded", "rolled_back", "resolved", "cancelled", "undo"]
@@ -42,6 +44,10 @@ class Outcome:
     """Seconds that it waited for people; None when nobody measured."""
     warnings: int = 0
     """Checks that warned."""
+    observed: Score = ""
+    """What the counts would have done where they only observed."""
+    undid: str = ""
+    """Of an undo: the rollout that it undid."""
 
     @property
     def degraded(self) -> bool:
@@ -50,8 +56,8 @@ class Outcome:
 
 
 def accounted(r: Rollout, now: datetime) -> Rollout:
-    """Return the row with its clocks and its trail as they stand at `now`."""
-    r = recorded(r, now)
+    """Return the row with its clocks, its trail and its score as they stand at `now`."""
+    r = scored(recorded(r, now))
     live = not r.phase.final and r.phase is not Phase.SCHEDULED
     if live and r.started is None:
         r = replace(r, started=now)
@@ -81,6 +87,8 @@ def outcome_of(r: Rollout) -> Outcome | None:
         winner=r.winner,
         machine_s=None if measured is None else max(0.0, measured - r.waited),
         waited_s=None if measured is None else r.waited,
+        observed=r.observed.score,
+        undid=r.rollback_of,
     )
 
 

@@ -20,7 +20,7 @@ from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import Intent, PutFleet, PutLane, PutLed, PutWeight
 from bot.rollout.weighing import audience
-from strategies.plan import Batch, SetWeight, Switch, Watch
+from strategies.plan import Batch, SetWeight, Soak, Switch, Watch
 
 
 class WrongStateError(Exception):
@@ -189,6 +189,8 @@ def _again(r: Rollout, now: datetime) -> Intent | None:
 def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:
     """Move the open gate's deadline, else the end of the soak."""
     minutes = f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
+    if r.gate is not None and gates.is_blind(r.gate) and isinstance(r.step, Soak):
+        return _soaked_on(r, actor, seconds, minutes, now)
     if r.gate is not None:
         gate = replace(r.gate, expires=max(r.gate.expires, now) + timedelta(seconds=seconds))
         text = f"{actor} gave the decision {minutes} more."
@@ -200,6 +202,17 @@ def extend(r: Rollout, actor: str, seconds: int, now: datetime) -> Rollout:
     raise WrongStateError(
         f"{r.target} has neither an open gate nor a running soak to extend.", code="no_open_gate"
     )
+
+
+def _soaked_on(r: Rollout, actor: str, seconds: int, minutes: str, now: datetime) -> Rollout:
+    """Answer "the metrics cannot decide" with more of them: the soak goes on, and asks again if that is not enough."""
+    assert isinstance(r.step, Soak)
+    text = f"{actor} lets {r.weight:g} % soak {minutes} more; if that decides nothing, it is asked again."
+    over = max(0, round(r.progress.observed) - r.step.duration)
+    progress = replace(r.progress, extended=max(r.progress.extended, over) + seconds, since=now)
+    r = gates.close_gate(r, f"Watching {minutes} more, as {actor} wants.", now, (actor,))
+    going = replace(r, phase=Phase.RUNNING, code="", progress=progress)
+    return going.tell(Entry("extended", actor, text))
 
 
 def start_now(r: Rollout, actor: str, fresh: Rollout) -> Rollout:

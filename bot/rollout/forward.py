@@ -61,8 +61,8 @@ def walk(r: Rollout, seen: Seen) -> Rollout:  # noqa: C901, PLR0912 - one line p
             return replace_all(r, seen) if r.lanes == "one" else replace_stable(r, seen)
         case Match():
             return let_in(r, seen)
-        case SetWeight(percent=percent):
-            return weigh(r, seen, percent)
+        case SetWeight(percent=percent, timeout=timeout):
+            return weigh(r, seen, percent, timeout)
         case Switch(timeout=timeout):
             return weigh(r, seen, 100.0, timeout)
         case Batch() as step:

@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot.rollout.grounds import kept_evidence
 from bot.rollout.question import ClosedGate, Gate, Vote
 from bot.rollout.times import lasting
 from bot.rollout.values import Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed
 from strategies.plan import Approve, Batch, Follow, Replace, SetWeight, Switch, Watch
+from strategies.verdict import Judgement
 
+_USUAL, _LONGEST = 1200, 3600
+"""Seconds to wait for more requests where nothing tells how many come, and at most."""
 CALL = 3
 """The rung of the reminders with which somebody is called; those before it are said in Slack."""
 
@@ -92,7 +96,7 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
             "sluice",
             _question(r, kind),
             event="rollout.waiting",
-            data={"gate": gate.id},
+            data={"gate": gate.id, **kept_evidence(r, gate.judgement)},
             # Numbers that are missing at the end of the longest soak need people, not only approvers: in the channel
             # the question itself mentions them.
             tell="alert" if is_blind(gate) else "",
@@ -103,6 +107,21 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
 def is_blind(gate: Gate) -> bool:
     """Whether it asks because there are no numbers that could decide."""
     return gate.kind == "ask" and gate.judgement is not None and not gate.judgement.asks
+
+
+CHOICES = "Wait, raise the weight, or decide."
+"""What people can do about too few requests: more of them come with time, or with a larger share."""
+
+
+def is_short(judgement: Judgement | None) -> bool:
+    """Whether the counts need nothing but more requests."""
+    return judgement is not None and judgement.short and not judgement.asks
+
+
+def wait_s(judgement: Judgement | None) -> int:
+    """Return the seconds that people are offered to wait for more requests: whole minutes, an hour at most."""
+    known = judgement.ruling.wait if judgement is not None and judgement.ruling is not None else 0
+    return min(_LONGEST, 60 * -(-known // 60)) or _USUAL
 
 
 def _quorum(r: Rollout, approve: Approve | Follow | None) -> int:
@@ -124,7 +143,8 @@ def _question(r: Rollout, kind: str) -> str:
         stands = r.comparison.sentence if r.comparison else "no numbers"
         return f"The A/B test is over ({stands}): which variant stays, A ({r.from_version}) or B ({r.version})?"
     if kind == "ask" and r.judgement is not None:
-        return f"The metrics cannot decide at {r.weight:g} %: {r.judgement.sentence}."
+        said = f"The metrics cannot decide at {r.weight:g} %: {r.judgement.sentence}."
+        return f"{said} {CHOICES}" if is_short(r.judgement) else said
     asks = f" {r.followed.asks}" if isinstance(r.step, Follow) and r.followed else ""
     return f"Waiting for a decision at {r.weight:g} %{':' * bool(asks)}{asks}."
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from bot.rollout.values import Rollout
-from strategies.verdict import number
+from bot.rollout.values import Back, Rollout
+from strategies.verdict import Verdict, number
 
 
 def affected(r: Rollout) -> str:
@@ -18,11 +18,21 @@ def affected(r: Rollout) -> str:
     until = f" from {back.weight:g} % until home"
     results = back.judgement.failed("rollback") if back.judgement is not None else ()
     errors = next((x.canary for x in results if x.metric == "error_rate" and x.canary), None)
+    errors = errors if errors is not None else _counted(back)
     if errors is None:
         return f"≈ {back.weight:g} % of the requests got {r.version}, for at most {lasted}{until}"
     share = f"{back.weight * errors / 100:.2g} %"
     what = f"{back.weight:g} % of the traffic with {number(errors, 'error_rate')} errors"
     return f"≈ {share} of all requests failed ({what}), for at most {lasted}{until}"
+
+
+def _counted(back: Back) -> float | None:
+    """Return the percentage of failed requests where the counts found them; None where it was about something else."""
+    ruling = back.judgement.ruling if back.judgement is not None else None
+    if ruling is None or ruling.verdict is not Verdict.FAIL:
+        return None
+    case = ruling.case(ruling.worst)
+    return 100 * case.canary.rate if case is not None and case.bound is None else None
 
 
 def home_at(r: Rollout) -> datetime | None:

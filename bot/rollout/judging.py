@@ -3,10 +3,14 @@
 An uneventful look leaves the row as it is, so that ten thousand quiet soaks write nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.rollout.ledger import ledger_to_text, policy_of, ruled
+from bot.rollout.gauging import standings
+from bot.rollout.grounds import grounded, hindered
+from bot.rollout.ledger import Ledger, ledger_to_text, policy_of, ruled
+from bot.rollout.scoring import observing
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
@@ -34,17 +38,26 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
     if seen.look is None or soak is None:
         return r, None
     judgement, fails = seen.judged or judged(r, soak, seen)
+    known, r = r.observed, observing(r, judgement, seen.now)
     if judgement.verdict is Verdict.FAIL:
         kept = keeping(r, seen, judgement)
         return fall_back(kept, judgement, seen), judgement
+    remarks = {code: said for code, said in judgement.remarks.items() if code not in r.remarked}
     new_warnings = _new_warnings(r.judgement, judgement)
-    news = _pattern(judgement, seen.look) != _pattern(r.judgement, r.look)
+    news = r.observed != known or _pattern(judgement, seen.look) != _pattern(r.judgement, r.look)
     opening = r.phase is Phase.RUNNING and isinstance(r.step, Approve)
-    if news or opening or fails != r.progress.fails or _old(r, seen):
+    if news or remarks or opening or fails != r.progress.fails or _old(r, seen):
         r = keeping(replace(r, progress=replace(r.progress, fails=fails)), seen, judgement)
     for warning in new_warnings:
         r = r.tell(Entry("warned", "sluice", f"Warning: {warning.sentence}.", code="check_warned"))
-    return r, judgement
+    return _remarked(r, remarks), judgement
+
+
+def _remarked(r: Rollout, remarks: Mapping[str, str]) -> Rollout:
+    """Say once each what keeps the counts from telling more."""
+    for code, said in remarks.items():
+        r = r.tell(Entry("warned", "sluice", f"Warning: {said}.", code=code))
+    return replace(r, remarked=(*r.remarked, *remarks)) if remarks else r
 
 
 def keeping(r: Rollout, seen: Seen, judgement: Judgement) -> Rollout:
@@ -59,15 +72,23 @@ def keeping(r: Rollout, seen: Seen, judgement: Judgement) -> Rollout:
 def judged(r: Rollout, soak: Watch, seen: Seen) -> tuple[Judgement, Fails]:
     """Return what a look comes to for one target, and how often each check has failed by now."""
     assert seen.look is not None
-    literal, fails = _by_limits(r, soak, seen.look)
+    literal, fails = by_limits(r, soak, seen.look, seen.ledger)
     policy = policy_of(r)
     if seen.ledger is None or policy is None:
         return literal, fails
     rate = seen.ledger.rate * r.weight / 100
-    return decided(literal, ruled(seen.ledger, r, seen.now), policy, rate), fails
+    ruling = ruled(seen.ledger, r, seen.now)
+    if ruling is not None:
+        ruling = grounded(ruling, seen.ledger, r)
+    judgement = decided(literal, ruling, policy, rate)
+    turned_away = bool(seen.look.get("throttles").canary)
+    return hindered(judgement, seen.ledger, r, policy, turned_away=turned_away), fails
 
 
-def _by_limits(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
+def by_limits(
+    r: Rollout, soak: Watch, look: Look, ledger: Ledger | None = None
+) -> tuple[Judgement, Fails]:
+    """Return what the checks say about a look, and how often each has failed by now; `ledger` knows what compares."""
     return judge(
         look,
         soak.checks,
@@ -75,6 +96,7 @@ def _by_limits(r: Rollout, soak: Watch, look: Look) -> tuple[Judgement, Fails]:
         fails=r.progress.fails,
         # In one place both versions are mostly in the same numbers: there is nothing to hold them against.
         weight=100.0 if r.one_place and not look.beside else r.weight,
+        compared=standings(ledger, r),
     )
 
 

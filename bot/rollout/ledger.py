@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bot.rollout import variants
 from bot.rollout.values import Rollout
 from integrations.counters import Counted, Counters, LaneCount, counters_from_json, counters_to_json
 from integrations.metric import Missing
@@ -32,8 +33,10 @@ from strategies.evidence import (
     rule,
     slow_rule,
 )
-from strategies.plan import Batch, Compare, SetWeight, Soak, Switch, Watch
+from strategies.evidence.gauges import Gauge
+from strategies.plan import Batch, SetWeight, Soak, Switch, Watch
 from strategies.questions import Asked, counted, questions
+from strategies.record import Record
 
 _FEWEST = 200
 """Requests of stable that its histogram needs before it says what is slow."""
@@ -67,19 +70,26 @@ class Ledger:
     """Seconds for which the canary got no request although stable did."""
     lacking: tuple[str, ...] = ()
     """Questions that the newest window could not answer: no bucket ends where slow begins."""
+    record: Record = field(default_factory=Record)
+    """Of an A/B test: both variants since it began."""
+    gauges: Mapping[str, Gauge] = field(default_factory=dict)
+    """By check that compares a number of both versions: its pairs; see `bot.rollout.gauging`."""
     windows: tuple[Window, ...] = ()
     """Since the row was last kept."""
     problem: str = ""
     """Why nothing could be counted, as a sentence."""
+    queries: str = ""
+    """Which queries were counted with, as `template digest`."""
 
 
 def policy_of(r: Rollout) -> Policy | None:
     """Return how the counts decide about this row; None where they are not asked.
 
-    Both versions have to have numbers of their own, and a check that is about something that can be counted.
+    Both versions have to have numbers of their own, and a check that is about something that can be counted. In an A/B
+    test the counts say who wins (`bot.rollout.variants`), and the fixed limits alone what is a failure.
     """
     step = r.watched
-    if not isinstance(step, Soak | Compare) or r.one_place or r.in_place:
+    if not isinstance(step, Soak) or r.one_place or r.in_place:
         return None
     policy = step.evidence or Policy()
     if policy.mode == "off" or not counted(step.checks, policy):
@@ -92,23 +102,25 @@ def fold(
     before: Ledger, told: Counted, counters: Counters, history: LaneCount, r: Rollout, now: datetime
 ) -> Ledger:
     """Return the ledger after one look; `history` is what stable has counted since it started."""
-    policy = policy_of(r)
-    assert policy is not None, "who is not asked is not counted for"
-    after = _known(replace(before, counters=counters, problem=told.problem), history, r, policy)
+    policy = policy_of(r) or variants.policy_of(r)
+    begun = replace(before, counters=counters, problem=told.problem, queries=told.queries)
+    after = _known(begun, history, r, policy)
     if not told.closed:
-        begun = counters.at != before.counters.at
-        return replace(after, opened=now) if begun or before.opened is None else after
-    settled = _settled(before, r, counters.interval)
+        anew = counters.at != before.counters.at
+        return replace(after, opened=now) if anew or before.opened is None else after
+    settled = _settled(before, told, r, counters.interval)
     after = replace(after, opened=now)
     return _counted(after, told, r, policy, now) if settled else after
 
 
-def _settled(before: Ledger, r: Rollout, interval: float) -> bool:
+def _settled(before: Ledger, told: Counted, r: Rollout, interval: float) -> bool:
     """Whether all of the window that is closed now lies behind the last change of the weight."""
-    if before.opened is None or r.weight_at is None:
+    if r.weight_at is None:
         return False
+    if told.since is not None:
+        return told.since >= r.weight_at
     # What was read when it opened may be as old as one scrape.
-    return before.opened - timedelta(seconds=interval) >= r.weight_at
+    return before.opened is not None and before.opened - timedelta(seconds=interval) >= r.weight_at
 
 
 def _known(ledger: Ledger, history: LaneCount, r: Rollout, policy: Policy) -> Ledger:
@@ -116,7 +128,8 @@ def _known(ledger: Ledger, history: LaneCount, r: Rollout, policy: Policy) -> Le
     if ledger.past or isinstance(history.requests, Missing) or history.requests < _FEWEST:
         return ledger
     found = slow_rule(history.buckets, slower=1 + policy.tolerate_latency / 100)
-    ledger = replace(ledger, slow=found)
+    # What is slow stays that: in an A/B test all of it is held against the same bound.
+    ledger = replace(ledger, slow=ledger.slow or found)
     past = {one.question.name: _tally(history, one) for one in asked(ledger, r)}
     return replace(ledger, past={name: tally for name, tally in past.items() if tally is not None})
 
@@ -159,12 +172,10 @@ def _counted(ledger: Ledger, told: Counted, r: Rollout, policy: Policy, now: dat
         seconds=told.seconds,
         stage=stage_of(r),
         weight=r.weight,
-        age=(now - r.weight_at).total_seconds() if r.weight_at else 0.0,
+        age=(_ended(told, now) - r.weight_at).total_seconds() if r.weight_at else 0.0,
         tallies=tallies,
     )
-    if told.seconds >= _MINUTELY:
-        policy = replace(policy, windows=min(policy.windows, 2))
-    memory = remember(ledger.memory, window, _put(ledger, own, r), policy, stages_of(r))
+    memory = remembered(ledger, window, own, r, policy)
     silent = served == 0 and others > 0
     return replace(
         ledger,
@@ -174,8 +185,23 @@ def _counted(ledger: Ledger, told: Counted, r: Rollout, policy: Policy, now: dat
         unserved=ledger.unserved + told.seconds if silent else 0.0,
         lacking=tuple(name for name, both in tallies.items() if served and both.canary is None),
         windows=(*ledger.windows, window)[-_MOST_WINDOWS:],
+        record=variants.counted(ledger.record, told, window, ledger.slow, r),
         **(_more_past(ledger, tallies) if control else {}),
     )
+
+
+def remembered(
+    ledger: Ledger, window: Window, own: tuple[Asked, ...], r: Rollout, policy: Policy
+) -> Memory:
+    """Return what one more window leaves in mind: the one way from counts to evidence, live and in a replay."""
+    if window.seconds >= _MINUTELY:
+        policy = replace(policy, windows=min(policy.windows, 2))
+    return remember(ledger.memory, window, put(ledger, own, r), policy, stages_of(r))
+
+
+def _ended(told: Counted, now: datetime) -> datetime:
+    """Return when a window ended; one of a source that tells minutes ended long before it is read."""
+    return now if told.since is None else told.since + timedelta(seconds=told.seconds)
 
 
 def _requests(lane: LaneCount) -> float:
@@ -199,7 +225,7 @@ def _more_past(ledger: Ledger, tallies: Mapping[str, Both]) -> dict[str, Any]:
     }
 
 
-def _put(ledger: Ledger, own: tuple[Asked, ...], r: Rollout) -> tuple[Question, ...]:
+def put(ledger: Ledger, own: tuple[Asked, ...], r: Rollout) -> tuple[Question, ...]:
     """Return the questions as they can be put now: without a control against what stable did before."""
     plain = tuple(one.question for one in own)
     if r.weight < 100:
@@ -230,10 +256,15 @@ def stages_of(r: Rollout) -> int:
 def ruled(ledger: Ledger, r: Rollout, now: datetime) -> Ruling | None:
     """Return what the counts say now; None before there are any, or where they are too old to say it."""
     policy = policy_of(r)
-    if policy is None or ledger.counted is None or now - ledger.counted > FRESH:
+    if policy is None or ledger.counted is None or now - ledger.counted > _fresh(ledger):
         return None
     own = [one.question for one in asked(ledger, r) if one.question.name not in ledger.lacking]
     return rule(ledger.memory, own, policy, stages_of(r), ahead(ledger, r))
+
+
+def _fresh(ledger: Ledger) -> timedelta:
+    """Return how old the newest window may be; a source that tells minutes waits for some of them."""
+    return 2.5 * FRESH if ledger.counters.interval >= _MINUTELY else FRESH
 
 
 def ahead(ledger: Ledger, r: Rollout) -> Ahead | None:
@@ -246,6 +277,13 @@ def ahead(ledger: Ledger, r: Rollout) -> Ahead | None:
             seconds = soak.duration if soak is not None else 0
             return Ahead(share, ledger.rate * share * seconds)
     return None
+
+
+def closed(r: Rollout) -> Rollout:
+    """Return a row that has ended without what only its next look would have needed."""
+    if not r.phase.final or not (r.ledger or any(part.ledger for part in r.parts)):
+        return r
+    return replace(r, ledger="", parts=tuple(replace(part, ledger="") for part in r.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +300,8 @@ class _Kept:
     rate: float
     unserved: float
     lacking: tuple[str, ...]
+    record: Record = field(default_factory=Record)
+    gauges: Mapping[str, Gauge] = field(default_factory=dict)
 
 
 _KEPT = TypeAdapter(_Kept)
@@ -280,6 +320,8 @@ def ledger_to_text(ledger: Ledger) -> str:
         ledger.rate,
         ledger.unserved,
         ledger.lacking,
+        ledger.record,
+        ledger.gauges,
     )
     return _KEPT.dump_json(kept).decode()
 
@@ -289,8 +331,12 @@ def ledger_from_text(text: str) -> Ledger:
     if not text:
         return Ledger()
     kept = _KEPT.validate_json(text)
+    try:
+        counters = counters_from_json(kept.counters)
+    except (KeyError, TypeError) as error:
+        raise ValueError("what was counted up to then cannot be read") from error
     return Ledger(
-        counters_from_json(kept.counters),
+        counters,
         kept.memory,
         kept.slow,
         kept.past,
@@ -300,4 +346,6 @@ def ledger_from_text(text: str) -> Ledger:
         kept.rate,
         kept.unserved,
         kept.lacking,
+        kept.record,
+        kept.gauges,
     )

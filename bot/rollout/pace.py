@@ -286,7 +286,7 @@ def _moving(r: Rollout) -> list[Rollout]:
 
 def _switch_late(r: Rollout) -> datetime | None:
     """Return the moment from which a switch that was not read back is too late; None where it has all the time."""
-    if not isinstance(r.step, Switch) or r.step.timeout is None:
+    if not isinstance(r.step, SetWeight | Switch) or r.step.timeout is None:
         return None
     if not isinstance(r.intent, PutWeight) or r.intent.at is None:
         return None

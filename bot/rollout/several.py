@@ -17,6 +17,7 @@ from bot.rollout.part import Part
 from bot.rollout.parts import absorb, own, put, standing, summed, told, turn_of, view
 from bot.rollout.resting import recheck, reminded, still_stuck, waiting
 from bot.rollout.retiring import retire
+from bot.rollout.scoring import observing
 from bot.rollout.seen import Seen
 from bot.rollout.shown import renewed
 from bot.rollout.sickness import sick
@@ -270,6 +271,7 @@ def _judged(r: Rollout, seen: Seen) -> tuple[Rollout, _Looks]:
             continue
         judgement, fails = judged(view(r, part), r.watched, sight)
         looks[part.name] = (look, judgement)
+        r = observing(r, judgement, seen.now, part.name)
         r = put(r, replace(part, progress=replace(part.progress, fails=fails)))
     return r, looks
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.rollout import gates
+from bot.rollout.grounds import kept_evidence
 from bot.rollout.judging import keeping, look_at
 from bot.rollout.seen import Seen
 from bot.rollout.turning import stopped
 from bot.rollout.values import Entry, Phase, Rollout
+from strategies.evidence import Policy
 from strategies.plan import Soak
 from strategies.verdict import Judgement, Verdict
 
@@ -27,10 +29,17 @@ def soak(r: Rollout, seen: Seen, step: Soak) -> Rollout:
     judged = keeping(judged, seen, judgement)
     if judgement.verdict is Verdict.PASS:
         text = f"{r.weight:g} % looked well for {_span(judged, seen.now)}: {judgement.sentence}."
-        return judged.to_next(seen.now).tell(Entry("soaked", "sluice", text))
-    if judged.progress.extended < 2 * step.duration:
-        return _extend(judged, judgement, step)
-    return _ask(judged, seen, judgement)
+        return judged.to_next(seen.now).tell(
+            Entry("soaked", "sluice", text, data=kept_evidence(judged, judgement))
+        )
+    left = _longest(step) - judged.progress.extended
+    return _extend(judged, judgement, step, left) if left > 0 else _ask(judged, seen, judgement)
+
+
+def _longest(step: Soak) -> int:
+    """Return the seconds that a soak may be extended by without a person."""
+    policy = step.evidence or Policy()
+    return round((policy.max_extension - 1) * step.duration)
 
 
 def _span(r: Rollout, now: datetime) -> str:
@@ -38,8 +47,9 @@ def _span(r: Rollout, now: datetime) -> str:
     return f"{seconds // 60} min" if seconds >= 120 else f"{seconds} s"
 
 
-def _extend(r: Rollout, judgement: Judgement, step: Soak) -> Rollout:
-    longer = replace(r.progress, extended=r.progress.extended + max(1, step.duration // 2))
+def _extend(r: Rollout, judgement: Judgement, step: Soak, left: int) -> Rollout:
+    more = min(left, max(1, step.duration // 2))
+    longer = replace(r.progress, extended=r.progress.extended + more)
     extended = replace(r, progress=longer)
     if r.progress.extended:
         return extended

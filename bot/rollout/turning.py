@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.rollout.gates import close_gate
+from bot.rollout.grounds import kept_evidence
 from bot.rollout.intents import ANYTHING
 from bot.rollout.locks import quarantine_words
 from bot.rollout.part import Part, Progress
@@ -43,7 +44,7 @@ def start_back(r: Rollout, back: Back, more: Mapping[str, Any] | None = None) ->
             f"{said} {quarantine_words(turned)}".rstrip(),
             code=back.code,
             event="" if back.lost else "rollout.rolling_back",
-            data={"weight": back.weight, **(more or {})},
+            data={"weight": back.weight, **kept_evidence(r, back.judgement), **(more or {})},
         )
     )
 

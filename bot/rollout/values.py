@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, Self
 
 from bot.rollout.changes import Changes
+from bot.rollout.observed import Observed
 from bot.rollout.part import Armed, Followed, Part, Progress, SmokeResult, Told, Trouble
 from bot.rollout.question import ClosedGate, Decided, Gate
 from bot.rollout.trail import Looker, Trail
@@ -152,6 +153,10 @@ class Rollout:
     judgement: Judgement | None = None
     ledger: str = ""
     """What was counted and what that proves, as text: a turn need not read it (`bot.rollout.ledger`)."""
+    observed: Observed = field(default_factory=Observed)
+    """Where the counts only observe: what they would have done."""
+    remarked: tuple[str, ...] = ()
+    """Codes of what was said once and is not said again."""
     back: Back | None = None
     trouble: Trouble | None = None
     resume_to: Phase | None = None

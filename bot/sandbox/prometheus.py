@@ -68,20 +68,33 @@ class SimulatedPrometheus:
             raise web.HTTPServiceUnavailable
         form = await request.post() if request.method == "POST" else {}
         text = str(form.get("query") or request.query.get("query", ""))
+        rows: list[_Row] = []
+        asked = parts(text)
+        for name, one in asked:
+            found = self._usual(one)
+            if found is None:
+                return _bad_data()
+            rows += [(named(name, labels), value) for labels, value in found]
+        if asked:
+            return self._vector(rows)
+        found = self._usual(text)
+        return self._own(text) if found is None else self._vector(found)
+
+    def _usual(self, text: str) -> list[_Row] | None:
+        """Return the series that answer what a bot asks about these lanes; None where it is something else."""
+        if text == "vector(1)":
+            return [({}, 1.0)]
         window = int(found[1]) if (found := _WINDOW.search(text)) else 60
         if window < 1:
-            return _bad_data()
-        asked = parts(text) or (("", text),)
+            return None
         for lanes in self._ways_round():
             known = _asked(self.template, lanes, window)
-            if all(one in known for _, one in asked):
-                return self._vector(
-                    [row for one in asked for row in self._rows(one, known, window)]
-                )
+            if text in known:
+                return self._rows(*known[text], window)
             raw, parts_of = _counted(self.template, lanes)
-            if raw and all(one in parts_of for _, one in asked):
-                return self._vector([row for one in asked for row in self._raw(one, raw, parts_of)])
-        return self._own(text)
+            if raw and text in parts_of:
+                return self._counters.rows(parts_of[text], raw)
+        return None
 
     def _ways_round(self) -> tuple[Lanes, ...]:
         """Return the lanes in both orders: of two colours either may be the stable one."""
@@ -98,22 +111,10 @@ class SimulatedPrometheus:
         values = self._traffic.figure(found["metric"], _QUOTED.findall(found["labels"]))
         return _bad_data() if values is None else self._vector([({}, value) for value in values])
 
-    def _rows(
-        self, asked: tuple[str, str], known: Mapping[str, tuple[str, Question]], window: int
-    ) -> list[_Row]:
-        """Return the series that answer one question; with its name where it came joined with others."""
-        name, text = asked
-        metric, question = known[text]
+    def _rows(self, metric: str, question: Question, window: int) -> list[_Row]:
         values = self._traffic.numbers(window).get(metric, {})
         workload = self._traffic.lanes.workload
-        rows = [({question.label: workload(lane)}, value) for lane, value in values.items()]
-        return [(named(name, labels), value) for labels, value in rows] if name else rows
-
-    def _raw(self, asked: tuple[str, str], raw: Raw, parts_of: Mapping[str, str]) -> list[_Row]:
-        """Return the series that answer one question about the counters."""
-        name, text = asked
-        rows = self._counters.rows(parts_of[text], raw)
-        return [(named(name, labels), value) for labels, value in rows] if name else rows
+        return [({question.label: workload(lane)}, value) for lane, value in values.items()]
 
     def _vector(self, rows: Sequence[_Row]) -> web.Response:
         now = self._clock().timestamp()

@@ -13,14 +13,25 @@ from bot.settings.document import Scalar
 from bot.settings.fields import choice, number, refuse_at, whole
 from bot.settings.metrics import KNOWN_METRICS, PERCENT_METRICS, unknown_metric
 from bot.settings.names import MetricName, RawText
+from strategies.placeholders import tells_lanes_apart
 from strategies.plan import Check
 
-BOUNDS = ("above", "below", "above_baseline", "times_baseline")
+BOUNDS = ("above", "below", "above_baseline", "times_baseline", "margin")
 
 _LARGEST = 1e15
 _Limit = Annotated[float, number(-_LARGEST, _LARGEST)]
 
 _Fault = tuple[str, str, str]
+
+_ALL_LOOKS = "A check with a margin is decided by all looks together: remove {key}."
+
+
+def _not_per_lane(metric: str) -> str:
+    """Return the sentence about a margin whose query has one number for both versions, or that has none."""
+    return (
+        f"{metric} is compared with stable, so each version needs a number: give it a query that names the version by "
+        '$workload or $lane, such as max(kafka_lag{workload="$workload"}).'
+    )
 
 
 class CheckBlock(Block):
@@ -37,10 +48,13 @@ class CheckBlock(Block):
     failures: Annotated[int, whole(1, 100)] = 1
     of: Annotated[int, whole(1, 100)] = 1
     query: RawText | None = None
+    better: Annotated[Literal["lower", "higher"] | None, choice("lower", "higher")] = None
+    margin: Annotated[float, number(0.1, 1_000)] | None = None
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         faults = [*self._metric_faults(), *self._bound_faults(), *self._count_faults()]
+        faults += self._margin_faults()
         if faults:
             raise refuse_at(*faults)
         return self
@@ -64,6 +78,26 @@ class CheckBlock(Block):
         ]
         return faults + [fault for name in given if (fault := self._range_fault(name))]
 
+    def _margin_faults(self) -> list[_Fault]:
+        if self.margin is None:
+            without = "better belongs to a margin: give one, such as margin: 10, or remove better."
+            return [("better", "margin_and_better", without)] if self.better else []
+        faults = []
+        if self.better is None:
+            sentence = "A margin has a direction: add better: lower or better: higher."
+            faults.append(("margin", "margin_and_better", sentence))
+        if self.better == "higher" and self.margin >= 100:
+            sentence = "100 % below stable is nothing: take a margin below 100, or better: lower."
+            faults.append(("margin", "out_of_range", sentence))
+        if self.model_fields_set & {"failures", "of"}:
+            key = "failures" if "failures" in self.model_fields_set else "of"
+            faults.append((key, "bad_failures", _ALL_LOOKS.format(key=key)))
+        if not tells_lanes_apart(self.query or ""):
+            key = "query" if "query" in self.model_fields_set else "metric"
+            sentence = _not_per_lane(self.metric)
+            faults.append((key, "query_not_per_lane", sentence))
+        return faults
+
     def _range_fault(self, bound: str) -> _Fault | None:
         low, high = self._range(bound)
         value = getattr(self, bound)
@@ -77,6 +111,8 @@ class CheckBlock(Block):
     def _range(self, bound: str) -> tuple[float, float]:
         if bound == "times_baseline":
             return 0.01, 1_000.0
+        if bound == "margin":
+            return 0.1, 1_000.0
         if self.metric in PERCENT_METRICS:
             return 0.0, 100.0
         return (0.0 if self.metric in KNOWN_METRICS else -_LARGEST), _LARGEST

@@ -164,7 +164,8 @@ def read_number(value: Any) -> Any:
 def _within(result: Any, at_least: float, at_most: float) -> Any:
     if isinstance(result, float | int) and not at_least <= result <= at_most:
         raise refuse(
-            "out_of_range", f"{result:g} is out of range: take {at_least:g} to {at_most:g}."
+            "out_of_range",
+            f"{result:.12g} is out of range: take {at_least:.12g} to {at_most:.12g}.",
         )
     return result
 

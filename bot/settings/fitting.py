@@ -10,7 +10,7 @@ from bot.settings.fields import Fault
 from bot.settings.scalars import did_you_mean, shown
 from bot.settings.traffic import TrafficBlock
 from bot.settings.workloads import WorkloadBlock
-from strategies.fitting import Lanes, Weights, misfit, nearest
+from strategies.fitting import NO_BASELINE, Lanes, Weights, misfit, nearest
 from strategies.plan import Rule
 
 _Fault = tuple[str, str, str]
@@ -226,8 +226,9 @@ _NOT_LED: Mapping[str, frozenset[str]] = {
     "rolling": frozenset(),
     "ab_test": frozenset(),
     "smoke": frozenset(),
-    "canary": frozenset({"steps", "auto_promote", "retention"}),
-    "blue_green": frozenset({"smoke_for", "retention", "switch_timeout"}),
+    "canary": frozenset({"steps", "auto_promote", "retention", "keep_baseline"}),
+    "blue_green": frozenset({"smoke_for", "retention", "switch_timeout", "keep_baseline"}),
+    "evidence": frozenset(),
 }
 """What the plan of another controller says, or nothing does; without keys: the whole block."""
 
@@ -248,15 +249,27 @@ def led_faults(lanes: Lanes, written: Mapping[str, frozenset[str]]) -> Iterator[
             yield ((key, part) if part else key, "controller_leads", sentence)
 
 
-def percent_faults(steps: Iterable[float], workloads: Iterable[WorkloadBlock]) -> Iterator[Fault]:
-    """Yield which step of a canary its platform cannot carry."""
-    odd = [step for step in steps if step != int(step)]
-    if odd and any(workload.whole_percent for workload in workloads):
+def percent_faults(
+    steps: Iterable[float], kept: Mapping[str, float], workloads: Iterable[WorkloadBlock]
+) -> Iterator[Fault]:
+    """Yield which weight of a plan its platform cannot carry; `kept` is what each block keeps on the old version."""
+    if not any(workload.whole_percent for workload in workloads):
+        return
+    written = [(("canary", "steps"), step) for step in steps]
+    written += [((block, "keep_baseline"), percent) for block, percent in kept.items()]
+    odd = {key: percent for key, percent in reversed(written) if percent != int(percent)}
+    for key, percent in odd.items():
         sentence = (
-            f"{odd[0]:g} % cannot be reached: this platform divides its traffic by whole percent. Give percentages "
+            f"{percent:g} % cannot be reached: this platform divides its traffic by whole percent. Give percentages "
             "without decimals."
         )
-        yield (("canary", "steps"), "inexact_weight", sentence)
+        yield (key, "inexact_weight", sentence)
+
+
+def kept_faults(kept: float, weights: Weights) -> Iterator[Fault]:
+    """Yield that blue-green shall keep a part of the traffic on the old version where all or nothing moves."""
+    if kept and weights == "switch":
+        yield (("blue_green", "keep_baseline"), "weights_unreachable", NO_BASELINE)
 
 
 def place_faults(given: Mapping[str, object], workload: object) -> Iterator[_Fault]:

@@ -58,6 +58,9 @@ WITHOUT_QUERIES = frozenset({"lambda", "alb"})
 LATE: Mapping[str, int] = {"cloud_run": 240}
 """By template: seconds of a soak for which there are no numbers, where the platform shows them late."""
 
+UNCOUNTED = frozenset({"cloud_run"})
+"""The templates of sources without counters: what both versions answered cannot be counted from look to look."""
+
 PERCENT_METRICS = frozenset(
     {
         "error_rate",

@@ -11,10 +11,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bot.settings.block import Block
 from bot.settings.checks import Checks
+from bot.settings.evidence import EvidenceBlock
 from bot.settings.fields import Fault, Seconds, choice, refuse_at, whole
 from bot.settings.fitting import (
     Shape,
     cluster_faults,
+    kept_faults,
     led_faults,
     needs,
     percent_faults,
@@ -145,6 +147,8 @@ class TargetBlock(Block):
     min_soak: Seconds | None = None
     strategy: Strategy | None = None
     """Overrides the strategy of the environment."""
+    evidence: EvidenceBlock = EvidenceBlock()
+    """Overrides that of the environment, key by key."""
 
     @property
     def lanes(self) -> Lanes:
@@ -244,7 +248,12 @@ class TargetBlock(Block):
             shape = Shape(self.lanes, self.weights, routers, stops)
             faults += shape_faults(shape, self.match, self.strategy)
             faults += led_faults(self.lanes, self._written())
-            faults += percent_faults(self.canary.steps, (x.workload for x in self.places))
+            kept = {
+                "canary": self.canary.keep_baseline,
+                "blue_green": self.blue_green.keep_baseline,
+            }
+            faults += percent_faults(self.canary.steps, kept, [x.workload for x in self.places])
+            faults += kept_faults(self.blue_green.keep_baseline, self.weights)
             usual = [x for x in self.places if x.metrics is None and not self.goes_along(x)]
             runs = [place.workload for place in usual]
             faults += cluster_faults(self.metrics.clusters, runs)

@@ -14,6 +14,7 @@ from bot.settings.block import Block
 from bot.settings.claims import claimed_twice
 from bot.settings.code import CodeField
 from bot.settings.controllers import FlaggerCanary
+from bot.settings.evidence import EvidenceBlock
 from bot.settings.fields import Flag, Seconds, choice, refuse_at, whole
 from bot.settings.hooks import AlertmanagerBlock, FlaggerBlock
 from bot.settings.limits import LimitsBlock
@@ -83,6 +84,8 @@ class EnvironmentBlock(Block):
     break_glass: tuple[PersonOrGroup, ...] = ()
     """Who may pass a rule in an emergency; empty: the service's on-call and owners, else the approvers."""
     freeze: tuple[FreezeWindow, ...] = ()
+    evidence: EvidenceBlock = EvidenceBlock()
+    """How the counts of both versions decide here; a target goes before it, key by key."""
 
 
 class About(Block):

@@ -7,7 +7,7 @@ they stand under: the gate, the plan, the number of the snapshot.
 import json
 from collections.abc import Mapping
 
-from bot.rollout.gates import CALL, goal_of, is_blind
+from bot.rollout.gates import CALL, CHOICES, goal_of, is_blind, is_short, wait_s
 from bot.rollout.question import ClosedGate, Gate
 from bot.rollout.times import clock, lasting
 from bot.rollout.values import Rollout
@@ -52,7 +52,9 @@ def gate_card(r: Rollout, gate: Gate) -> Message:
     # Without any metrics the place of their table says why.
     told = gate.look is not None and bool(gate.look.problem)
     if gate.kind == "ask" and gate.judgement is not None and unclear and not told:
-        blocks.append(section(f"The metrics cannot decide: {escape(gate.judgement.sentence)}."))
+        choices = f" {CHOICES}" if is_short(gate.judgement) else ""
+        said = escape(gate.judgement.sentence)
+        blocks.append(section(f"The metrics cannot decide: {said}.{choices}"))
     if gate.weakened:
         lines = "\n".join(f"• {escape(line)}" for line in gate.weakened)
         blocks.append(section(f"This request weakens what is configured:\n{lines}"))
@@ -74,8 +76,10 @@ def _what(r: Rollout) -> str:
 
 
 def _buttons(r: Rollout, gate: Gate) -> Block:
+    wait = [_wait(r, gate)] if gate.kind == "ask" and is_short(gate.judgement) else []
     return actions(
         button(f"Promote {goal_of(r)}", "promote", picture(r, gate), "primary"),
+        *wait,
         button("Pause", "pause", value(r, gate.id)),
         button(f"Roll back to {r.from_version}", "rollback", value(r, gate.id), "danger"),
         overflow(
@@ -83,6 +87,13 @@ def _buttons(r: Rollout, gate: Gate) -> Block:
             (f"Extend {lasting(_LONGER)}", _entry(r, gate, "extend", _LONGER)),
             ("Details", _entry(r, gate, "details")),
         ),
+    )
+
+
+def _wait(r: Rollout, gate: Gate) -> Block:
+    seconds = wait_s(gate.judgement)
+    return button(
+        f"Wait {lasting(seconds)}", "extend", _packed({"r": r.id, "g": gate.id, "s": seconds})
     )
 
 

@@ -15,6 +15,7 @@ from bot.slack.cards import value
 from bot.slack.deciding import resolve_line
 from bot.slack.message import Message
 from bot.slack.wording import headline, names, sign, told
+from strategies.evidence.saying import doubt, worse
 from strategies.verdict import Verdict
 
 _STUCK = {"rollback_failing", "rollback_held", "rollback_stuck", "needs_attention"}
@@ -81,6 +82,7 @@ def _taken_back(r: Rollout, back: Back, entry: Entry, beside: Beside) -> Message
     title = f"{_called(r, entry)}{what}{_card(beside)}"
     facts = [
         ("Why", _why(back)),
+        ("Counted", _counted(back)),
         ("Done", _done(r, back)),
         ("Now", escape(quarantine_words(r))),
         ("Affected", escape(affected(r))),
@@ -93,12 +95,21 @@ def _taken_back(r: Rollout, back: Back, entry: Entry, beside: Beside) -> Message
 def _why(back: Back) -> str:
     results = back.judgement.failed("rollback") if back.judgement is not None else ()
     if not results:
-        return escape(back.reason)
+        return f"{escape(back.reason)}, seen {hour(back.at)}"
     failed = "; ".join(escape(result.sentence) for result in results[:5])
     at = f" at {back.weight:g} %, seen {hour(back.at)}"
     also = [x for x in (back.judgement.results if back.judgement else ()) if x not in results]
     rest = [escape(x.sentence) for x in also if x.verdict is Verdict.FAIL][:3]
     return f"{failed}{at}" + (f" (also: {'; '.join(rest)})" if rest else "")
+
+
+def _counted(back: Back) -> str:
+    """Return how likely the counts are wrong; with what they say where a fixed limit was reached as well."""
+    ruling = back.judgement.ruling if back.judgement is not None else None
+    if ruling is None or ruling.verdict is not Verdict.FAIL:
+        return ""
+    said = f"{worse(ruling)}. " if back.judgement and back.judgement.failed("rollback") else ""
+    return escape(f"{said}{doubt(ruling)}")
 
 
 def _done(r: Rollout, back: Back) -> str:

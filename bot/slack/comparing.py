@@ -21,7 +21,7 @@ from bot.slack.message import Message
 from bot.slack.voters import approvers, silence, standing
 from bot.slack.wording import names, window_words
 from strategies.compare import Comparison, Line
-from strategies.plan import Compare
+from strategies.plan import Compare, Score
 from strategies.telling import counted
 from strategies.verdict import metric_label, number
 
@@ -38,9 +38,23 @@ def comparison_blocks(r: Rollout) -> list[Block]:
     """Return the table of both variants and who leads; nothing before the first comparison."""
     if r.comparison is None:
         return []
+    table = r.comparison
+    rows = [section(table_text(_rows(r, table)))] if table.lines else []
+    said = [] if _how(r) == "sequential" and _explained(r) else [context(_said(r, table))]
+    return [*rows, *said, *_beside(table)]
+
+
+def _said(r: Rollout, table: Comparison) -> str:
+    if _how(r) == "sequential":
+        return escape(table.sentence)
     over = f" · {window_words(r.look)}" if r.look is not None and not r.look.problem else ""
-    said = f"{_score(r.comparison, weighted=_weighted(r))} · {escape(r.comparison.sentence)}{over}"
-    return [section(table_text(_rows(r, r.comparison))), context(said)]
+    score = _score(table, weighted=_how(r) == "weighted")
+    return f"{score} · {escape(table.sentence)}{over}"
+
+
+def _beside(table: Comparison) -> list[Block]:
+    """Return what is certain, where a literal score decides."""
+    return [context(f"By the counts: {escape(table.certain)}")] if table.certain else []
 
 
 def winner_line(r: Rollout) -> str:
@@ -51,8 +65,13 @@ def winner_line(r: Rollout) -> str:
     people = _deciders(r)
     if people:
         return f"{won}, decided by {names(people)}"
+    return f"{won}: {escape(r.comparison.sentence)}" if r.comparison and _explained(r) else won
+
+
+def _explained(r: Rollout) -> bool:
+    """Whether the line of the winner says why: the numbers have decided, and for it."""
     agrees = r.comparison is not None and r.comparison.winner == r.winner
-    return f"{won}: {escape(r.comparison.sentence)}" if r.comparison and agrees else won
+    return bool(r.winner) and agrees and not _deciders(r)
 
 
 def _deciders(r: Rollout) -> Sequence[str]:
@@ -63,7 +82,7 @@ def _deciders(r: Rollout) -> Sequence[str]:
 
 
 def _rows(r: Rollout, table: Comparison) -> list[list[str]]:
-    weighted = _weighted(r)
+    weighted = _how(r) != "wins"
     weight = ["Weight"] if weighted else []
     a, b = (clip(variant(r, letter), _NAME) for letter in "AB")
     head = ["Metric", *weight, a, b, "Winner"]
@@ -71,15 +90,17 @@ def _rows(r: Rollout, table: Comparison) -> list[list[str]]:
 
 
 def _row(line: Line, *, weighted: bool) -> list[str]:
-    weight = [f"{line.weight:g} %"] if weighted else []
+    # What decides by itself has no part in the score.
+    alone = not line.weight and line.metric == "conversion_rate" and line.a is not None
+    weight = ["–" if alone else f"{line.weight:g} %"] if weighted else []
     values = [number(line.a, line.metric), number(line.b, line.metric)]
     winner = f"{line.winner} ✓" if line.winner else line.why or "tie"
     return [metric_label(line.metric), *weight, *values, winner]
 
 
-def _weighted(r: Rollout) -> bool:
+def _how(r: Rollout) -> Score:
     step = next((step for step in r.plan.steps if isinstance(step, Compare)), None)
-    return step is None or step.score == "weighted"
+    return "weighted" if step is None else step.score
 
 
 def _score(table: Comparison, *, weighted: bool) -> str:

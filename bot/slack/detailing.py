@@ -29,6 +29,7 @@ from bot.slack.wording import (
     window_words,
     with_people,
 )
+from strategies.evidence.saying import counted_lines
 from strategies.plan import Approve
 from strategies.telling import estimate_phrase, plan_sentences
 
@@ -49,6 +50,7 @@ def details_message(
     blocks += listing(["*Plan*", *_plan(r)], paragraphs=2)
     blocks.append(section(f"*Checks*\n{_checks(r)}"))
     blocks += _numbers(r)
+    blocks += _counted(r)
     if r.trail.stages:
         blocks.append(section(f"*Stages*\n{stages(r)}"))
     votes = _votes(r)
@@ -83,6 +85,16 @@ def _numbers(r: Rollout) -> list[Block]:
     rows = evidence_rows(r, look, judgement, every=True)
     about = context(f"{window_words(look)} · as of {hour(look.at)}")
     return [section(f"*Numbers*\n{table_text(rows)}"), about]
+
+
+def _counted(r: Rollout) -> list[Block]:
+    """Return what the counts say: those that turned it around, else those of the question, else the newest."""
+    asked = r.back or r.gate or r
+    ruling = asked.judgement.ruling if asked.judgement is not None else None
+    if ruling is None or not ruling.cases:
+        return []
+    lines = [f"• {escape(line)}" for line in counted_lines(ruling)]
+    return [section("\n".join(["*Counted*", *lines]))]
 
 
 def _checks(r: Rollout) -> str:

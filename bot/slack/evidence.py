@@ -6,6 +6,7 @@ No data is a verdict of its own and never “ok”; a limit that only warns says
 import re
 from collections.abc import Sequence
 
+from bot.rollout.grounds import planned_policy
 from bot.rollout.question import Gate
 from bot.rollout.values import Rollout
 from bot.slack.blocks import Block, clip, context, escape, hour, section, table_text
@@ -13,6 +14,7 @@ from bot.slack.changing import changes_line
 from bot.slack.matrix import whose
 from bot.slack.numbers import delta
 from bot.slack.wording import shown_metrics, window_words
+from strategies.evidence.saying import safe, unproven
 from strategies.plan import Check, Then
 from strategies.verdict import (
     Judgement,
@@ -49,7 +51,25 @@ def _numbers(r: Rollout, gate: Gate) -> list[Block]:
     rows = evidence_rows(r, gate.look, gate.judgement)
     beside = _apart(r, gate.look, gate.judgement), _softly(r)
     lines = [" · ".join(filter(None, line)) for line in (about, map(escape, beside))]
-    return [section(table_text(rows)), *(context(line) for line in lines if line)]
+    return [
+        section(table_text(rows)),
+        *(context(line) for line in lines if line),
+        *_by_counts(r, gate),
+    ]
+
+
+def _by_counts(r: Rollout, gate: Gate) -> list[Block]:
+    """Return what the counts say; where the question itself says that, not once more."""
+    ruling = gate.judgement.ruling if gate.judgement is not None else None
+    if gate.judgement is None or ruling is None or ruling.verdict is not gate.judgement.verdict:
+        return []
+    told = gate.kind == "ask" and ruling.verdict is Verdict.INCONCLUSIVE
+    if told or ruling.verdict is Verdict.FAIL:
+        return []
+    say = safe if ruling.verdict is Verdict.PASS else unproven
+    said = say(ruling, planned_policy(r))
+    counted = said.removeprefix("all checks pass").lstrip("; ")
+    return [context(f"Counted: {escape(counted)}")] if counted else []
 
 
 def _in_all(judgement: Judgement | None) -> str:
@@ -181,6 +201,9 @@ def _limit(check: Check, sample: Sample) -> str:
     name, value = check.bound
     if sample.stable is None or name in {"above", "below"}:
         return limit_words(check)
+    if name == "margin":
+        sign, part = ("≥", -value) if check.better == "higher" else ("≤", value)
+        return f"{sign} {number(sample.stable * (1 + part / 100), check.metric)}"
     bound = sample.stable + value if name == "above_baseline" else sample.stable * value
     return f"≤ {number(bound, check.metric)}"
 

@@ -199,12 +199,14 @@ def _rubbish() -> Refusal:
 def picked(action: Payload) -> tuple[str, str, int]:
     """Return what an action does: its name, its value and, where that says so, seconds. Raises `Refusal` for rubbish.
 
-    An entry of the menu behind ⋯ names in its value what it does; every other button is called so.
+    An entry of the menu behind ⋯ names in its value what it does; every other button is called so, and one that gives
+    more time says there how much.
     """
     name = str(action.get("action_id", ""))
-    if not action.get("selected_option"):
-        return name, str(action.get("value") or ""), 0
-    value = str(action["selected_option"].get("value") or "")
+    menu = action.get("selected_option")
+    value = str((menu or action).get("value") or "")
+    if not menu and name != "extend":
+        return name, value, 0
     routing(value)
     body = json.loads(value)
     seconds = body.get("s", 0)

@@ -59,7 +59,9 @@ def plan_blocks(answer: Answer) -> list[Block]:
         [f"*Plan*  {escape(plan.strategy)} · {escape(estimate_phrase(plan))}", *steps]
     )
     checks = escape("; ".join(checks_words(plan))) or "none"
-    blocks.append(section(f"*Will check*  {checks}"))
+    judged = f"\n*Judged*  {escape(answer.judged)}" if answer.judged else ""
+    expected = f"\n*False alarms*  {escape(answer.expectation)}" if answer.expectation else ""
+    blocks.append(section(f"*Will check*  {checks}{judged}{expected}"))
     if answer.due is not None:
         blocks.append(section(f"It would start {date(answer.due)}."))
     if preview is not None:

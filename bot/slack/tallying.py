@@ -4,7 +4,7 @@ from bot.rollout.times import lasting
 from bot.slack.blocks import Block, context, escape, section, table_text
 from bot.slack.message import Message
 from bot.slack.wording import percent
-from bot.stats import MOST, Spread, Stats, Tally, summary
+from bot.stats import MOST, Spread, Stats, Tally, observed_sentence, summary
 from strategies.telling import counted
 
 _HEAD = (
@@ -20,6 +20,8 @@ def stats_message(stats: Stats) -> Message:
         return Message(said, (section(escape(said)),))
     blocks: list[Block] = [section(f"*{escape(said)}*"), section(table_text(_rows(stats)))]
     notes = _notes(stats.total)
+    if stats.observing is not None:
+        notes.append(observed_sentence(stats.observing))
     if notes:
         blocks.append(section("\n".join(f"• {escape(note)}" for note in notes)))
     blocks.append(context(_LEGEND))

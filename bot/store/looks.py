@@ -1,23 +1,22 @@
 """The numbers of every look, for the picture of a stage and for judging again what was judged.
 
-A look is kept in the save that brings it, whole: every metric of both lanes, and why a number is missing. What is kept
-is bounded twice: old looks of one rollout are thinned out, and those of rollouts that ended long ago are dropped.
+A look is kept in the save that brings it, whole: every metric of both lanes, why a number is missing, and what was
+counted since the look before. What is kept is bounded twice: old looks of one rollout are thinned out, which hands what
+they had counted on to the next, and those of rollouts that ended long ago are dropped.
 """
 
-import json
-import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.rollout.kept import KeptLook
 from bot.rollout.values import Rollout
-from bot.store.rows import epoch, moment
+from bot.store.looking import dump_look, handed_on, load_look, once
+from bot.store.rows import epoch
 from bot.store.tables import LOOKS, OUTCOMES
-from strategies.verdict import Look, Sample
 
 MOST = 2_000
 """Looks of one rollout; before there are more, every second of the older half goes."""
@@ -31,13 +30,12 @@ def look_columns(r: Rollout) -> dict[str, Any] | None:
     """Return what is kept of the look on a row; None where there is none."""
     if r.look is None:
         return None
-    place = next((part.name for part in r.parts if part.look == r.look), "")
     return {
         "rollout": r.id,
         "at": epoch(r.look.at),
         "cursor": r.cursor,
         "weight": r.weight,
-        "body": _dump(r.look, place),
+        "body": dump_look(r),
     }
 
 
@@ -57,12 +55,25 @@ async def _thin_out(db: AsyncConnection, rollout: str) -> None:
     kept = await db.execute(select(func.count()).where(LOOKS.c.rollout == rollout))
     if kept.scalar_one() <= MOST - EVERY:
         return
-    older = await db.execute(
-        select(LOOKS.c.at).where(LOOKS.c.rollout == rollout).order_by(LOOKS.c.at).limit(MOST // 2)
+    found = await db.execute(
+        select(LOOKS.c.at, LOOKS.c.body)
+        .where(LOOKS.c.rollout == rollout)
+        .order_by(LOOKS.c.at)
+        .limit(MOST // 2 + 1)
     )
     # Not the first one: it says when the story begins.
-    going = list(older.scalars())[1::2]
-    await db.execute(delete(LOOKS).where(LOOKS.c.rollout == rollout, LOOKS.c.at.in_(going)))
+    older = found.all()
+    going, heirs = older[1:-1:2], older[2::2]
+    richer = [
+        {"heir": heir.at, "more": body}
+        for gone, heir in zip(going, heirs, strict=True)
+        if (body := handed_on(gone.body, heir.body)) != heir.body
+    ]
+    if richer:
+        here = (LOOKS.c.rollout == rollout, LOOKS.c.at == bindparam("heir"))
+        await db.execute(update(LOOKS).where(*here).values(body=bindparam("more")), richer)
+    gone_at = [one.at for one in going]
+    await db.execute(delete(LOOKS).where(LOOKS.c.rollout == rollout, LOOKS.c.at.in_(gone_at)))
 
 
 async def looks(
@@ -73,7 +84,7 @@ async def looks(
     if until is not None:
         where.append(LOOKS.c.at <= epoch(until))
     rows = await db.execute(select(LOOKS).where(*where).order_by(LOOKS.c.at))
-    return [kept for row in rows if (kept := _load(row)) is not None]
+    return once(kept for row in rows if (kept := load_look(row)) is not None)
 
 
 async def outlived(db: AsyncConnection, now: datetime) -> str | None:
@@ -92,31 +103,3 @@ async def outlived(db: AsyncConnection, now: datetime) -> str | None:
 async def drop_looks(db: AsyncConnection, rollout: str) -> None:
     """Forget the looks of one rollout."""
     await db.execute(delete(LOOKS).where(LOOKS.c.rollout == rollout))
-
-
-def _dump(look: Look, place: str) -> str:
-    samples = []
-    for sample in look.samples:
-        lanes = {"stable": _finite(sample.stable), "canary": _finite(sample.canary)}
-        why = {"why_stable": sample.why_stable, "why_canary": sample.why_canary}
-        said = {name: text for name, text in why.items() if text}
-        samples.append({"metric": sample.metric, **lanes, **said})
-    body = {"window": look.window, "samples": samples}
-    extra = {"problem": look.problem, "beside": look.beside, "place": place}
-    body |= {name: value for name, value in extra.items() if value}
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _load(row: Any) -> KeptLook | None:
-    try:
-        body = json.loads(row.body)
-        samples = tuple(Sample(**sample) for sample in body["samples"])
-        problem, beside = body.get("problem", ""), body.get("beside", False)
-        look = Look(moment(row.at), body["window"], samples, problem, beside)
-        return KeptLook(row.cursor, row.weight, body.get("place", ""), look)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

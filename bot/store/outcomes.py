@@ -69,6 +69,8 @@ async def outcome_columns(db: AsyncConnection, r: Rollout) -> dict[str, Any] | N
         "machine_s": outcome.machine_s,
         "waited_s": outcome.waited_s,
         "warnings": int(found.scalar_one()),
+        "observed": outcome.observed,
+        "undid": outcome.undid,
     }
 
 
@@ -91,6 +93,7 @@ async def newest(
         Outcome(
             row.rollout, row.service, row.environment, row.strategy, row.outcome, moment(row.ended),
             row.rollback, row.code, row.winner, row.machine_s, row.waited_s, row.warnings,
+            row.observed, row.undid,
         )
         for row in rows
     ]  # fmt: skip

@@ -178,5 +178,7 @@ OUTCOMES = Table(
     Column("machine_s", Float),
     Column("waited_s", Float),
     Column("warnings", Integer, nullable=False),
+    Column("observed", String(12), nullable=False, server_default=""),
+    Column("undid", String(32), nullable=False, server_default=""),
     Index("outcomes_by_end", "ended"),
 )

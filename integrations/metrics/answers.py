@@ -57,6 +57,40 @@ def _number(text: str) -> float:
         raise QueryRefusedError("its query returns a text") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The values of one series over time."""
+
+    labels: Mapping[str, str]
+    values: Mapping[float, float]
+    """By Unix time."""
+
+
+def rows(result: Any) -> tuple[Row, ...]:
+    """Read the `result` of a query over a range. Raises `QueryRefusedError` and `NotPrometheusError`."""
+    if not isinstance(result, list):
+        raise NotPrometheusError
+    return tuple(_row(row) for row in result)
+
+
+def _row(row: Any) -> Row:
+    match row:
+        case {"metric": dict(labels), "values": list(pairs)}:
+            return Row(labels, dict(map(_pair, pairs)))
+        case {"metric": dict(), "histograms": _}:
+            raise QueryRefusedError("its query does not return single numbers")
+        case _:
+            raise NotPrometheusError
+
+
+def _pair(pair: Any) -> tuple[float, float]:
+    match pair:
+        case [int() | float() as at, str(value)]:
+            return float(at), _number(value)
+        case _:
+            raise NotPrometheusError
+
+
 Answer = Sequence[Sample] | Missing
 """Samples, or why there are none."""
 

@@ -10,8 +10,10 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -22,7 +24,16 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from integrations.base import IntegrationError, RefusedError
-from integrations.metrics.answers import NotPrometheusError, QueryRefusedError, Sample, samples
+from integrations.metrics.answers import (
+    NotPrometheusError,
+    QueryRefusedError,
+    Row,
+    Sample,
+    rows,
+    samples,
+)
+
+T = TypeVar("T")
 
 # One pool for the process: the client is synchronous, and a slow source must not take the threads of other work.
 _POOL = ThreadPoolExecutor(8, thread_name_prefix="prometheus")
@@ -51,10 +62,14 @@ _FAILURES = (
 class SourceDownError(Exception):
     """The source did not give a usable answer. `str()` is the whole sentence."""
 
-    def __init__(self, sentence: str, *, answers: bool = True) -> None:
-        """`answers` is False where nobody was reached at all: then another query fares no better."""
+    def __init__(self, sentence: str, *, answers: bool = True, slow: bool = False) -> None:
+        """`answers` is False where nobody was reached at all: then another query fares no better.
+
+        `slow` is True where somebody was, and took too long.
+        """
         super().__init__(sentence)
         self.answers = answers
+        self.slow = slow
 
 
 class _StatusError(requests.RequestException):
@@ -175,7 +190,7 @@ def _refuse_partial(body: bytes) -> None:
 
 
 class Connection:
-    """One Prometheus, as one rollout target asks it. `timeout` is in seconds, for one query from start to end."""
+    """One Prometheus. `timeout` is in seconds, for one query from start to end."""
 
     def __init__(
         self,
@@ -187,7 +202,7 @@ class Connection:
         timeout: float = 5.0,
     ) -> None:
         self._where = _address(url)
-        self._timeout = timeout
+        self.timeout = timeout
         self._session = _Session(timeout)
         self._session.verify = ca_file or True
         file = Path(bearer_token_file).expanduser() if bearer_token_file else None
@@ -203,9 +218,20 @@ class Connection:
 
     async def ask(self, query: str) -> tuple[Sample, ...]:
         """Return the samples of an instant query. Raises `QueryRefusedError` and `SourceDownError`, nothing else."""
-        answer = asyncio.get_running_loop().run_in_executor(_POOL, self._client.custom_query, query)
+        return await self._answer(partial(self._client.custom_query, query), samples)
+
+    async def ask_range(
+        self, query: str, begins: datetime, ends: datetime, step: int
+    ) -> tuple[Row, ...]:
+        """Return the series of a query over a range, one value every `step` seconds. Raises as `ask`."""
+        asked = partial(self._client.custom_query_range, query, begins, ends, str(step))
+        return await self._answer(asked, rows)
+
+    async def _answer(self, asked: Callable[[], Any], read: Callable[[Any], T]) -> T:
+        # It is read where it came: a long one would keep the event loop busy.
+        answer = asyncio.get_running_loop().run_in_executor(_POOL, lambda: read(asked()))
         try:
-            return samples(await asyncio.wait_for(answer, self._timeout))
+            return await asyncio.wait_for(answer, self.timeout)
         except _StatusError as error:
             if error.status in _REFUSED:
                 raise QueryRefusedError(
@@ -213,7 +239,14 @@ class Connection:
                 ) from None
             raise SourceDownError(self._sentence(error)) from None
         except _FAILURES as error:
-            raise SourceDownError(self._sentence(error), answers=not _unreached(error)) from None
+            slow = isinstance(error, requests.Timeout | TimeoutError)
+            raise SourceDownError(
+                self._sentence(error), answers=not _unreached(error), slow=slow
+            ) from None
+
+    def late(self) -> SourceDownError:
+        """Return what is said of a query that waited too long for its place."""
+        return SourceDownError(self._sentence(TimeoutError()), slow=True)
 
     def close(self) -> None:
         """Let go of the connections. A query that is still on its way ends by its own deadline."""
@@ -240,7 +273,7 @@ class Connection:
                     "has a certificate that is not trusted here; check ca_file and the host name."
                 )
             case requests.Timeout() | TimeoutError():
-                return f"did not answer within {self._timeout:g} s; check that it is up and not overloaded."
+                return f"did not answer within {self.timeout:g} s; check that it is up and not overloaded."
             case (
                 NotPrometheusError()
                 | requests.exceptions.JSONDecodeError()

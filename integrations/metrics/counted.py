@@ -1,14 +1,14 @@
 """Reads the counters of both lanes from Prometheus, all at one moment, and counts what came since the last look.
 
-The one rule: what cannot be read is not guessed. One query asks for everything; when that has no usable answer each
-part is asked by itself, and without a part that matters nothing is counted and what was remembered stays.
+The one rule: what cannot be read is not guessed. All parts are asked together; without one that matters nothing is
+counted and what was remembered stays.
 """
 
-import asyncio
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from integrations.base import Lane
@@ -21,11 +21,11 @@ from integrations.counters import (
     nothing_counted,
 )
 from integrations.metric import Missing
-from integrations.metrics.answers import QueryRefusedError, Sample
-from integrations.metrics.connection import Connection, SourceDownError
+from integrations.metrics.answers import Sample
+from integrations.metrics.batching import Line
+from integrations.metrics.connection import SourceDownError
 from integrations.metrics.counting import Sight, count, history
-from integrations.metrics.joining import joined, told_apart
-from integrations.metrics.templates import Question, Raw
+from integrations.metrics.templates import Raw
 from integrations.metrics.templates.counters import BACK_S, COUNTS, NEEDED, PROCESS, Part
 
 _NONE = "This platform has no counters, so its errors cannot be counted between two looks."
@@ -37,12 +37,10 @@ Answers = Mapping[str, Sequence[Sample]]
 
 
 class CounterSource:
-    """Counts for one target, over the connection of its metric source. Without `raw` there is nothing to count."""
+    """Counts for one target, where its metric source asks. Without `raw` there is nothing to count."""
 
-    def __init__(
-        self, connection: Connection, raw: Raw | None, clock: Callable[[], datetime]
-    ) -> None:
-        self._connection = connection
+    def __init__(self, line: Line, raw: Raw | None, clock: Callable[[], datetime]) -> None:
+        self._line = line
         self._raw = raw
         self._clock = clock
 
@@ -75,35 +73,13 @@ class CounterSource:
         return history(counters, self._raw.lanes.workload(lane))
 
     async def _ask(self, raw: Raw) -> Answers:
-        """Ask everything at once, or else each by itself. Raises `SourceDownError` when nothing answers."""
-        questions = {name: Question(text, raw.label, raw.lanes) for name, text in raw.parts.items()}
-        try:
-            apart = told_apart(await self._connection.ask(joined(questions)), questions)
-        except QueryRefusedError:
-            apart = None
-        except SourceDownError as error:
-            if not error.answers:
-                raise
-            apart = None
-        return await self._one_by_one(raw.parts) if apart is None else apart
-
-    async def _one_by_one(self, parts: Mapping[str, str]) -> Answers:
-        told = await asyncio.gather(
-            *(self._connection.ask(text) for text in parts.values()), return_exceptions=True
-        )
-        answers: dict[str, Sequence[Sample]] = {}
-        for name, answer in zip(parts, told, strict=True):
-            match answer:
-                case tuple():
-                    answers[name] = answer
-                case QueryRefusedError() | SourceDownError():
-                    pass
-                case _:
-                    raise answer
+        """Ask everything at once. Raises `SourceDownError` when nothing answers."""
+        told = await self._line.together(list(raw.parts.values()))
         downs = [one for one in told if isinstance(one, SourceDownError)]
         if len(downs) == len(told):
             raise downs[0]
-        return answers
+        answers = zip(raw.parts, told, strict=True)
+        return {name: answer for name, answer in answers if isinstance(answer, tuple)}
 
 
 def _workloads(raw: Raw) -> dict[Lane, str]:
@@ -155,10 +131,15 @@ def _sight(answers: Answers, raw: Raw, seen: Mapping[str, Process]) -> Sight:
 
 
 def _process(sample: Sample, raw: Raw) -> str:
+    labels = sample.labels
+    return _key(labels.get(raw.label, ""), *(labels.get(name, "") for name in PROCESS))
+
+
+@lru_cache(maxsize=4096)  # a look has two dozen samples of each process
+def _key(workload: str, *target: str) -> str:
     """Return the workload and a digest of the target: a label may be long, and what is stored has a limit."""
-    target = json.dumps([sample.labels.get(name, "") for name in PROCESS])
-    digest = blake2b(target.encode(errors="replace"), digest_size=8).hexdigest()
-    return f"{sample.labels.get(raw.label, '')}/{digest}"
+    digest = blake2b(json.dumps(target).encode(errors="replace"), digest_size=8).hexdigest()
+    return f"{workload}/{digest}"
 
 
 def _bound(sample: Sample) -> float:

@@ -107,18 +107,19 @@ def count(
         lane: _lane(name, standings[lane], grown[lane], sight, limit)
         for lane, name in workloads.items()
     }
-    counted = _counted(memory, sight, _comparable(parts), closed=True)
+    manned = _manned(_comparable(parts), sight, workloads, limit)
+    counted = _counted(memory, sight, manned, closed=True)
     return counted, _remembered(memory, sight, ready=ready)
 
 
 def history(counters: Counters, workload: str) -> LaneCount:
     """Return what the processes of a workload have counted since they started, as far as they are known."""
     known = [
-        _Growth(one.counts, one.buckets, False)
+        Growth(one.counts, one.buckets, False)
         for one in _of(workload, counters.processes).values()
         if one.counts
     ]
-    return _sums(known, []) if known else LaneCount(Missing.NO_DATA, Missing.NO_DATA)
+    return sums(known, []) if known else LaneCount(Missing.NO_DATA, Missing.NO_DATA)
 
 
 def _of(workload: str, processes: Mapping[str, Process]) -> dict[str, Process]:
@@ -163,7 +164,7 @@ def _counted(
 
 
 @dataclass(frozen=True, slots=True)
-class _Growth:
+class Growth:
     """What one process counted in the window."""
 
     counts: Mapping[str, float]
@@ -171,18 +172,18 @@ class _Growth:
     shrunk: bool
 
 
-def _grown(workload: str, memory: Counters, sight: Sight) -> list[_Growth]:
+def _grown(workload: str, memory: Counters, sight: Sight) -> list[Growth]:
     """Return what each process of a lane counted since the last look, and what all did in the window before that."""
     growths = [
-        _growth(memory.processes.get(key), now, _began_again(key, sight))
+        growth(memory.processes.get(key), now, _began_again(key, sight))
         for key, now in _of(workload, sight.processes).items()
     ]
     held = memory.open.get(workload)
-    before = [_Growth(held.counts, held.buckets, shrunk=False)] if held and held.counts else []
+    before = [Growth(held.counts, held.buckets, shrunk=False)] if held and held.counts else []
     return [*before, *(one for one in growths if one is not None)]
 
 
-def _held(workload: str, memory: Counters, grown: list[_Growth]) -> Process:
+def _held(workload: str, memory: Counters, grown: list[Growth]) -> Process:
     """Return what a lane has counted in a window that stays open."""
     names = {name for one in grown for name in one.counts}
     counts = {name: sum(one.counts.get(name, 0.0) for one in grown) for name in names}
@@ -191,7 +192,7 @@ def _held(workload: str, memory: Counters, grown: list[_Growth]) -> Process:
 
 
 def _lane(
-    workload: str, standing: _Standing, grown: list[_Growth], sight: Sight, limit: float
+    workload: str, standing: _Standing, grown: list[Growth], sight: Sight, limit: float
 ) -> LaneCount:
     if standing not in (_Standing.READY, _Standing.NO_REQUEST):
         down = sight.up.get(workload) is False
@@ -203,21 +204,21 @@ def _lane(
     problems = [_SILENT.format(silent, len(seen))] if silent else []
     if any(one.shrunk for one in grown):
         problems.append(_SHRUNK)
-    return _sums(grown, problems)
+    return sums(grown, problems)
 
 
 def _began_again(key: str, sight: Sight) -> bool:
     return sight.restarted is None or key in sight.restarted
 
 
-def _growth(last: Process | None, now: Process, may_begin_again: bool) -> _Growth | None:
+def growth(last: Process | None, now: Process, may_begin_again: bool) -> Growth | None:
     """Return what a process counted since; None where that is not known and its counting begins here."""
     if last is None:
-        return _Growth(now.counts, now.buckets, shrunk=False)
+        return Growth(now.counts, now.buckets, shrunk=False)
     if not last.counts or now.at - last.at > LONGEST_S:
         return None
     if now.at <= last.at:  # another replica of Prometheus, which is behind the one asked before
-        return _Growth({}, {}, shrunk=False)
+        return Growth({}, {}, shrunk=False)
     fell = _fell(last.counts, now.counts) or _fell(last.buckets, now.buckets)
     anew = fell and may_begin_again
     counts = {
@@ -230,14 +231,14 @@ def _growth(last: Process | None, now: Process, may_begin_again: bool) -> _Growt
         for bound, value in now.buckets.items()
         if anew or bound in last.buckets
     }
-    return _Growth(counts, buckets, shrunk=fell and not anew)
+    return Growth(counts, buckets, shrunk=fell and not anew)
 
 
 def _fell(last: Mapping[_Key, float], now: Mapping[_Key, float]) -> bool:
     return any(value < last.get(key, 0.0) for key, value in now.items())
 
 
-def _sums(grown: list[_Growth], problems: list[str]) -> LaneCount:
+def sums(grown: list[Growth], problems: list[str]) -> LaneCount:
     """Return the sum of what the processes counted.
 
     Only series that tell whether a request failed are counted, where there are any: so no error is without its request.
@@ -279,6 +280,23 @@ def _comparable(parts: dict[Lane, LaneCount]) -> dict[Lane, LaneCount]:
         )
         for lane, part in parts.items()
     }
+
+
+def _manned(
+    parts: dict[Lane, LaneCount], sight: Sight, workloads: Mapping[Lane, str], limit: float
+) -> dict[Lane, LaneCount]:
+    """Return both lanes with how many processes each has; proxies that serve both are nobody's."""
+    own = {
+        lane: {
+            key.removeprefix(f"{name}/")
+            for key, one in _of(name, sight.processes).items()
+            if sight.now - one.at <= limit
+        }
+        for lane, name in workloads.items()
+    }
+    if set.intersection(*own.values()):
+        return parts
+    return {lane: replace(part, processes=len(own[lane])) for lane, part in parts.items()}
 
 
 def _begun(memory: Counters, sight: Sight) -> Counters:

@@ -1,34 +1,41 @@
-"""Several questions as one query: their vectors side by side, told apart by a label that each gets.
+"""Several queries as one: their vectors side by side, told apart by a label that each gets.
 
 Pure. `or` keeps every series whose labels no earlier one has, and no two have the same name here; so one query answers
-what would be a dozen. The simulated Prometheus of the sandbox takes the same texts apart again.
+what would be a dozen. It is a tree and not a chain: at each `or` Prometheus goes through all that is on its left. The
+simulated Prometheus of the sandbox takes the same texts apart again.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from integrations.metrics.answers import Sample
-from integrations.metrics.templates import Question
 
 _LABEL = "sluice_metric"
 _PART = re.compile(
-    rf'label_replace\(\((?P<text>.*?)\), "{_LABEL}", "(?P<name>\w+)", "", ""\)(?: or |$)', re.DOTALL
+    rf'label_replace\(\((?P<text>.*?)\), "{_LABEL}", "(?P<name>\w+)", "", ""\)', re.DOTALL
 )
+_BETWEEN = re.compile(r"(?:\(|\)| or )*")
 
 
-def joined(questions: Mapping[str, Question]) -> str:
-    """Return one query for all of the questions."""
-    return " or ".join(
-        f'label_replace(({question.text}), "{_LABEL}", "{name}", "", "")'
-        for name, question in questions.items()
+def joined(queries: Mapping[str, str]) -> str:
+    """Return one query for all of the queries, which go by their names; there is at least one."""
+    return _tree(
+        [f'label_replace(({text}), "{_LABEL}", "{name}", "", "")' for name, text in queries.items()]
     )
 
 
+def _tree(vectors: Sequence[str]) -> str:
+    if len(vectors) == 1:
+        return vectors[0]
+    half = len(vectors) // 2
+    return f"({_tree(vectors[:half])} or {_tree(vectors[half:])})"
+
+
 def parts(query: str) -> tuple[tuple[str, str], ...]:
-    """Return the questions that a query was joined from, by name; none where it was not."""
-    found = list(_PART.finditer(query))
-    whole = "".join(one[0] for one in found)
-    return tuple((one["name"], one["text"]) for one in found) if whole == query else ()
+    """Return the queries that a query was joined from, by name; none where it was not."""
+    if not _BETWEEN.fullmatch(_PART.sub("", query)):
+        return ()
+    return tuple((one["name"], one["text"]) for one in _PART.finditer(query))
 
 
 def named(name: str, labels: Mapping[str, str]) -> dict[str, str]:
@@ -37,13 +44,16 @@ def named(name: str, labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def told_apart(
-    answer: Sequence[Sample], questions: Mapping[str, Question]
-) -> dict[str, list[Sample]] | None:
-    """Return the samples of each question; None for an answer with a series that belongs to none."""
-    apart: dict[str, list[Sample]] = {name: [] for name in questions}
+    answer: Sequence[Sample], names: Iterable[str]
+) -> dict[str, tuple[Sample, ...]] | None:
+    """Return the samples of each query; None for an answer with a series that belongs to none.
+
+    Whatever a series bears under our label was replaced by Prometheus: what comes back is a name that we gave.
+    """
+    apart: dict[str, list[Sample]] = {name: [] for name in names}
     for sample in answer:
-        name = sample.labels.get(_LABEL, "")
-        if name not in apart:
+        mine = apart.get(sample.labels.get(_LABEL, ""))
+        if mine is None:
             return None
-        apart[name].append(sample)
-    return apart
+        mine.append(sample)
+    return {name: tuple(found) for name, found in apart.items()}

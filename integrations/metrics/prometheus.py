@@ -1,13 +1,14 @@
 """Numbers from Prometheus: each look asks all questions at once and turns whatever comes back into readings.
 
-The one rule: no query blinds another one. The built-in metrics are one joined query; when that has no usable answer
-each of them is asked by itself, as every custom query always is. `Snapshot.problem` is set only when not one query
-was answered; why a single metric has no number is in the log.
+The one rule: no query blinds another one. The built-in metrics are asked together, with those of other targets; every
+custom query is asked by itself. `Snapshot.problem` is set only when not one query was answered; why a single metric has
+no number is in the log.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -15,9 +16,10 @@ from integrations.base import Lane
 from integrations.counters import Counted, Counters, LaneCount
 from integrations.metric import Missing, Reading, Snapshot
 from integrations.metrics.answers import Answer, QueryRefusedError, finite, fresh, per_lane
+from integrations.metrics.batching import Line, Told
 from integrations.metrics.connection import Connection, SourceDownError
 from integrations.metrics.counted import CounterSource
-from integrations.metrics.joining import joined, told_apart
+from integrations.metrics.recorded import RecordReader
 from integrations.metrics.templates import (
     METRICS,
     PLATFORMS,
@@ -30,6 +32,7 @@ from integrations.metrics.templates import (
     render,
 )
 from integrations.metrics.variables import BadQueryError, asks_per_lane, fill
+from integrations.recording import Record
 
 _log = logging.getLogger(__name__)
 
@@ -49,13 +52,15 @@ class PrometheusSource:
     Without `stable` one workload holds all instances: its numbers are the canary's, and stable has none. Without
     `canary` its revision has no name yet. Where lanes swap roles, one source is made for each way round. `clusters`
     maps the name of a workload to that of the cluster by which a proxy counts what it answered; a workload that it
-    leaves out has a cluster of its own name.
+    leaves out has a cluster of its own name. With `line` it asks where other targets ask too, and what is said about
+    an address and its credentials does not matter; whoever gave it closes it.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str = "",
         *,
+        line: Line | None = None,
         template: str,
         namespace: str,
         stable: str = "",
@@ -76,15 +81,20 @@ class PrometheusSource:
         self._render = partial(render, template, self._lanes, clusters=called)
         self._render(window=60)  # so that an unknown template stops the start, not the first look
         self._clock = clock
-        self._connection = Connection(
-            url,
-            bearer_token=bearer_token,
-            bearer_token_file=bearer_token_file,
-            ca_file=ca_file,
-            timeout=timeout,
+        self._own = line is None
+        self._line = line or Line(
+            Connection(
+                url,
+                bearer_token=bearer_token,
+                bearer_token_file=bearer_token_file,
+                ca_file=ca_file,
+                timeout=timeout,
+            )
         )
         raw = raw_counters(template, self._lanes, called)
-        self._counters = CounterSource(self._connection, raw, clock)
+        self._counters = CounterSource(self._line, raw, clock)
+        self._queries = template if raw is None else f"{template} {raw.digest}"
+        self._records = RecordReader(self._line.connection, raw)
         self._told: dict[str, str] = {}
 
     async def look(
@@ -102,7 +112,7 @@ class PrometheusSource:
         well. A custom query replaces a built-in metric of its name. More than one series, or an unknown variable, is
         `NOT_AVAILABLE`, as is a built-in metric that the template does not have.
         """
-        look = _Look(self._connection, self._lanes)
+        look = _Look(self._line, self._lanes)
         known = {"namespace": self._lanes.namespace, **variables, "window": f"{window}s"}
         builtin, own = await asyncio.gather(
             look.builtin(self._render(window=window), window, without=frozenset(custom)),
@@ -115,17 +125,28 @@ class PrometheusSource:
             self._tell(look.reasons)
         return Snapshot(self._clock(), window, readings, look.problem)
 
-    async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
+    async def counts(
+        self,
+        before: Counters | None,
+        *,
+        weight: float | None = None,  # noqa: ARG002 - lanes are told apart by their names
+    ) -> tuple[Counted, Counters]:
         """Return what both lanes answered since `before`, and what to hand in at the next look; see `CounterSource`."""
-        return await self._counters.count(before)
+        told, counters = await self._counters.count(before)
+        return replace(told, queries=self._queries), counters
 
     def history(self, counters: Counters, lane: Lane) -> LaneCount:
         """Return all that the processes of a lane have counted since they started, as far as `counters` knows them."""
         return self._counters.history(counters, lane)
 
+    async def recorded(self, lane: Lane, since: datetime, until: datetime) -> Record:
+        """Return what each process of a lane answered over hours; see `RecordReader`."""
+        return await self._records.read(lane, since, until)
+
     async def close(self) -> None:
-        """Let go of the connections."""
-        self._connection.close()
+        """Let go of the connections, unless they are shared."""
+        if self._own:
+            await self._line.close()
 
     def _tell(self, reasons: dict[str, str]) -> None:
         """Log why a metric is not available, once until it changes: a look comes every few seconds."""
@@ -138,8 +159,8 @@ class PrometheusSource:
 class _Look:
     """One look: asks, and remembers what went wrong on the way."""
 
-    def __init__(self, connection: Connection, lanes: Lanes) -> None:
-        self._connection = connection
+    def __init__(self, line: Line, lanes: Lanes) -> None:
+        self._line = line
         self._lanes = lanes
         self._reached = False
         self._failures: list[str] = []
@@ -168,33 +189,12 @@ class _Look:
 
     async def _readings(self, questions: Mapping[str, Question]) -> dict[str, Reading]:
         """Ask everything at once."""
-        told = await self._together(questions)
-        if told is None:
-            answers = await asyncio.gather(
-                *(self._ask(name, question.text) for name, question in questions.items())
-            )
-            told = dict(zip(questions, answers, strict=True))
+        answers = await self._line.together([question.text for question in questions.values()])
+        told = {name: self._told(name, one) for name, one in zip(questions, answers, strict=True)}
         for name, answer in told.items():
             if not isinstance(answer, Missing) and any(UNTOLD in one.labels for one in answer):
                 self._refused(name, "the counter of requests lacks the label that tells failures")
         return {name: per_lane(told[name], question) for name, question in questions.items()}
-
-    async def _together(self, questions: Mapping[str, Question]) -> dict[str, Answer] | None:
-        """Ask all of it in one query; None where that has no answer and each question is to be asked by itself."""
-        try:
-            answer = await self._connection.ask(joined(questions))
-        except QueryRefusedError:
-            return None
-        except SourceDownError as error:
-            if error.answers:
-                return None
-            self._failures.append(str(error))
-            return dict.fromkeys(questions, Missing.DOWN)
-        apart = told_apart(answer, questions)
-        if apart is None:
-            return None
-        self._reached = True
-        return dict(apart)
 
     async def custom(self, name: str, query: str, variables: Mapping[str, str]) -> Reading:
         """Return the reading of one custom query."""
@@ -218,7 +218,7 @@ class _Look:
             text = fill(query, variables)
         except BadQueryError as error:
             return self._refused(name, str(error))
-        answer = await self._ask(name, text)
+        answer = self._told(name, await self._line.alone(text))
         if isinstance(answer, Missing):
             return answer
         if len(answer) > 1:
@@ -227,17 +227,14 @@ class _Look:
             )
         return finite(answer[0].value) if answer else Missing.NO_DATA
 
-    async def _ask(self, name: str, text: str) -> Answer:
-        try:
-            answer: Answer = await self._connection.ask(text)
-        except QueryRefusedError as error:
-            answer = self._refused(name, str(error))
-        except SourceDownError as error:
-            self._failures.append(str(error))
-            self.reasons[name] = str(error)
+    def _told(self, name: str, told: Told) -> Answer:
+        """Return the samples, or what it means that there are none; remember why."""
+        if isinstance(told, SourceDownError):
+            self._failures.append(str(told))
+            self.reasons[name] = str(told)
             return Missing.DOWN
         self._reached = True
-        return answer
+        return self._refused(name, str(told)) if isinstance(told, QueryRefusedError) else told
 
     def _refused(self, name: str, reason: str) -> Missing:
         self.reasons[name] = reason

@@ -10,6 +10,7 @@ the split); Lindon, Sanden and Shirikian, KDD 2022; Shin, Ramdas and Rinaldo, "E
 
 from strategies.evidence.alone import RECENT, alone
 from strategies.evidence.assurance import affordable, assurance, needed, ruled_out
+from strategies.evidence.certainty import Case
 from strategies.evidence.counts import Both, Tally, Window
 from strategies.evidence.memory import Memory, harm, remember
 from strategies.evidence.policy import Policy, Question
@@ -21,6 +22,7 @@ __all__ = [
     "RECENT",
     "Ahead",
     "Both",
+    "Case",
     "Memory",
     "Policy",
     "Question",

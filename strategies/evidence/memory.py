@@ -7,12 +7,12 @@ so that a hiccup alone never rolls back.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from strategies.evidence.assurance import Proof, proven
 from strategies.evidence.bursts import Burst, discount, felt
-from strategies.evidence.counts import Both, Window
+from strategies.evidence.counts import NOTHING, Both, Window
 from strategies.evidence.policy import Policy, Question
 
 BETS = tuple(math.log(bet) for bet in (1.3, 1.8, 3.0, 8.0, 40.0))
@@ -23,8 +23,22 @@ _LATE = 0.1
 """What all copies weigh that begin later within a stage: the n-th has `1 / (n * (n + 1))` of it."""
 _EVERY = 20
 """Windows between the beginnings of two of those: five minutes of looks."""
+_SINGLE = 8
+"""Windows that are kept one by one: what turns a version around is mostly among them."""
 _MOST = 12
 """So many of them are kept, the newest: to forget one only lowers the evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What was counted from where one copy began to where the next one did, at one split of the traffic."""
+
+    stage: int
+    number: int
+    """Of the newest copy that began within a stage; 0: there is none yet."""
+    both: Both
+    discount: float = 0.0
+    """What the evidence of a single window was divided by; 0: these are the sums of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,28 @@ class Trial:
     windows: int = 0
     burst: Burst = field(default_factory=Burst)
     proof: Proof = field(default_factory=Proof)
+    stretches: tuple[Stretch, ...] = ()
+    """In order: the numbers behind the evidence, for people. The newest windows are there one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What one copy contributes to the evidence."""
+
+    weight: float
+    logs: tuple[float, ...]
+    stage: int = 0
+    number: int = 0
+    """Of a copy that began within a stage, whatever that was."""
+
+    @property
+    def worth(self) -> float:
+        """Its part of the evidence."""
+        return self.weight * _mean(self.logs)
+
+    def covers(self, stretch: Stretch) -> bool:
+        """Whether it has begun by then."""
+        return stretch.stage >= self.stage and stretch.number >= self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +114,26 @@ def weigh(trial: Trial | None, stages: int) -> float:
     """Return what the evidence of one question is worth, of a rollout with so many stages; 1 is none."""
     if trial is None:
         return 1.0
+    return idle(trial) + sum(copy.worth for copy in copies(trial, stages))
+
+
+def idle(trial: Trial) -> float:
+    """Return what the copies are worth that have not begun: together 1 / (n + 1) of what all late ones weigh.
+
+    What was forgotten is nothing.
+    """
+    return _LATE / (trial.late[-1][0] + 1 if trial.late else 1)
+
+
+def copies(trial: Trial, stages: int) -> Iterator[Copy]:
+    """Yield the copies of one question."""
     single = stages <= 1
     later = 0.0 if single else (1 - _LATE - _FIRST) / (stages - 1)
     weights = [1 - _LATE if single else _FIRST, *[later] * (max(1, stages) - 1)]
-    # Those that have not begun are worth what they weigh: together 1 / (n + 1) of it. What was forgotten is nothing.
-    worth = _LATE / (trial.late[-1][0] + 1 if trial.late else 1)
     for stage, weight in enumerate(weights):
-        worth += weight * _mean(trial.logs[stage] if stage < len(trial.logs) else _NEVER)
+        yield Copy(weight, trial.logs[stage] if stage < len(trial.logs) else _NEVER, stage)
     for number, logs in trial.late:
-        worth += _LATE / (number * (number + 1)) * _mean(logs)
-    return worth
+        yield Copy(_LATE / (number * (number + 1)), logs, number=number)
 
 
 def _mean(logs: tuple[float, ...]) -> float:
@@ -98,15 +144,41 @@ def _tried(trial: Trial, both: Both, window: Window, question: Question, policy:
     absolute = question.ratio == 0
     burst = felt(trial.burst, both, window.stage, absolute=absolute)
     phi = discount(burst, both, window.seconds, policy.noise, absolute=absolute)
-    won = _winnings(both, question, phi, policy)
+    won = winnings(both, question, phi, policy)
     begun = [*trial.logs, *[_NEVER] * (window.stage + 1 - len(trial.logs))]
+    late = _late(trial)
     return Trial(
         logs=tuple(_added(copy, won) for copy in begun),
-        late=tuple((number, _added(copy, won)) for number, copy in _late(trial)),
+        late=tuple((number, _added(copy, won)) for number, copy in late),
         windows=trial.windows + 1,
         burst=burst,
         proof=proven(trial.proof, both, phi),
+        stretches=_longer(trial.stretches, both, window.stage, phi, [number for number, _ in late]),
     )
+
+
+def _longer(
+    before: tuple[Stretch, ...], both: Both, stage: int, phi: float, numbers: list[int]
+) -> tuple[Stretch, ...]:
+    """Return the stretches with one more window; where a copy began that is forgotten, two become one."""
+    oldest, newest = (numbers[0], numbers[-1]) if numbers else (0, 0)
+    every = (*before, Stretch(stage, newest, both, phi))
+    sums: list[Stretch] = []
+    for one in every[:-_SINGLE]:
+        last = sums[-1] if sums else None
+        same = last is not None and last.stage == one.stage
+        if last is not None and same and (last.number == one.number or one.number < oldest):
+            sums[-1] = Stretch(one.stage, one.number, _sum(last.both, one.both))
+        else:
+            sums.append(replace(one, discount=0.0))
+    return (*sums, *every[-_SINGLE:])
+
+
+def _sum(one: Both, other: Both) -> Both:
+    """Return both together; stable stays unknown where neither knows it."""
+    canary = (one.canary or NOTHING) + (other.canary or NOTHING)
+    known = one.stable is not None or other.stable is not None
+    return Both(canary, one.control + other.control if known else None)
 
 
 def _late(trial: Trial) -> tuple[tuple[int, tuple[float, ...]], ...]:
@@ -121,7 +193,7 @@ def _added(copy: tuple[float, ...], won: tuple[float, ...]) -> tuple[float, ...]
     return tuple(a + b for a, b in zip(copy, won, strict=True))
 
 
-def _winnings(both: Both, question: Question, phi: float, policy: Policy) -> tuple[float, ...]:
+def winnings(both: Both, question: Question, phi: float, policy: Policy) -> tuple[float, ...]:
     """Return by bet what one window adds to the logarithm."""
     canary, stable = both.canary, both.control
     if canary is None or not canary.of:
@@ -132,7 +204,7 @@ def _winnings(both: Both, question: Question, phi: float, policy: Policy) -> tup
     if question.ratio == 0 and stable.of and stable.rate > question.margin:
         return _NEVER
     most = cap(question, policy)
-    return tuple(min(most, _log(both, question, bet) / phi) for bet in BETS)
+    return tuple(min(most, bet_on(both, question, bet) / phi) for bet in BETS)
 
 
 def cap(question: Question, policy: Policy) -> float:
@@ -141,7 +213,7 @@ def cap(question: Question, policy: Policy) -> float:
     return needed / policy.windows
 
 
-def _log(both: Both, question: Question, bet: float) -> float:
+def bet_on(both: Both, question: Question, bet: float) -> float:
     """Return the logarithm of one bet on one window: `1 + y <= e**y` makes its expectation at most 1."""
     canary, stable = both.canary, both.control
     assert canary is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from strategies.evidence.assurance import affordable, assurance, needed, ruled_out
+from strategies.evidence.certainty import Case, certain, shared, strongest, whole
 from strategies.evidence.memory import Memory, Trial, harm, weigh
 from strategies.evidence.policy import Policy, Question
 from strategies.evidence.verdicts import Verdict
@@ -39,6 +40,18 @@ class Ruling:
     """About how many more requests of the canary that takes."""
     ruled_out: float | None = None
     """The smallest additional share of errors that is ruled out."""
+    cases: tuple[Case, ...] = ()
+    """What was counted, by question: of the worst one since its evidence began, of the others in all."""
+    shared: Case | None = None
+    """A limit that both versions break in this stage."""
+    wait: int = 0
+    """Seconds until the missing requests have come, at the rate of now; 0: not known."""
+    queries: str = ""
+    """Which queries were counted with, as `template digest`."""
+
+    def case(self, name: str) -> Case | None:
+        """Return what was counted for one question; None where nothing was."""
+        return next((one for one in self.cases if one.name == name), None)
 
 
 def rule(
@@ -63,15 +76,53 @@ def rule(
     else:
         verdict = Verdict.INCONCLUSIVE
     errors = memory.trials.get("errors", Trial())
+    worst = _worst(memory, asked, stages)
     return Ruling(
         verdict=verdict,
         evidence=evidence,
         chance=min(1.0, 1 / max(memory.most, 1.0)),
-        worst=_worst(memory, asked, stages),
+        worst=worst,
         unproven=tuple(lacking),
         missing=max(lacking.values(), default=0),
         ruled_out=ruled_out(errors.proof, policy),
+        cases=_cases(memory, asked, policy, stages, worst, _part(evidence, policy)),
+        shared=_shared(memory, asked),
     )
+
+
+def _part(evidence: float, policy: Policy) -> float | None:
+    """Return which part of the evidence is enough for a rollback; None where all of it is not, or no longer."""
+    enough = 1 / policy.alpha
+    return (enough - 1) / (evidence - 1) if evidence >= enough else None
+
+
+def _cases(
+    memory: Memory,
+    asked: tuple[Question, ...],
+    policy: Policy,
+    stages: int,
+    worst: str,
+    part: float | None,
+) -> tuple[Case, ...]:
+    """Return what was counted; of the worst question with the factor that is certain, where any is."""
+    cases = []
+    for one in asked:
+        trial = memory.trials.get(one.name)
+        if trial is None or trial.burst.seen <= 0:
+            continue
+        if one.name != worst:
+            cases.append(whole(one, trial))
+        elif part is None:
+            cases.append(strongest(one, trial, stages))
+        else:
+            wanted = 1 + part * (weigh(trial, stages) - 1)
+            cases.append(certain(one, trial, policy, stages, wanted))
+    return tuple(cases)
+
+
+def _shared(memory: Memory, asked: tuple[Question, ...]) -> Case | None:
+    found = (shared(one, memory.trials[one.name]) for one in asked if one.name in memory.trials)
+    return next((case for case in found if case is not None), None)
 
 
 def _missing(trial: Trial | None, question: Question, policy: Policy, ahead: Ahead | None) -> int:

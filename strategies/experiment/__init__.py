@@ -11,14 +11,17 @@ multiple metrics", Spotify 2024 (who wins).
 """
 
 from strategies.experiment.business import visible
+from strategies.experiment.foreseeing import foreseen
 from strategies.experiment.intervals import Interval
 from strategies.experiment.outcome import Weighed
-from strategies.experiment.pairs import Pairs, Use, paired
+from strategies.experiment.pairs import SPAN, Pairs, Use, paired
 from strategies.experiment.policy import ExperimentPolicy, Split, Weights
+from strategies.experiment.saying import failing
 from strategies.experiment.tallies import Arm, Assigned, Clumps
 from strategies.experiment.weighing import weigh
 
 __all__ = [
+    "SPAN",
     "Arm",
     "Assigned",
     "Clumps",
@@ -29,6 +32,8 @@ __all__ = [
     "Use",
     "Weighed",
     "Weights",
+    "failing",
+    "foreseen",
     "paired",
     "visible",
     "weigh",

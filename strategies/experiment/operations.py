@@ -4,6 +4,7 @@ Each metric is measured in a unit of its own (see `UNITS`), positive where B is 
 The half-widths add up: the score is as unsure as its parts may all be at once.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,8 @@ UNITS: Mapping[str, float] = {"errors": 0.7, "slow": 0.7, "good": 0.1, "cpu": 0.
 """The ln-ratio that scores 1: errors halved, slow requests halved, a tenth more good answers, a fifth less CPU."""
 _MARGINS: Mapping[str, float] = {"errors": 0.0005, "slow": 0.002}
 """Shares that do not matter, as in `strategies.evidence`: 3 errors in a million are not three times 1 in a million."""
+
+_MINUTE = 60.0
 
 Operations = Literal["better", "worse", "undecided"]
 """How B runs."""
@@ -63,4 +66,10 @@ def _measured(metric: str, tallies: Assigned, policy: ExperimentPolicy) -> Ratio
     if counts is None:
         return None
     clump = tallies.clumps.slow if metric == "slow" else tallies.clumps.errors
-    return ratio(counts, clump, _MARGINS.get(metric, 0.0))
+    found = ratio(counts, clump, _MARGINS.get(metric, 0.0))
+    if metric == "good":
+        return found
+    # However many requests: what wobbles from minute to minute is not known better than by so many minutes.
+    minutes = tallies.seconds / _MINUTE
+    wobble = policy.noise**2 / minutes if 0 < minutes < math.inf else math.inf
+    return Ratio(found.log, found.variance + wobble)

@@ -64,12 +64,12 @@ class Pairs:
         return spread / self.count
 
 
-def paired(pairs: Pairs, seconds: float, a: Use | None, b: Use | None) -> Pairs:
+def paired(pairs: Pairs, seconds: float, a: Use | None, b: Use | None, span: float = SPAN) -> Pairs:
     """Return the pairs after one more look over so many seconds; `None`: that variant's use is not known."""
     if not (math.isfinite(seconds) and seconds > 0):
         return pairs
     grown = replace(pairs, open=_longer(pairs.open, seconds, a, b))
-    return _closed(grown) if grown.open.seconds >= SPAN else grown
+    return _closed(grown) if grown.open.seconds >= span else grown
 
 
 def _longer(span: Open, seconds: float, a: Use | None, b: Use | None) -> Open:

@@ -65,7 +65,11 @@ class ExperimentPolicy:
     mismatch: float = 0.001
     """At most this share of tests with a right split is ever called broken; or, if equal, has one "by far" ahead."""
     noise: float = 0.10
-    """How much CPU per request of both variants wobbles in five minutes, before anything is known about it."""
+    """How much both variants wobble against each other although nothing is different: bad events from minute to minute,
+    CPU per request from five minutes to five minutes as long as nothing is known about it."""
+
+    least: float = 0.0
+    """Seconds that have to be counted before an interval decides: a hiccup of the first minute is no difference."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot decide anything (`ValueError`)."""
@@ -74,7 +78,7 @@ class ExperimentPolicy:
                 raise ValueError(
                     f"{name} is {getattr(self, name)!r}. Give a fraction, 0.05 is 5 %."
                 )
-        for name in ("duration", "noise", "worth"):
+        for name in ("duration", "noise", "worth", "least"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise ValueError(f"{name} is {getattr(self, name)!r}. Give a number from 0.")
         if not self.business and not self.weighed:

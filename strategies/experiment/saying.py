@@ -1,7 +1,9 @@
 """The outcome of one look in a sentence: who wins, by which numbers of how many, and what is not known."""
 
 import math
+from dataclasses import replace
 from functools import partial
+from typing import Literal
 
 from strategies.experiment.intervals import Interval
 from strategies.experiment.operations import Operations
@@ -13,6 +15,7 @@ _NAMES = {"errors": "errors", "slow": "slow requests", "good": "good answers"}
 _VAGUE = 1.0
 """An interval of the score that wide says nothing: errors and latency both halved score 0.7."""
 _DAYS_FROM = 72.0
+_HOURS_FROM = 7200.0
 _RUNS: dict[Operations, str] = {
     "better": "B runs better",
     "worse": "B runs worse",
@@ -34,6 +37,16 @@ def say(seen: Weighed, tallies: Assigned, configured: Split, policy: ExperimentP
     return f"{_outcome(seen)}{_after(tallies.seconds)}{_keeping(seen)}: {told}"
 
 
+def failing(seen: Weighed, winner: Literal["A", "B"], metric: str, tallies: Assigned) -> Weighed:
+    """Return the outcome in which one variant has lost at once, for it has more of something bad for certain."""
+    loser = "A" if winner == "B" else "B"
+    what = {"errors": "fails more often", "slow": "is slower"}[metric]
+    sentence = f"{winner} wins{_after(tallies.seconds)}: {loser} {what} for certain"
+    requests = _requests(seen)
+    details = f"; {requests}" if requests else ""
+    return replace(seen, winner=winner, sentence=f"{sentence}{details}")
+
+
 def _outcome(seen: Weighed) -> str:
     if seen.winner:
         return f"{seen.winner} wins"
@@ -45,7 +58,13 @@ def _keeping(seen: Weighed) -> str:
 
 
 def _after(seconds: float) -> str:
-    return f" after {seconds / 3600:.1f} h" if math.isfinite(seconds) else ""
+    if not math.isfinite(seconds):
+        return ""
+    return (
+        f" after {seconds / 3600:.1f} h"
+        if seconds >= _HOURS_FROM
+        else f" after {seconds / 60:.0f} min"
+    )
 
 
 def _broken(tallies: Assigned, configured: Split, policy: ExperimentPolicy) -> str:
@@ -88,7 +107,7 @@ def _operations(seen: Weighed, tallies: Assigned) -> str:
 
 def _running(seen: Weighed) -> str:
     score = seen.score
-    if score is None or score.half > _VAGUE:
+    if score is None or (score.half > _VAGUE and seen.operations == "undecided"):
         return "too few to tell which one runs better"
     low, high = _signed(score.value - score.half), _signed(score.value + score.half)
     return f"{_RUNS[seen.operations]} (score {_signed(score.value)}, between {low} and {high})"

@@ -28,6 +28,8 @@ class Arm:
     """Requests slower than the limit of both variants."""
     converted: Count = None
     """Of those `assigned`, each at most once."""
+    timed: Count = None
+    """Requests of which is known how long they took; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,23 @@ def shares(tallies: Assigned, metric: str) -> Shares | None:
             hits, of = "converted", "assigned"
         case "good":
             hits, of = "errors", "requests"
+        case "slow":
+            return _both(
+                *(
+                    _pair(arm.slow, arm.requests if arm.timed is None else arm.timed)
+                    for arm in (tallies.a, tallies.b)
+                )
+            )
         case _:
             hits, of = metric, "requests"
-    a, b = (_pair(getattr(arm, hits), getattr(arm, of)) for arm in (tallies.a, tallies.b))
-    if a is None or b is None:
-        return None
-    if metric == "good":
-        a, b = (a[1] - a[0], a[1]), (b[1] - b[0], b[1])
-    return Shares(*a, *b)
+    found = _both(*(_pair(getattr(arm, hits), getattr(arm, of)) for arm in (tallies.a, tallies.b)))
+    if found is None or metric != "good":
+        return found
+    return Shares(found.of_a - found.a, found.of_a, found.of_b - found.b, found.of_b)
+
+
+def _both(a: tuple[float, float] | None, b: tuple[float, float] | None) -> Shares | None:
+    return None if a is None or b is None else Shares(*a, *b)
 
 
 def missing(tallies: Assigned, policy: ExperimentPolicy) -> tuple[str, ...]:

@@ -22,10 +22,13 @@ from strategies.experiment.width import Ratio
 _HOUR = 3600.0
 
 
-def weigh(tallies: Assigned, configured: Split, policy: ExperimentPolicy) -> Weighed:
+def weigh(
+    tallies: Assigned, configured: Split, policy: ExperimentPolicy, *, over: bool | None = None
+) -> Weighed:
     """Return what is certain by now; it may be asked at any time, and the first answer with a winner stands.
 
-    `tallies` are cumulative from the start of the test, counted under one split.
+    `tallies` are cumulative from the start of the test, counted under one split. `over` says that the time of the test
+    is up; None: when so long has been counted.
     """
     ratios = measured(tallies, policy)
     if policy.business:
@@ -35,7 +38,7 @@ def weigh(tallies: Assigned, configured: Split, policy: ExperimentPolicy) -> Wei
         intervals=_intervals(known, tallies, policy),
         missing=missing(tallies, policy),
         broken=broken(tallies, configured, policy),
-        over=tallies.seconds >= policy.duration,
+        over=tallies.seconds >= policy.duration if over is None else over,
     )
     if not (seen.broken or seen.missing):
         ahead = far_ahead(tallies, configured, policy) if policy.business else None
@@ -47,7 +50,7 @@ def _decided(seen: Weighed, known: Known, tallies: Assigned, policy: ExperimentP
     score, standing = running(known, policy)
     if score is not None and not math.isfinite(score.half):
         score = None
-    won = winner(known, policy)
+    won = winner(known, policy) if tallies.seconds >= policy.least else None
     seen = replace(seen, operations=standing, score=score, winner=won, ahead=known.ahead)
     if not seen.over or seen.winner is not None:
         return seen

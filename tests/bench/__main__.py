@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import acknowledge, click
+from tests.bench import acknowledge, batching, click, judging
 from tests.bench.figures import table
 from tests.bench.yard import Yard
 
@@ -14,7 +14,7 @@ CLICKS = 100
 
 async def main() -> None:
     clicks = int(sys.argv[1]) if len(sys.argv) > 1 else CLICKS
-    rows = [["what", "Sluice", "beside", "ratio"]]
+    rows = [["what", "Sluice", "beside", "ratio"], *judging.measure(), *await batching.measure()]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with Yard.opened(folder, services=20 + clicks) as yard:

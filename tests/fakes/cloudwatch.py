@@ -304,6 +304,8 @@ def _statistic(name: str, values: list[float]) -> float:
             return float(sum(values))
         case "SampleCount":
             return float(len(values))
+        case _ if name.startswith("TC(:"):
+            return float(sum(value <= float(name[4:-1]) for value in values))
         case _:
             share = float(name.removeprefix("p")) / 100
             ordered = sorted(values)

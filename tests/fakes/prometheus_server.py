@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 
 BINARY = Path("/usr/bin/prometheus")
+PROMTOOL = Path("/usr/bin/promtool")
 ABSENT = "there is no /usr/bin/prometheus (Debian: apt install prometheus)"
 
 _CONFIG = """
@@ -30,8 +31,11 @@ class PrometheusServer:
         self._folder = Path()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, exporter_url: str, path: str = "/metrics") -> str:
+    async def start(self, exporter_url: str, path: str = "/metrics", history: str = "") -> str:
+        """Scrape an exporter; `history` (OpenMetrics with times) is what it has recorded before."""
         self._folder = Path(tempfile.mkdtemp(prefix="prometheus-"))
+        if history:
+            await self._remember(history)
         target = exporter_url.removeprefix("http://")
         (self._folder / "prometheus.yml").write_text(_CONFIG.format(target=target, path=path))
         port = _free_port()
@@ -54,6 +58,16 @@ class PrometheusServer:
             self._process.terminate()
             await self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _remember(self, history: str) -> None:
+        text, data = self._folder / "history", self._folder / "data"
+        text.write_text(history)
+        command = (PROMTOOL, "tsdb", "create-blocks-from", "openmetrics", text, data)
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+        assert await process.wait() == 0
+        if os.geteuid() == 0:
+            for path in (data, *data.rglob("*")):
+                shutil.chown(path, "nobody", "nogroup")
 
     def _unprivileged(self) -> tuple[str, ...]:
         if os.geteuid() != 0:

@@ -4,12 +4,14 @@ that note what they were asked for."""
 import contextlib
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bot.cli import Doors, Finding, Health, run
 from bot.cli.terminal import Terminal
+from bot.replaying import Report, Wanted
 
 CONFIG = """\
 slack: {channel: C0DEPLOYS, alert_channel: C0ALERTS}
@@ -57,6 +59,8 @@ class Shell:
         self.opened: list[tuple[Any, ...]] = []
         self.findings: list[Finding] = []
         self.health: list[Health] = []
+        self.replays: Callable[[str, Wanted], Report] = lambda *_: Report(())
+        self.calibration: Any = None
         self.exit_code = 0
         self.fails: BaseException | None = None
 
@@ -76,6 +80,10 @@ class Shell:
             doctor=lambda path: self._open("doctor", path) or self.health,
             preflight=lambda _, plan: self._open("preflight", plan.version) or self.findings,
             create_token=lambda *asked: self._open("create", *asked) or "sluice_secret",
+            calibrate=lambda _, wanted: self._open("calibrate", wanted) or self.calibration,
+            replay=lambda url, wanted: (
+                self._open("replay", url, wanted) or self.replays(url, wanted)
+            ),
             revoke_token=lambda url, name: self._open("revoke", url, name) or name == "ci",
         )
 

@@ -65,7 +65,7 @@ def test_more_conversions_never_turn_a_win_of_b_into_one_of_a(test, more):
 
 @given(
     counted(),
-    st.sampled_from([field.name for field in fields(Arm)]),
+    st.sampled_from([field.name for field in fields(Arm) if field.name != "timed"]),
     st.sampled_from(["a", "b"]),
     st.sampled_from([None, float("nan"), float("inf"), -1.0]),
 )

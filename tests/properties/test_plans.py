@@ -8,6 +8,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from strategies import COMPILERS, compile_plan
+from strategies.evidence import Policy
 from strategies.fitting import misfit
 from strategies.plan import (
     Approve,
@@ -30,7 +31,7 @@ from strategies.plan import (
     plan_to_json,
 )
 from strategies.request import PlanError, Request
-from strategies.soundness import check_plan
+from strategies.soundness import KEEPING, check_plan
 
 SHAPES = [
     ("fixed", "any", True),
@@ -66,7 +67,7 @@ def requests(draw, names=tuple(COMPILERS)):
         on_expiry=draw(st.sampled_from(["hold", "rollback"])),
         auto_promote=draw(st.booleans()),
         weakened=draw(st.sampled_from([(), ("soak 1 s instead of 300 s",)])),
-        keep_baseline=draw(st.integers(0, 20)) if strategy == "canary" else 0,
+        keep_baseline=draw(st.integers(0, 20)) if strategy in KEEPING and weights == "any" else 0,
         retention=draw(st.sampled_from([0, 1, 3600])),
         lanes=lanes, weights=weights, has_instances=has_instances,
         instances=draw(st.none() | st.integers(1, 500)),
@@ -84,6 +85,7 @@ def requests(draw, names=tuple(COMPILERS)):
         test_duration=draw(st.integers(1, 30 * 86_400)),
         winner=draw(st.sampled_from(["auto", "manual"])),
         score=draw(st.sampled_from(["weighted", "wins"])),
+        evidence=draw(st.sampled_from([None, Policy(noise=0.3, warmup=300.0), Policy(mode="off")])),
     )  # fmt: skip
 
 

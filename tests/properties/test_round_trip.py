@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.rollout.values import Rollout
 from bot.store.rows import dump, load
+from strategies.evidence import Tally
 from strategies.plan import Batch
 
 _MOMENTS = st.integers(0, 4_000_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
@@ -37,6 +38,10 @@ def values(hint) -> st.SearchStrategy:
         sizes = st.integers(1, 99) | st.integers(1, 100).map(lambda n: f"{n}%")
         parts = {n: values(h) for n, h in get_type_hints(Batch).items()}
         return st.builds(Batch, **{**parts, "instances": sizes})
+    if hint is Tally:
+        # What no counter says is refused at once.
+        exposures = st.integers(0, 10**9).map(float)
+        return exposures.flatmap(lambda of: st.builds(Tally, st.floats(0, of), st.just(of)))
     if is_dataclass(hint):
         return st.builds(hint, **{n: values(h) for n, h in get_type_hints(hint).items()})
     parts, origin = get_args(hint), get_origin(hint)

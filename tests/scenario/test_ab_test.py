@@ -16,10 +16,16 @@ MANUAL, AUTO = "winner: manual", "winner: auto"
 
 @asynccontextmanager
 async def house(
-    folder, block: str = MANUAL, *, metrics="[error_rate, latency_p95]", more="", **overrides
+    folder,
+    block: str = MANUAL,
+    *,
+    metrics="[error_rate, latency_p95]",
+    more="",
+    duration="2m",
+    **overrides,
 ):
     """A stage where a test lasts two minutes."""
-    extra = f"      ab_test: {{duration: 2m, metrics: {metrics}, {block}}}\n{more}"
+    extra = f"      ab_test: {{duration: {duration}, metrics: {metrics}, {block}}}\n{more}"
     async with Stage.opened(folder, **{"extra": extra, "shape": "mesh", **overrides}) as stage:
         yield stage
 

@@ -31,6 +31,8 @@ class Watched(Functions):
         self.cloud.late = 90
         self.failing: dict[str, int] = {}
         """Failures per tick, by version."""
+        self.answers_in: dict[str, tuple[float, ...]] = {}
+        """Milliseconds, by version; 100 for all others."""
         self.throttling = ""
         """The version of which half of the calls are turned away, and nobody is served."""
         self.folder = folder
@@ -56,7 +58,10 @@ class Watched(Functions):
                     continue
                 failed = min(calls, self.failing.get(version, 0))
                 at = self.clock() - timedelta(seconds=1)
-                self.cloud.invoked(at, version, calls, errors=failed, function="image-processor")
+                ms = self.answers_in.get(version, (100,))
+                self.cloud.invoked(
+                    at, version, calls, errors=failed, ms=ms, function="image-processor"
+                )
 
     async def strike(self) -> None:
         await super().strike()
@@ -180,3 +185,88 @@ async def test_a_throttled_canary_is_told(tmp_path, checked):
         assert ("Throttled 33.33 % (limit ≤ 5 %)" in stage.story) is checked
         assert ("33.33 % of the calls are throttled" in stage.card) is not checked
         assert stage.as_armed is checked
+
+
+# ---- what the counts see, and the fixed limits do not ---------------------------------------------------------------
+
+
+@pytest.mark.sweep
+async def test_failures_below_the_limit_bring_it_home_when_stable_has_fewer(tmp_path):
+    async with Watched.opened(tmp_path) as stage:
+        stage.failing["6"] = 2  # of 50: less than 5 %
+        await at_half(stage)
+        await stage.wait(240)
+
+        assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
+        assert stage.as_armed
+        ruling = (await stage.row()).judgement.ruling
+        assert (ruling.verdict, ruling.worst) == ("FAIL", "errors")
+
+
+@pytest.mark.sweep
+async def test_the_same_failures_of_both_are_nobodys_fault(tmp_path):
+    async with Watched.opened(tmp_path) as stage:
+        stage.failing = {"5": 1, "6": 1}
+        await at_half(stage)
+        await stage.wait(480)
+
+        assert stage.aws.split == {"5": 50, "6": 50}
+        assert "rollback" not in stage.story
+        ruling = (await stage.row()).judgement.ruling
+        assert ruling.evidence < 2
+
+
+@pytest.mark.sweep
+async def test_one_that_got_slower_below_the_limit_is_brought_home(tmp_path):
+    async with Watched.opened(tmp_path) as stage:
+        stage.answers_in = {"5": (*[90] * 18, 180, 280), "6": (*[140] * 14, *[280] * 6)}
+        await stage.wait(600)
+        await at_half(stage)
+        await stage.wait(420)
+
+        assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
+        assert (await stage.row()).judgement.ruling.worst == "slow"
+
+
+@pytest.mark.sweep
+async def test_a_good_version_is_proven_to_be_good_enough_for_the_next_stage(tmp_path):
+    async with Watched.opened(tmp_path) as stage:
+        stage.answers_in = dict.fromkeys("56", (*[90] * 18, 180, 280))
+        await stage.wait(600)
+        await at_half(stage)
+        await stage.wait(420)
+
+        assert (await stage.phase())[0] is Phase.WAITING
+        assert (await stage.row()).judgement.ruling.verdict == "PASS"
+
+
+@pytest.mark.sweep
+async def test_after_the_last_weight_it_is_held_against_what_stable_did_before(tmp_path):
+    async with Documented.opened(tmp_path) as stage:
+        await at_half(stage)
+        await stage.wait(330)
+        await stage.press("Promote to 100 %")
+        await stage.wait(30)
+        stage.failing["6"] = 4  # of 100: less than 5 %
+        await stage.wait(300)
+
+        assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
+        assert (await stage.row()).judgement.ruling.worst == "errors"
+
+
+class Unasked(Watched):
+    """A function that nobody calls."""
+
+    async def wait(self, seconds: float) -> None:
+        await Functions.wait(self, seconds)
+
+
+@pytest.mark.sweep
+async def test_without_traffic_somebody_is_asked(tmp_path):
+    async with Unasked.opened(tmp_path) as stage:
+        await at_half(stage)
+        await stage.wait(960)
+
+        assert stage.aws.split == {"5": 50, "6": 50}
+        assert (await stage.phase())[0] in {Phase.WAITING, Phase.PAUSED}
+        assert "no data" in stage.card

@@ -7,7 +7,7 @@ from bot.grammar import usage
 DEPLOY = {"service": "auth-service", "version": "v2.0.0", "environment": "production"}
 DEPLOYMENTS = "/api/v1/deployments"
 PLAN = ["service", "environment", "version", "strategy", "digest", "estimate_s", "steps"]
-QUIET = {**DEPLOY, "config": {"soak": "5m"}}
+QUIET = {**DEPLOY, "config": {"soak": "5m", "keep_baseline": 5}}
 """A deployment that there is nothing to warn of."""
 
 
@@ -57,7 +57,9 @@ async def test_a_query_that_cannot_be_is_refused_with_its_key(stage, method, pat
 async def test_a_plan_is_the_same_at_every_door(stage):
     _, dry = await stage.rest("POST", f"{DEPLOYMENTS}?dry_run=true", json=QUIET)
     _, said = await stage.rest(
-        "POST", "/api/v1/commands", json={"text": "plan auth-service v2.0.0 soak=5m"}
+        "POST",
+        "/api/v1/commands",
+        json={"text": "plan auth-service v2.0.0 soak=5m keep-baseline=5"},
     )
     _, created = await stage.rest("POST", DEPLOYMENTS, json=QUIET)
 

@@ -45,7 +45,7 @@ def test_a_plan_for_people_has_every_step_with_a_bar_and_the_checks(shell):
 
     assert lines[0] == "checkout v2 → production"
     assert lines[1].startswith("canary, about 10 min without human waits, plan ")
-    assert lines[2:-1] == [
+    assert lines[2:-3] == [
         "  1. Prepare    start the new version without traffic, ready within 10 min",
         "  2. SetWeight  ▓▓▓▓▓░░░░░ 50 % of the traffic",
         "  3. Soak       watch for 5 min, at least 1,000 requests",
@@ -55,8 +55,14 @@ def test_a_plan_for_people_has_every_step_with_a_bar_and_the_checks(shell):
         "  7. Approve    ask 1 person of S0SRE, within 24 h, then hold",
         "  8. Promote    make it the stable version",
         "Checks: error_rate ≤ 5 % → rollback",
+        "Judged: by counts of both versions at the same time, beside the fixed limits",
     ]
-    assert lines[-1].startswith("The plan is canary, and the guide to strategies would take it too")
+    assert lines[-3].startswith("Warning: At 100 % nothing is left to compare with")
+    assert lines[-2].startswith("The plan is canary, and the guide to strategies would take it too")
+    assert lines[-1] == (
+        "False alarms: A version as good as stable would be rolled back in at most 1 of 100 rollouts by what is "
+        "counted. The fixed limits were not held against what stable does now. `--preflight` does that."
+    )
 
 
 def test_a_direct_plan_says_what_it_weakens(shell):

@@ -21,7 +21,7 @@ from strategies.evidence import (
     rule,
     slow_rule,
 )
-from strategies.evidence.memory import BETS, _log
+from strategies.evidence.memory import BETS, bet_on
 from strategies.evidence.policy import ERROR_LIMIT, ERRORS
 from strategies.verdict import Verdict
 
@@ -55,7 +55,7 @@ def test_a_bet_on_a_canary_at_its_tolerance_wins_nothing_on_average(
     question = Question("errors", ratio, 0.05, 0.4)
     bad = min(1.0, ratio * rate + 0.05)
     mean = sum(
-        p * q * math.exp(_log(Both(Tally(x, canary), Tally(y, stable)), question, bet))
+        p * q * math.exp(bet_on(Both(Tally(x, canary), Tally(y, stable)), question, bet))
         for (x, p), (y, q) in product(
             enumerate(binomial(canary, bad)), enumerate(binomial(stable, rate))
         )

@@ -207,13 +207,13 @@ def test_every_outcome_survives_json(counts):
                 "B wins after 9.5 h: B converts 3.60 % of 100,000 users, A 3.00 % of 100,000 (+20 %, between +11 % "
                 "and +29 % whenever one looks); B has 1.00 % errors instead of 1.00 % and 5.00 % slow requests instead "
                 "of 5.00 % (of 1,000,000 and 1,000,000 requests), CPU per request of B +0.0 % (in 100 times 5 "
-                "minutes): which one runs better is not certain (score +0.00, between −0.04 and +0.05)"
+                "minutes): which one runs better is not certain (score +0.00, between −0.05 and +0.05)"
             ),
         ),
         (
             {"users": 0, "seconds": 300.0},
             (
-                "No winner yet after 0.1 h: no users yet; no requests yet, CPU per request of B +0.0 % (in 100 times 5 "
+                "No winner yet after 5 min: no users yet; no requests yet, CPU per request of B +0.0 % (in 100 times 5 "
                 "minutes): too few to tell which one runs better"
             ),
         ),

@@ -216,7 +216,9 @@ ROUTES = {
     "POST /slack/events": "signed",
 }
 """`token`: reading needs any token; `open`: nothing; the rest asks `bot.policy`, or has a secret of its own."""
-HERE = {"plan", "config", "serve", "sandbox", "migrate", "doctor", "token"}
+HERE = {
+    "plan", "config", "serve", "sandbox", "migrate", "doctor", "token", "replay", "calibrate",
+}  # fmt: skip
 """What the command line does by itself, with the rights of whoever has the machine."""
 
 

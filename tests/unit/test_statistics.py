@@ -320,3 +320,46 @@ def test_a_histogram_is_cumulative_and_ends_with_everything():
     assert (
         'sluice_rollout_machine_seconds_sum{strategy="canary",outcome="succeeded"} 1234.5' in lines
     )
+
+
+# ---- observe only ---------------------------------------------------------------------------------------------------
+
+
+def observed(name: str, end: str, score: str, **changes) -> Outcome:
+    return outcome(end=end, observed=score, rollout=name, **changes)
+
+
+TAKEN_BACK = {"rollback": "automatic", "code": "check_failed"}
+WATCHED = [
+    observed("a", "succeeded", "pass"),
+    observed("b", "succeeded", "rollback"),
+    observed("c", "rolled_back", "rollback", **TAKEN_BACK),
+    observed("d", "rolled_back", "pass", rollback="by_hand"),
+    # Not the version's fault, a success that did not last, and one that nobody observed.
+    observed("e", "rolled_back", "pass", rollback="automatic", code="gate_expired"),
+    observed("f", "succeeded", "pass"),
+    outcome(end="undo", rollout="g", undid="f"),
+    outcome(end="succeeded", rollout="h"),
+]
+
+
+def test_what_only_observed_is_held_against_what_was_done():
+    found = stats_of(WATCHED, [], days=30)
+    assert as_json(found)["observe_only"] == {
+        "scored": 5, "agreed": 2, "succeeded": 2, "would_have_rolled_back": 1, "rolled_back": 3,
+        "would_have_passed": 2, "sentence": OBSERVED,
+    }  # fmt: skip
+    assert OBSERVED in str(stats_message(found).blocks)
+    assert OBSERVED in stats_lines(as_json(found))
+
+
+OBSERVED = (
+    "Observe only: agreed with people in 2 of 5; would have rolled back 1 of 2 that succeeded, "
+    "passed 2 of 3 that were rolled back."
+)
+
+
+def test_nothing_is_said_where_nothing_observed():
+    found = stats_of([outcome()], [], days=30)
+    assert "observe_only" not in as_json(found)
+    assert "Observe only" not in str(stats_message(found).blocks)

@@ -56,6 +56,13 @@ def request(strategy="canary", **changes) -> Request:
         ("canary", {"soak": (300, 31 * DAYS)}, "bad_value", "step-duration"),
         ("direct", {"soak": (-5,)}, "bad_value", "step-duration"),
         ("direct", {"keep_baseline": 5}, "bad_value", "keep-baseline"),
+        ("rolling", {"keep_baseline": 5}, "bad_value", "keep-baseline"),
+        (
+            "blue-green",
+            {"keep_baseline": 5, "lanes": "swap", "weights": "switch"},
+            "weights_unreachable",
+            "keep-baseline",
+        ),
         ("rolling", {"batch": 0}, "bad_value", "batch-size"),
         ("rolling", {"batch": -2}, "bad_value", "batch-size"),
         ("rolling", {"batch": "0%"}, "bad_value", "batch-size"),

@@ -131,5 +131,8 @@ def _limit(check: Check, stable: Sequence[float | None]) -> Line:
             return Line(name, tuple(None if v is None else v + points for v in stable))
         case "times_baseline", factor:
             return Line(name, tuple(None if v is None else v * factor for v in stable))
+        case "margin", percent:
+            part = (-percent if check.better == "higher" else percent) / 100
+            return Line(name, tuple(None if v is None else v * (1 + part) for v in stable))
         case _, value:
             return Line(name, (value,) * len(stable))

@@ -15,9 +15,9 @@ Minutes = Mapping[int, float]
 
 _SETTLES = 60
 """Seconds that a minute is given to arrive in after its end."""
-_STALE = 240
+STALE = 240
 """Seconds after its end from which on the newest minute is old: three to arrive in, one for the next to be counted."""
-_BUSY = 0.5
+BUSY = 0.5
 """A lane with a number in this share of its minutes has traffic all the time: silence is no chance."""
 
 
@@ -58,6 +58,6 @@ def went_silent(counted: Minutes, span: Span, now: datetime) -> bool:
     if not counted:
         return False
     newest = max(counted)
-    if now.timestamp() - (newest + 1) * 60 <= _STALE:
+    if now.timestamp() - (newest + 1) * 60 <= STALE:
         return False
-    return len(counted) / (newest + 1 - span.begin) >= _BUSY
+    return len(counted) / (newest + 1 - span.begin) >= BUSY

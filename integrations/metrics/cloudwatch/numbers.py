@@ -32,10 +32,10 @@ def lane_numbers(
     return {name: found[name] for name in template.metrics}
 
 
-def by_lane(series: Mapping[str, Told], template: Template) -> dict[str, dict[str, Told]]:
-    """Return the series of each lane that was asked for."""
+def by_lane(series: Mapping[str, Told], names: Collection[str]) -> dict[str, dict[str, Told]]:
+    """Return the series so named of each lane that was asked for."""
     lanes = [lane for lane in ("stable", "canary") if f"{lane}_{REQUESTS}" in series]
-    return {lane: {one: series[f"{lane}_{one}"] for one in template.series} for lane in lanes}
+    return {lane: {one: series[f"{lane}_{one}"] for one in names} for lane in lanes}
 
 
 def alone(

@@ -14,6 +14,7 @@ from integrations.aws import AwsAccount
 from integrations.base import IntegrationError, Lane
 from integrations.counters import Counted, Counters, LaneCount, nothing_counted
 from integrations.metric import Missing, Reading, Snapshot
+from integrations.metrics.cloudwatch import counting
 from integrations.metrics.cloudwatch.asking import Answer, Told, ask
 from integrations.metrics.cloudwatch.cold_starts import UNKNOWN, ColdStarts, Seen
 from integrations.metrics.cloudwatch.minutes import Span
@@ -37,12 +38,12 @@ from integrations.metrics.templates import METRICS
 _log = logging.getLogger(__name__)
 
 _COLD = "cold_start_rate"
+_NEEDED = (f"_{REQUESTS}", "_errors")
+"""How the series end without which nothing is counted."""
 _ALL_OF_IT: Mapping[float | None, str] = {0: "stable", 100: "canary"}
 """By the weight of the canary: the lane that has everything."""
 _DOWN = Reading(Missing.DOWN, Missing.DOWN)
 _NO_QUERIES = "CloudWatch is asked by its templates only; take a Prometheus for a query of your own"
-
-_NO_COUNTERS = "CloudWatch is judged by the fixed limits."
 
 _NO_ANSWER = (AttributeError, LookupError, TypeError, ValueError)
 """How foreign JSON shows itself in the client, and here."""
@@ -107,15 +108,36 @@ class CloudWatchSource:
         self._tell(reasons | dict(answer.reasons))
         return Snapshot(now, window, {**readings, **dict.fromkeys(custom, UNKNOWN)})
 
-    async def counts(self, before: Counters | None) -> tuple[Counted, Counters]:
-        """Count nothing yet: the minutes of CloudWatch are judged by the fixed limits."""
-        return nothing_counted(
-            self._clock(), _NO_COUNTERS, Missing.NOT_AVAILABLE
-        ), before or Counters()
+    async def counts(
+        self, before: Counters | None, *, weight: float | None = None
+    ) -> tuple[Counted, Counters]:
+        """Count the minutes behind `before` that have had two minutes to arrive in, each once.
 
-    def history(self, counters: Counters, lane: Lane) -> LaneCount:  # noqa: ARG002 - there is none
-        """Return nothing: CloudWatch keeps no counters of a process."""
-        return LaneCount(Missing.NOT_AVAILABLE, Missing.NOT_AVAILABLE)
+        Nothing is asked while there is no such minute, so a call a minute is enough however often one looks.
+        """
+        sight = counting.sight(before, self._clock(), weight)
+        if sight is None:
+            return self._nothing(before, Missing.NO_DATA)
+        asked = counting.questions(self._template, self._places, sight)
+        answer = await self._numbers(asked, sight.span)
+        if isinstance(answer, str):
+            return self._nothing(before, Missing.DOWN, answer)
+        for name, told in answer.series.items():
+            if name.endswith(_NEEDED) and isinstance(told, Missing):
+                return self._nothing(before, told, self._no_numbers(answer.reasons[name]))
+        return counting.count(before, answer.series, self._template, sight)
+
+    def history(self, counters: Counters, lane: Lane) -> LaneCount:
+        """Return what was read of a lane up to now; of stable also what it did in the hour before the first look."""
+        return counting.history(counters, lane)
+
+    def _nothing(
+        self, before: Counters | None, missing: Missing, problem: str = ""
+    ) -> tuple[Counted, Counters]:
+        return nothing_counted(self._clock(), problem, missing), before or Counters()
+
+    def _no_numbers(self, reason: str) -> str:
+        return f"There are no numbers in {self._about}: {reason}."
 
     async def _numbers(self, asked: Sequence[Mapping[str, Any]], span: Span) -> Answer | str:
         """Return the series, or a sentence about why there are none."""
@@ -131,8 +153,7 @@ class CloudWatchSource:
         except _NO_ANSWER:
             return f"AWS answered with something else than {self._about}; check the endpoint of its account."
         if all(isinstance(series, Missing) for series in answer.series.values()):
-            reason = next(iter(answer.reasons.values()))
-            return f"There are no numbers in {self._about}: {reason}."
+            return self._no_numbers(next(iter(answer.reasons.values())))
         return answer
 
     async def _cold_starts(self, span: Span) -> Seen:
@@ -154,7 +175,7 @@ class CloudWatchSource:
         """Return the readings of both lanes; `lane` is the one that has everything."""
         counted = (REQUESTS, THROTTLED)
         newest = heard({name: told for name, told in series.items() if name.endswith(counted)})
-        lanes = by_lane(series, self._template)
+        lanes = by_lane(series, self._template.series)
         if lane in lanes:
             lanes[lane] = alone(lanes, series, lane)
         found: dict[str, Mapping[str, Number]] = {

@@ -150,20 +150,30 @@ def queries(template: Template, who: Places, *, alone: bool = False) -> list[dic
     With `alone` also every series of the place where one lane has everything.
     """
     lanes = {"stable": who.stable, "canary": who.canary, ALONE: who.alone if alone else None}
-    counted = [one for one in (REQUESTS, THROTTLED) if one in template.series]
+    counted = {one: template.series[one] for one in (REQUESTS, THROTTLED) if one in template.series}
     return [
-        *(
-            _query(template, f"{lane}_{name}", name, dimensions)
-            for lane, dimensions in lanes.items()
-            if dimensions is not None
-            for name in template.series
-        ),
-        *(_query(template, f"{WHOLE}_{one}", one, who.whole) for one in counted),
+        *asked(template, lanes, template.series),
+        *asked(template, {WHOLE: who.whole}, counted),
     ]
 
 
-def _query(template: Template, ident: str, name: str, dimensions: Dimensions) -> dict[str, Any]:
-    metric, statistic = template.series[name]
+def asked(
+    template: Template,
+    places: Mapping[str, Dimensions | None],
+    series: Mapping[str, tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Return the queries of every series at every place; `stable_requests` is one's id. No dimensions, no query."""
+    return [
+        _query(template, f"{place}_{name}", *stat, dimensions)
+        for place, dimensions in places.items()
+        if dimensions is not None
+        for name, stat in series.items()
+    ]
+
+
+def _query(
+    template: Template, ident: str, metric: str, statistic: str, dimensions: Dimensions
+) -> dict[str, Any]:
     return {
         "Id": ident,
         "MetricStat": {

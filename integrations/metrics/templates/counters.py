@@ -6,9 +6,11 @@ and paths there are. One thing can still shrink such a sum: a proxy forgets a se
 (Linkerd after ten minutes). Prometheus sees each series and says by `resets` whether one really began again.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 
 from integrations.metrics.quoting import quote
 from integrations.metrics.templates.containers import pods_of
@@ -56,6 +58,12 @@ class Raw:
     parts: Mapping[str, str]
     buckets: Mapping[str, float]
     """The queries of histograms: how many milliseconds their unit has."""
+
+    @property
+    def digest(self) -> str:
+        """A digest of all queries: it changes with any of them."""
+        told = json.dumps(sorted(self.parts.items()))
+        return blake2b(told.encode(errors="replace"), digest_size=8).hexdigest()
 
 
 def raw(lanes: Lanes, *dialects: Dialect, up: str = "") -> Raw:
