@@ -25,7 +25,8 @@ __all__ = ["PATIENCE", "SICKNESS", "advance"]
 
 def advance(r: Rollout, seen: Seen) -> Rollout:
     """Return the row as it should be next."""
-    return closed(several.advance(r, seen) if r.parts else _advance(r, seen))
+    after = several.advance(r, seen) if r.parts else _advance(r, seen)
+    return after if r.phase.final else closed(after)
 
 
 def _advance(r: Rollout, seen: Seen) -> Rollout:

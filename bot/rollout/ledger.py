@@ -280,10 +280,21 @@ def ahead(ledger: Ledger, r: Rollout) -> Ahead | None:
 
 
 def closed(r: Rollout) -> Rollout:
-    """Return a row that has ended without what only its next look would have needed."""
-    if not r.phase.final or not (r.ledger or any(part.ledger for part in r.parts)):
+    """Return a row that has ended without the counters, which only its next look would have needed."""
+    if not r.phase.final:
         return r
-    return replace(r, ledger="", parts=tuple(replace(part, ledger="") for part in r.parts))
+    parts = tuple(replace(part, ledger=_proven(part.ledger)) for part in r.parts)
+    return replace(r, ledger=_proven(r.ledger), parts=parts)
+
+
+def _proven(text: str) -> str:
+    """Return a ledger without its counters; what cannot be read stays as it is."""
+    if not text:
+        return text
+    try:
+        return ledger_to_text(replace(ledger_from_text(text), counters=Counters()))
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def test_another_file_judges_by_its_checks_and_its_evidence(shell, tmp_path):
         ("--last", "empty_value", "--last"),
         ("--last soon", "bad_value", "--last"),
         ("--config nowhere.yaml", "unreadable_file", ""),
-        ("alhpa=0.02", "unknown_option", "alhpa"),
+        ("alphax=0.02", "unknown_option", "alphax"),
         ("alpha=2", "bad_value", "alpha"),
         ("alpha=x", "bad_value", "alpha"),
         ("windows=1.5", "bad_value", "windows"),

@@ -196,9 +196,14 @@ def test_what_is_no_ledger_is_refused(text):
         ledger_from_text(text)
 
 
-def test_a_row_that_has_ended_needs_no_ledger():
-    assert closed(row(ledger="{}", phase=Phase.SUCCEEDED)).ledger == ""
-    assert closed(row(ledger="{}")).ledger == "{}"
+def test_a_row_that_has_ended_keeps_what_was_proven_without_the_counters():
+    looks = Looks(row())
+    looks.count(lane(100.0, 9.0), lane(1900.0, 19.0), times=5)
+    text = ledger_to_text(looks.ledger)
+    assert closed(row(ledger=text)).ledger == text
+    ended = ledger_from_text(closed(row(ledger=text, phase=Phase.SUCCEEDED)).ledger)
+    assert (ended.memory, ended.counters) == (looks.ledger.memory, Counters())
+    assert closed(row(ledger="?", phase=Phase.SUCCEEDED)).ledger == "?"
 
 
 @pytest.mark.parametrize(
