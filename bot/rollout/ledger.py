@@ -94,8 +94,9 @@ def policy_of(r: Rollout) -> Policy | None:
     policy = step.evidence or Policy()
     if policy.mode == "off" or not counted(step.checks, policy):
         return None
-    # A short soak cannot forgive cold caches for longer than half of it.
-    return replace(policy, warmup=min(policy.warmup, step.duration / 2))
+    # A short soak cannot forgive cold caches for longer than half of it; the promise is one of the whole rollout.
+    warmup = min(policy.warmup, step.duration / 2)
+    return replace(policy, warmup=warmup, alpha=policy.alpha / r.among)
 
 
 def fold(

@@ -40,7 +40,16 @@ def view(r: Rollout, part: Part) -> Rollout:
     own: dict[str, Any] = {name: getattr(part, name) for name in _OWN}
     back = replace(r.back, home=part.home) if r.back is not None else None
     version, lanes = part.to or r.version, part.lanes or r.lanes
-    mine = replace(r, parts=(), place=part.name, version=version, lanes=lanes, back=back, news=())
+    mine = replace(
+        r,
+        parts=(),
+        place=part.name,
+        among=len(r.parts),
+        version=version,
+        lanes=lanes,
+        back=back,
+        news=(),
+    )
     return replace(mine, **own)
 
 

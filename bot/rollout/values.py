@@ -227,6 +227,8 @@ class Rollout:
     """Who has said that they look at what went wrong; people are not reminded of it any more."""
     place: str = ""
     """Only in a view of one of several targets (`bot.rollout.parts`): which one. Never stored."""
+    among: int = 1
+    """Only there: of how many. Never stored."""
     news: tuple[Entry, ...] = ()
 
     @property

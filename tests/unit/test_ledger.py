@@ -17,6 +17,8 @@ from bot.rollout.ledger import (
     ruled,
     stage_of,
 )
+from bot.rollout.part import Part
+from bot.rollout.parts import views
 from bot.rollout.values import Phase, Rollout
 from integrations.counters import Counted, Counters, LaneCount
 from integrations.metric import Missing
@@ -233,6 +235,12 @@ def test_the_counts_are_asked_where_both_versions_have_numbers_and_a_check_may_r
 ):
     r = row(cursor=1, steps=(SetWeight(5), soak), **changes)
     assert (policy_of(r) is not None) is asked
+
+
+def test_several_targets_share_what_may_go_wrong_in_one_rollout():
+    r = row(parts=(Part("us"), Part("eu")))
+    assert [policy_of(own).alpha for own in views(r)] == [0.005, 0.005]
+    assert policy_of(row()).alpha == 0.01
 
 
 def test_a_short_soak_forgives_cold_caches_for_half_of_it():
