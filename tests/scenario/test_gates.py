@@ -112,7 +112,8 @@ async def test_when_the_numbers_move_they_are_shown_again_and_a_click_on_the_old
     await two.deploy_to_gate()
     old = question(two)
     await two.press("Promote to 100 %", by=ANA)
-    two.traffic.set_errors("v2.0.0", 3)
+    for version in ("v1.0.0", "v2.0.0"):  # of both: that is no reason to go home
+        two.traffic.set_errors(version, 3)
     await two.wait(75)
     assert "The numbers moved while the decision at 50 % is open: Error rate 0." in two.story
     assert "The votes that were cast stay." in two.story
@@ -131,7 +132,8 @@ async def test_when_the_numbers_move_they_are_shown_again_and_a_click_on_the_old
 @pytest.mark.sweep
 async def test_words_are_not_bound_to_a_picture(stage):
     await stage.deploy_to_gate()
-    stage.traffic.set_errors("v2.0.0", 3)
+    for version in ("v1.0.0", "v2.0.0"):
+        stage.traffic.set_errors(version, 3)
     await stage.wait(75)
     assert (await stage.row()).gate.shown > 1
     assert "Recorded" in await stage.say("/deploy promote auth-service", by=ANA)

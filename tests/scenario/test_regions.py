@@ -42,7 +42,8 @@ async def test_a_canary_opens_in_one_region_after_the_other_and_ends_in_both(sta
 @pytest.mark.sweep
 async def test_the_card_shows_each_target_with_its_own_numbers(stage):
     await stage.deploy_to_gate()
-    stage.traffic_abroad.set_errors("v2.0.0", 3.0)
+    for version in ("v1.0.0", "v2.0.0"):
+        stage.traffic_abroad.set_errors(version, 3.0)
     await stage.wait(60)
     rows = [line for line in stage.card.splitlines() if US in line or EU in line]
     assert "50 %" in rows[0]
