@@ -6,7 +6,8 @@ else has written the row meanwhile was further, and then that is taken.
 
 from dataclasses import replace
 
-from bot.rollout.ledger import Ledger, ledger_from_text
+from bot.rollout.ledger import Ledger
+from bot.rollout.ledger_text import ledger_from_text
 from bot.rollout.parts import views
 from bot.rollout.seen import Seen
 from bot.rollout.values import Rollout

@@ -13,14 +13,8 @@ from bot.replaying.values import Case, Judge, Played, Stop, Wanted
 from bot.rollout.grounds import grounded
 from bot.rollout.judging import by_limits
 from bot.rollout.kept import KeptLook
-from bot.rollout.ledger import (
-    Ledger,
-    asked,
-    ledger_from_text,
-    policy_of,
-    remembered,
-    ruled,
-)
+from bot.rollout.ledger import Ledger, asked, policy_of, remembered, ruled
+from bot.rollout.ledger_text import ledger_from_text
 from bot.rollout.parts import views
 from bot.rollout.values import Rollout
 from strategies.evidence import Both, Memory, Policy, SlowRule, Verdict, Window

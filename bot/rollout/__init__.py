@@ -9,7 +9,7 @@ from bot.rollout.back import roll_back
 from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offline_mark, reapplied
 from bot.rollout.forward import walk
 from bot.rollout.judging import look_at
-from bot.rollout.ledger import closed
+from bot.rollout.ledger_text import closed
 from bot.rollout.outages import PATIENCE, answers_again, troubled
 from bot.rollout.resting import recheck, reminded, still_stuck, waiting
 from bot.rollout.retiring import retire

@@ -10,6 +10,7 @@ from typing import Any
 from bot.rollout import fleets, gates, scheduling
 from bot.rollout.comparing import keep_a
 from bot.rollout.intents import ANYTHING
+from bot.rollout.ledger_text import anew
 from bot.rollout.part import Armed, Part
 from bot.rollout.parts import summed, view
 from bot.rollout.question import Decided
@@ -87,6 +88,8 @@ def resume(r: Rollout, actor: str, now: datetime) -> Rollout:
             reminded=None,
             parts=tuple(_once_more(part) for part in r.parts),
         ).tell(entry)
+    if r.code == "check_failed":
+        r = anew(r)
     running = isinstance(r.step, Watch)
     progress = replace(r.progress, since=now if running else r.progress.since, began=now)
     return replace(

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from bot.rollout.gauging import standings
 from bot.rollout.grounds import grounded, hindered
-from bot.rollout.ledger import Ledger, ledger_to_text, policy_of, ruled
+from bot.rollout.ledger import Ledger, policy_of, ruled
+from bot.rollout.ledger_text import ledger_to_text
 from bot.rollout.scoring import observing
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn

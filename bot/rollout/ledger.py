@@ -11,11 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from bot.rollout import variants
 from bot.rollout.values import Rollout
-from integrations.counters import Counted, Counters, LaneCount, counters_from_json, counters_to_json
+from integrations.counters import Counted, Counters, LaneCount
 from integrations.metric import Missing
 from strategies.evidence import (
     RECENT,
@@ -278,86 +276,3 @@ def ahead(ledger: Ledger, r: Rollout) -> Ahead | None:
             seconds = soak.duration if soak is not None else 0
             return Ahead(share, ledger.rate * share * seconds)
     return None
-
-
-def closed(r: Rollout) -> Rollout:
-    """Return a row that has ended without the counters, which only its next look would have needed."""
-    if not r.phase.final:
-        return r
-    parts = tuple(replace(part, ledger=_proven(part.ledger)) for part in r.parts)
-    return replace(r, ledger=_proven(r.ledger), parts=parts)
-
-
-def _proven(text: str) -> str:
-    """Return a ledger without its counters; what cannot be read stays as it is."""
-    if not text:
-        return text
-    try:
-        return ledger_to_text(replace(ledger_from_text(text), counters=Counters()))
-    except ValueError:
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A ledger as it is written: without what is kept with the look."""
-
-    counters: dict[str, Any]
-    memory: Memory
-    slow: SlowRule | None
-    past: Mapping[str, Tally]
-    lately: Mapping[str, tuple[Tally, ...]]
-    opened: datetime | None
-    counted: datetime | None
-    rate: float
-    unserved: float
-    lacking: tuple[str, ...]
-    record: Record = field(default_factory=Record)
-    gauges: Mapping[str, Gauge] = field(default_factory=dict)
-
-
-_KEPT = TypeAdapter(_Kept)
-
-
-def ledger_to_text(ledger: Ledger) -> str:
-    """Return what `ledger_from_text` reads. Its windows are not in it: they are kept with the look."""
-    kept = _Kept(
-        counters_to_json(ledger.counters),
-        ledger.memory,
-        ledger.slow,
-        ledger.past,
-        ledger.lately,
-        ledger.opened,
-        ledger.counted,
-        ledger.rate,
-        ledger.unserved,
-        ledger.lacking,
-        ledger.record,
-        ledger.gauges,
-    )
-    return _KEPT.dump_json(kept).decode()
-
-
-def ledger_from_text(text: str) -> Ledger:
-    """Return a ledger; an empty text is a new one. Raises `ValueError` for anything else."""
-    if not text:
-        return Ledger()
-    kept = _KEPT.validate_json(text)
-    try:
-        counters = counters_from_json(kept.counters)
-    except (KeyError, TypeError) as error:
-        raise ValueError("what was counted up to then cannot be read") from error
-    return Ledger(
-        counters,
-        kept.memory,
-        kept.slow,
-        kept.past,
-        kept.lately,
-        kept.opened,
-        kept.counted,
-        kept.rate,
-        kept.unserved,
-        kept.lacking,
-        kept.record,
-        kept.gauges,
-    )

@@ -7,7 +7,8 @@ end; what is scored is a success, and a rollback that a check or a person asked 
 from dataclasses import replace
 from datetime import datetime
 
-from bot.rollout.ledger import ledger_from_text, policy_of
+from bot.rollout.ledger import policy_of
+from bot.rollout.ledger_text import ledger_from_text
 from bot.rollout.observed import Score
 from bot.rollout.parts import view
 from bot.rollout.times import lasting

@@ -9,7 +9,8 @@ from itertools import pairwise
 from statistics import median
 
 from bot.rollout.judging import judged
-from bot.rollout.ledger import Ledger, fold, ledger_to_text
+from bot.rollout.ledger import Ledger, fold
+from bot.rollout.ledger_text import ledger_to_text
 from bot.rollout.seen import Seen
 from bot.rollout.values import Phase, Rollout
 from integrations.base import Lane

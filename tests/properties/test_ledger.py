@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.rollout.judging import judged
-from bot.rollout.ledger import Ledger, fold, ledger_from_text, ledger_to_text
+from bot.rollout.ledger import Ledger, fold
+from bot.rollout.ledger_text import ledger_from_text, ledger_to_text
 from bot.rollout.seen import Seen
 from bot.rollout.values import Rollout
 from integrations.counters import Counted, Counters, LaneCount

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.rollout.ledger import ledger_from_text
+from bot.rollout.ledger_text import ledger_from_text
 from bot.rollout.values import Phase
 from tests.scenario.stage import ALERTS, ANA, OLU, Stage
 from tests.scenario.test_ab_test import LINE, assert_a_stays, house, live

@@ -7,16 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.rollout.ledger import (
-    Ledger,
-    closed,
-    fold,
-    ledger_from_text,
-    ledger_to_text,
-    policy_of,
-    ruled,
-    stage_of,
-)
+from bot.rollout.ledger import Ledger, fold, policy_of, ruled, stage_of
+from bot.rollout.ledger_text import anew, closed, ledger_from_text, ledger_to_text
 from bot.rollout.part import Part
 from bot.rollout.parts import views
 from bot.rollout.values import Phase, Rollout
@@ -206,6 +198,16 @@ def test_a_row_that_has_ended_keeps_what_was_proven_without_the_counters():
     ended = ledger_from_text(closed(row(ledger=text, phase=Phase.SUCCEEDED)).ledger)
     assert (ended.memory, ended.counters) == (looks.ledger.memory, Counters())
     assert closed(row(ledger="?", phase=Phase.SUCCEEDED)).ledger == "?"
+
+
+def test_what_a_person_lets_go_on_is_judged_anew():
+    looks = Looks(row())
+    looks.count(lane(100.0, 50.0), lane(1900.0, 19.0), times=4)
+    assert looks.ruling.verdict is Verdict.FAIL
+    r = anew(row(ledger=ledger_to_text(looks.ledger)))
+    again = ledger_from_text(r.ledger)
+    assert ruled(again, r, looks.now).verdict is Verdict.INCONCLUSIVE
+    assert (again.past, again.counters) == (looks.ledger.past, looks.ledger.counters)
 
 
 @pytest.mark.parametrize(

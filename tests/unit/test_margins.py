@@ -7,7 +7,8 @@ import pytest
 
 from bot.rollout.gauging import gauged, query_of, standings
 from bot.rollout.kept import KeptLook
-from bot.rollout.ledger import Ledger, ledger_from_text, ledger_to_text
+from bot.rollout.ledger import Ledger
+from bot.rollout.ledger_text import ledger_from_text, ledger_to_text
 from bot.rollout.values import Rollout
 from bot.settings import read_config
 from bot.slack.charts.series import stage_chart

@@ -11,7 +11,8 @@ from bot.replaying.values import Report
 from bot.rollout.accounting import Outcome
 from bot.rollout.hindsight import undone, worth
 from bot.rollout.kept import KeptLook
-from bot.rollout.ledger import Ledger, ledger_to_text
+from bot.rollout.ledger import Ledger
+from bot.rollout.ledger_text import ledger_to_text
 from bot.rollout.part import Part
 from bot.rollout.values import Back, Phase, Rollout
 from strategies.evidence import Both, Policy, SlowRule, Tally, Window

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.rollout.accounting import accounted, outcome_of
-from bot.rollout.ledger import Ledger, ledger_to_text
+from bot.rollout.ledger import Ledger
+from bot.rollout.ledger_text import ledger_to_text
 from bot.rollout.observed import Observed
 from bot.rollout.part import Armed, LaneMemo, Part
 from bot.rollout.scoring import observing, scored

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.rollout import variants
-from bot.rollout.ledger import Ledger, fold, ledger_from_text, ledger_to_text, policy_of
+from bot.rollout.ledger import Ledger, fold, policy_of
+from bot.rollout.ledger_text import ledger_from_text, ledger_to_text
 from bot.rollout.values import Rollout
 from integrations.counters import Counted, Counters, LaneCount
 from integrations.metric import Missing
