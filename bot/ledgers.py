@@ -25,11 +25,10 @@ class Ledgers:
         text, ledger = self._carried.get((r.id, r.place), ("", None))
         if ledger is not None and text == r.ledger:
             return ledger
-        try:
-            return ledger_from_text(r.ledger)
-        except ValueError:
-            # What cannot be read proves nothing; the fixed limits go on, and counting begins anew.
-            return Ledger()
+        ledger = _read(r.ledger)
+        # Whether a turn has written the row is told by the text as it was read, also by the first turn after a restart.
+        self._carried[r.id, r.place] = (r.ledger, ledger)
+        return ledger
 
     def carry(self, after: Rollout, seen: Seen) -> None:
         """Keep what was counted in this turn, which left the row as `after`."""
@@ -49,3 +48,11 @@ class Ledgers:
         """Let go of a rollout that needs no more looks."""
         for key in [key for key in self._carried if key[0] == rollout]:
             del self._carried[key]
+
+
+def _read(text: str) -> Ledger:
+    """Return what was kept; what cannot be read proves nothing, and counting begins anew."""
+    try:
+        return ledger_from_text(text)
+    except ValueError:
+        return Ledger()

@@ -13,6 +13,7 @@ from typing import Any
 from bot.errands import Errands
 from bot.rollout.alarms import BY_ITSELF
 from bot.rollout.grounds import counts
+from bot.rollout.proof import digest_of
 from bot.rollout.values import Entry, Rollout
 from bot.store import JournalRow, NoRowError, PoisonedRowError, Store, Writing
 from integrations.alert import Alert, AlertSink
@@ -206,7 +207,7 @@ class Outbox:
     async def _alert(self, row: JournalRow) -> Alert:
         try:
             r = await self._store.get(row.rollout)
-            data = {**alert_data(r, row), **await self._links(r)}
+            data = {**alert_data(r, row), **await self._kept(row), **await self._links(r)}
         except (PoisonedRowError, NoRowError):
             data = {"id": row.rollout, "reason": row.entry.text, "reason_code": row.entry.code}
         return Alert(
@@ -217,6 +218,16 @@ class Outbox:
             text=row.entry.text,
             automatic=row.entry.actor in BY_ITSELF,
         )
+
+    async def _kept(self, row: JournalRow) -> dict[str, Any]:
+        """Return with which queries the numbers were measured, and the digest of the newest line that keeps them."""
+        known = [row]
+        if not digest_of(row.entry):
+            known = [one for one in await self._store.journal(row.rollout) if one.id <= row.id]
+        kept = next((one.entry for one in reversed(known) if digest_of(one.entry)), None)
+        if kept is None:
+            return {"queries": {}, "digest": ""}
+        return {"queries": kept.data["evidence"].get("queries", {}), "digest": digest_of(kept)}
 
 
 def _spread(entry: int, seconds: float) -> timedelta:

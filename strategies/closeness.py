@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from strategies.doing import Doing
+from strategies.limits import beyond
 from strategies.plan import Check, Plan, Watch
-from strategies.verdict import beyond
 
 _TWICE = 2.0
 _PERCENT = frozenset({"error_rate", "success_rate", "connection_failures"})

@@ -1,7 +1,8 @@
 """From the fixed limits and the counts to one judgement of a look. Pure.
 
 The one rule: either of them can say that it is worse; that it is well they have to say both. Where there are counts, a
-limit that has too few requests to be held has no opinion: how much is enough, the counts know better. What both
+limit that has too few requests to be held has no opinion while those few are within it: how much is enough, the counts
+know better. What both
 versions break in the stage is not held against the new one, and nothing goes on by it either.
 """
 
@@ -17,23 +18,32 @@ _COUNTED = frozenset(
 )
 
 
-def decided(literal: Judgement, ruling: Ruling | None, policy: Policy, rate: float) -> Judgement:
-    """Return the judgement of both; `rate` is how many requests a second the canary gets."""
+def decided(
+    literal: Judgement, ruling: Ruling | None, policy: Policy, rate: float, silent: str = ""
+) -> Judgement:
+    """Return the judgement of both; `rate` is how many requests a second the canary gets.
+
+    `silent` is why the counts say nothing although they could: then nothing passes by the limits alone.
+    """
     if ruling is None:
-        return literal
+        unheard = bool(silent) and policy.mode == "decide" and literal.verdict is Verdict.PASS
+        if not unheard:
+            return literal
+        return replace(literal, verdict=Verdict.INCONCLUSIVE, sentence=silent)
     judgement = replace(literal, ruling=ruling)
     if policy.mode == "observe" or literal.verdict is Verdict.FAIL:
         return judgement
     if ruling.verdict is Verdict.FAIL:
         return replace(judgement, verdict=Verdict.FAIL, asks=False, sentence=worse(ruling))
     results = tuple(_without_opinion(one) for one in literal.results)
-    if any(one.verdict is Verdict.INCONCLUSIVE and one.counts for one in results):
-        return judgement
-    thin = results != literal.results
-    judgement = replace(judgement, results=results)
-    if thin and ruling.shared is not None:
+    held = [one for one in results if one.verdict is Verdict.INCONCLUSIVE and one.counts]
+    thin = any(one.thin for one in results)
+    if thin and ruling.shared is not None and all(one.over for one in held):
         sentence = both_fail(ruling.shared)
-        return replace(judgement, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+        return replace(judgement, results=results, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+    if held:
+        return judgement
+    judgement = replace(judgement, results=results)
     if ruling.verdict is Verdict.INCONCLUSIVE:
         ruling = _timed(ruling, rate)
         return replace(
@@ -54,6 +64,6 @@ def _timed(ruling: Ruling, rate: float) -> Ruling:
 
 
 def _without_opinion(result: Result) -> Result:
-    """Return a result that was too thin for its limit as one that does not count."""
-    thin = result.thin and result.metric in _COUNTED
+    """Return a result that was too thin for its limit as one that does not count, unless it is beyond it already."""
+    thin = result.thin and result.metric in _COUNTED and not result.over
     return replace(result, counts=False) if thin else result

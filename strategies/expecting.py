@@ -75,6 +75,8 @@ class Expectation:
     counts: float = 0.0
     """By the counts, at most."""
     culprit: Culprit | None = None
+    alone: bool = False
+    """Whether the counts decide somewhere without a control: what hits both versions there is not in `counts`."""
 
     @property
     def total(self) -> float:
@@ -112,15 +114,21 @@ def share_after(step: Step, share: float) -> float:
 
 def bound(plan: Plan) -> float:
     """Return the most that the counts of a plan roll back of what is as good as stable; 0 where they do not decide."""
-    alphas = [
-        policy.alpha
-        for stage in stages(plan)
-        if isinstance(stage.step, Soak | Compare)
-        and (policy := stage.step.evidence or Policy()).mode == "decide"
-        and counted(stage.step.checks, policy)
-        and not _in_one_place(plan)
-    ]
-    return max(alphas, default=0.0)
+    return max((policy.alpha for _, policy in _decided(plan)), default=0.0)
+
+
+def unaccompanied(plan: Plan) -> bool:
+    """Whether the counts of a plan decide where nothing runs beside the new version: there `bound` is no promise."""
+    return any(stage.alone for stage, _ in _decided(plan))
+
+
+def _decided(plan: Plan) -> Iterator[tuple[Stage, Policy]]:
+    """Yield the stages in which the counts decide, and how."""
+    for stage in () if _in_one_place(plan) else stages(plan):
+        if isinstance(stage.step, Soak | Compare):
+            policy = stage.step.evidence or Policy()
+            if policy.mode == "decide" and counted(stage.step.checks, policy):
+                yield stage, policy
 
 
 def by_margin(plan: Plan) -> float:
@@ -148,7 +156,7 @@ def expected(plan: Plan, doing: Doing, *, counts: bool = True) -> Expectation:
             if once > (culprit.probability if culprit is not None else 0.0):
                 culprit = Culprit(check, stage.share, once)
     counted_out = (bound(plan) if counts else 0.0) + by_margin(plan)
-    return Expectation(1 - survives, counted_out, culprit)
+    return Expectation(1 - survives, counted_out, culprit, alone=counts and unaccompanied(plan))
 
 
 def by_chance(check: Check, stage: Stage, doing: Doing) -> float:

@@ -1,11 +1,15 @@
 """What is to be expected of a plan, as sentences. Pure; what can be typed to change it is the caller's to add."""
 
 from strategies.closeness import Close, fixed
-from strategies.expecting import ALARMING, Culprit, Expectation, bound, by_margin
+from strategies.expecting import ALARMING, Culprit, Expectation, bound, by_margin, unaccompanied
+from strategies.figures import fixed_limits, told_apart
+from strategies.limits import limit_words
 from strategies.plan import Plan
-from strategies.verdict import limit_words, metric_label, number
+from strategies.verdict import metric_label, unit
 
 _AS_GOOD = "A version as good as stable would be rolled back in"
+_ALONE = ", apart from what hits both versions while it runs alone at 100 %"
+"""Simulated: an outage of everybody at that moment takes back every version without a control."""
 _MOST = 0.9
 _TENTHS = 0.4
 _FIVES = 20
@@ -17,7 +21,7 @@ def foretold(expectation: Expectation) -> str:
         return f"{_AS_GOOD} {_about(expectation.total)}{_because(expectation.culprit)}."
     if expectation.total <= 0:
         return ""
-    return f"{_AS_GOOD} {at_most(expectation.total)}."
+    return f"{_AS_GOOD} {at_most(expectation.total)}{_ALONE if expectation.alone else ''}."
 
 
 def unheld(plan: Plan, *, counts: bool) -> str:
@@ -26,7 +30,8 @@ def unheld(plan: Plan, *, counts: bool) -> str:
     `counts`: whether they decide. `""` where nothing rolls back by itself.
     """
     most = (bound(plan) if counts else 0.0) + by_margin(plan)
-    said = [f"{_AS_GOOD} {at_most(most)} by what is counted."] if most else []
+    but = _ALONE if counts and unaccompanied(plan) else ""
+    said = [f"{_AS_GOOD} {at_most(most)} by what is counted{but}."] if most else []
     if fixed(plan):
         said.append("The fixed limits were not held against what stable does now.")
     return " ".join(said)
@@ -61,4 +66,5 @@ def _because(culprit: Culprit | None) -> str:
 def stands(one: Close) -> str:
     """Return a limit and what stable does, as a clause."""
     metric = one.check.metric
-    return f"{metric_label(metric)} {number(one.value, metric)} on stable, limit {limit_words(one.check)}"
+    value = told_apart(one.value, fixed_limits((one.check,), metric), unit(metric))
+    return f"{metric_label(metric)} {value} on stable, limit {limit_words(one.check)}"

@@ -90,17 +90,24 @@ def guards(rule: SlowRule | None, policy: Policy) -> tuple[Question, ...]:
 
 
 def grown(
-    record: Record, a: Served, b: Served, window: Window, rule: SlowRule | None, policy: Policy
+    record: Record,
+    a: Served,
+    b: Served,
+    window: Window,
+    rule: SlowRule | None,
+    policy: Policy,
+    clump: float = 1.0,
 ) -> Record:
     """Return the record with one more window of both variants; `window` says how long and how old it is.
 
-    While caches are cold (`policy.warmup`) nobody is held to how long requests take.
+    While caches are cold (`policy.warmup`) nobody is held to how long requests take. Requests that are known to come
+    `clump` at once prove as much as one of them.
     """
     timed = record.timed or bool(a.buckets and b.buckets)
     if window.age <= policy.warmup:
         a, b = replace(a, buckets={}), replace(b, buckets={})
     asked = guards(rule, policy)
-    tallies = _tallies(a, b, rule)
+    tallies = _tallies(a, b, rule, clump)
     mirrored = {name: Both(one.stable, one.canary) for name, one in tallies.items()}
     return replace(
         record,
@@ -113,11 +120,15 @@ def grown(
     )
 
 
-def _tallies(a: Served, b: Served, rule: SlowRule | None) -> dict[str, Both]:
-    found = {"errors": Both(b.failed, a.failed)}
+def _tallies(a: Served, b: Served, rule: SlowRule | None, clump: float) -> dict[str, Both]:
+    found = {"errors": (b.failed, a.failed)}
     if rule is not None:
-        found["slow"] = Both(b.slower(rule.boundary), a.slower(rule.boundary))
-    return found
+        found["slow"] = (b.slower(rule.boundary), a.slower(rule.boundary))
+    return {name: Both(*(_events(one, clump) for one in both)) for name, both in found.items()}
+
+
+def _events(tally: Tally | None, clump: float) -> Tally | None:
+    return None if tally is None else Tally(tally.bad / clump, tally.of / clump)
 
 
 def used(record: Record, before: Record, cpu: tuple[float | None, float | None]) -> Record:

@@ -1,4 +1,4 @@
-"""Judge one look at the metrics. Pure: numbers and limits in, a verdict with its sentence out.
+"""What was looked at and what came of it, as values, and how people call and write a metric. Pure.
 
 Three outcomes. "No data", "stale" and "unreachable" are INCONCLUSIVE: they never promote and never roll back.
 """
@@ -6,11 +6,9 @@ Three outcomes. "No data", "stale" and "unreachable" are INCONCLUSIVE: they neve
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 from strategies.evidence import Ruling, Verdict, Window
-from strategies.evidence.gauges import Standing, incomparable, said, usable
-from strategies.plan import Check, Then
+from strategies.plan import Then
 
 __all__ = [
     "Fails",
@@ -19,9 +17,6 @@ __all__ = [
     "Result",
     "Sample",
     "Verdict",
-    "beyond",
-    "judge",
-    "limit_words",
     "metric_label",
     "number",
     "unit",
@@ -86,6 +81,8 @@ class Result:
     """False where the check could not have an opinion by design (no stable traffic at 100 %)."""
     thin: bool = False
     """There were fewer requests than the check needs."""
+    over: bool = False
+    """Those few are beyond the limit all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,6 @@ class Judgement:
 Fails = tuple[tuple[bool, ...], ...]
 """Per check, which of the newest looks failed, oldest first; at most `of` of them."""
 
-_THROTTLES = "throttles"
 _UNITS = {
     "error_rate": " %",
     "success_rate": " %",
@@ -171,180 +167,3 @@ def number(value: float | None, metric: str) -> str:
         return "–"
     digits = 0 if abs(value) >= 100 or value == int(value) else 2
     return f"{value:,.{digits}f}{unit(metric)}"
-
-
-def judge(
-    look: Look,
-    checks: tuple[Check, ...],
-    *,
-    min_requests: int,
-    fails: Fails,
-    weight: float,
-    compared: Mapping[Check, Standing] = MappingProxyType({}),
-) -> tuple[Judgement, Fails]:
-    """Hold every check against one look; `fails` is what earlier looks said, and comes back one look longer.
-
-    `compared` is what all looks together say of the checks that have a margin.
-    """
-    results: list[Result] = []
-    memory: list[tuple[bool, ...]] = []
-    for index, check in enumerate(checks):
-        past = fails[index] if index < len(fails) else ()
-        if check.margin is not None:
-            results.append(_compare(check, look, compared.get(check), weight))
-            memory.append(past)
-            continue
-        result, kept = _hold(check, look, min_requests=min_requests, past=past, weight=weight)
-        results.append(result)
-        memory.append(kept)
-    return _sum_up(look, tuple(results)), tuple(memory)
-
-
-def _sum_up(look: Look, results: tuple[Result, ...]) -> Judgement:
-    bad = [r for r in results if r.verdict is Verdict.FAIL]
-    fatal = [r for r in bad if r.then == "rollback"]
-    asks = [r for r in bad if r.then == "ask"]
-    thin = [r for r in results if r.verdict is Verdict.INCONCLUSIVE and r.counts]
-    if fatal:
-        return Judgement(Verdict.FAIL, results, sentence="; ".join(r.sentence for r in fatal))
-    if thin:
-        sentence = look.problem.rstrip(".") or f"{thin[0].sentence}{_throttled(look)}"
-        return Judgement(Verdict.INCONCLUSIVE, results, asks=bool(asks), sentence=sentence)
-    sentence = "; ".join(r.sentence for r in bad) or "all checks pass"
-    return Judgement(Verdict.PASS, results, asks=bool(asks), sentence=sentence)
-
-
-def _compare(check: Check, look: Look, standing: Standing | None, weight: float) -> Result:
-    """Return what is known of a number beside stable's; it needs no proof to pass, but both numbers once."""
-    sample, label, limit = look.get(check.metric), metric_label(check.metric), limit_words(check)
-    known = standing or Standing(0, 0.0, 0.0, proven=False)
-    sentence = f"{label} {said(known)}"
-    counts, verdict = check.then != "warn", Verdict.INCONCLUSIVE
-    if weight >= 100:
-        sentence, counts = "no baseline at 100 %", False
-    elif known.proven:
-        verdict, sentence = Verdict.FAIL, f"{sentence}, limit {limit}"
-    elif not (usable(sample.canary) and usable(sample.stable)):
-        why = (sample.why_stable, sample.why_canary)
-        sentence = f"{label}{incomparable(sample.stable, sample.canary, why)}"
-    elif known.pairs:
-        verdict = Verdict.PASS
-    return Result(
-        check.metric, limit, sample.canary, sample.stable, verdict, check.then, sentence, counts
-    )
-
-
-def _hold(
-    check: Check, look: Look, *, min_requests: int, past: tuple[bool, ...], weight: float
-) -> tuple[Result, tuple[bool, ...]]:
-    sample = look.get(check.metric)
-    limit = limit_words(check)
-
-    def result(
-        verdict: Verdict, sentence: str, *, counts: bool = True, thin: bool = False
-    ) -> Result:
-        return Result(
-            metric=check.metric, limit=limit, canary=sample.canary, baseline=sample.stable,
-            verdict=verdict, then=check.then, sentence=sentence, counts=counts, thin=thin,
-        )  # fmt: skip
-
-    if sample.canary is None:
-        why = f"{metric_label(check.metric)}: {sample.why_canary or 'no data'}"
-        return result(Verdict.INCONCLUSIVE, why), past
-    relative = check.bound[0].endswith("baseline")
-    if relative and weight >= 100:
-        return result(Verdict.INCONCLUSIVE, "no baseline at 100 %", counts=False), past
-    if relative and sample.stable is None:
-        why = f"{metric_label(check.metric)} of stable: {sample.why_stable or 'no data'}"
-        return result(Verdict.INCONCLUSIVE, why), past
-    seen = look.tried if check.metric == _THROTTLES else look.requests
-    if seen < min_requests:
-        why = f"{seen:,} of {min_requests:,} requests needed to judge"
-        return result(Verdict.INCONCLUSIVE, why, thin=True), past
-    measured = f"{metric_label(check.metric)} {number(sample.canary, check.metric)} (limit {limit})"
-    broken = beyond(check, sample.canary, sample.stable)
-    beside = _stable_beside(check, look, min_requests=min_requests, weight=weight)
-    if broken and beside is not None:
-        told = f"{measured}, and {number(beside, check.metric)} on stable"
-        if beyond(check, beside, beside):
-            why = f"both versions are beyond it: {told}; probably not this change"
-            return result(Verdict.INCONCLUSIVE, why), past
-        broken = _badness(check, sample.canary) > _TWICE * _badness(check, beside)
-        measured = measured if broken else f"{told}: not twice as bad"
-    kept = (*past, broken)[-check.of :]
-    if sum(kept) >= check.failures:
-        often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
-        return result(Verdict.FAIL, f"{measured}{often}"), kept
-    return result(Verdict.PASS, measured), kept
-
-
-_SHARED = frozenset(
-    {"error_rate", "success_rate", "connection_failures"}
-    | {"latency_avg", "latency_p50", "latency_p95", "latency_p99"}
-)
-"""What a dependency, or the hour of the day, does to both versions at once."""
-_TWICE = 2.0
-
-
-def _stable_beside(check: Check, look: Look, *, min_requests: int, weight: float) -> float | None:
-    """Return what stable does at the same time, for a number that rolls back by itself; None without a control.
-
-    A fixed limit near to what stable does rolls back every other version for nothing, and one that both break says
-    nothing about the change.
-    """
-    worse = "below" if check.metric == "success_rate" else "above"
-    if (
-        check.bound[0] != worse
-        or check.then != "rollback"
-        or check.metric not in _SHARED
-        or weight >= 100
-    ):
-        return None
-    asked = look.get("requests").stable or 0
-    return look.get(check.metric).stable if asked >= max(1, min_requests) else None
-
-
-def _badness(check: Check, value: float) -> float:
-    """Return how bad a number is: of a share that should be high, what is missing of it."""
-    return 100 - value if check.bound[0] == "below" else value
-
-
-def _throttled(look: Look) -> str:
-    """Return what may be why there is too little to judge by."""
-    share = look.get(_THROTTLES).canary
-    return f" ({number(share, _THROTTLES)} of the calls are throttled)" if share else ""
-
-
-def beyond(check: Check, canary: float, stable: float | None) -> bool:
-    """Whether a number is beyond the limit of a check."""
-    match check.bound:
-        case "above", limit:
-            return canary > limit
-        case "below", limit:
-            return canary < limit
-        case "above_baseline", points:
-            return canary > (stable or 0.0) + points
-        case "margin", percent:
-            lower = check.better == "higher"
-            bound = (stable or 0.0) * (1 + (-percent if lower else percent) / 100)
-            return canary < bound if lower else canary > bound
-        case _, factor:
-            return canary > (stable or 0.0) * factor
-
-
-def limit_words(check: Check) -> str:
-    """Return the limit of a check as people read it."""
-    name, value = check.bound
-    shown = number(value, check.metric)
-    match name:
-        case "above":
-            return f"≤ {shown}"
-        case "below":
-            return f"≥ {shown}"
-        case "above_baseline":
-            points = " points" if unit(check.metric) == " %" else unit(check.metric)
-            return f"≤ stable + {value:g}{points}"
-        case "margin":
-            return f"{'≥ stable −' if check.better == 'higher' else '≤ stable +'} {value:g} %"
-        case _:
-            return f"≤ stable × {value:g}"

@@ -9,6 +9,7 @@ from bot.cli.doors import DoorError, Stretch
 from bot.grammar.verbs import Deploy
 from bot.planning import plan_for
 from bot.settings import Config, ConfigError, SettingsError, load_config, read_settings
+from bot.settings.evidence import EvidenceBlock, policy_from
 from integrations.base import IntegrationError, Lane
 from integrations.recording import Record, RecordingSource
 from strategies.calibration import Calibration, CalibrationError, Table, calibrate
@@ -36,7 +37,8 @@ async def calibrate_stretch(
     try:
         record = await _record(targets, wanted, now(), tell)
         table = Table(record.instances, record.seconds)
-        return calibrate(table, plan, tell)
+        house = policy_from(config.environment(wanted.environment).evidence, EvidenceBlock())
+        return calibrate(table, plan, tell, house=house)
     except (IntegrationError, CalibrationError) as error:
         raise DoorError(str(error), code=error.code) from error
     finally:

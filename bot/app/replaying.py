@@ -9,11 +9,12 @@ from bot.replaying import Case, Played, Report, Wanted, played
 from bot.rollout.accounting import Outcome
 from bot.rollout.hindsight import undone, worth
 from bot.stats import MOST
-from bot.store import NoRowError, PoisonedRowError, Store
+from bot.store import NoRowError, PoisonedRowError, Store, refuse_missing
 
 
 async def replay(database_url: str, wanted: Wanted, now: datetime) -> Report:
     """Return what another judge would have done. Raises `OpenError`."""
+    refuse_missing(database_url)
     store = await Store.open(database_url)
     try:
         return await _replayed(store, wanted, now)
@@ -27,7 +28,7 @@ async def _replayed(store: Store, wanted: Wanted, now: datetime) -> Report:
     outcomes = [one for one in found[:MOST] if wanted.environment in {None, one.environment}]
     taken_back = undone(outcomes)
     judged: list[Played] = []
-    neutral = bare = unreadable = unconfigured = 0
+    neutral = bare = garbled = unreadable = unconfigured = 0
     for outcome in reversed(outcomes):
         if wanted.judges is not None and _target(outcome) not in wanted.judges:
             unconfigured += outcome.end != "undo"
@@ -43,12 +44,14 @@ async def _replayed(store: Store, wanted: Wanted, now: datetime) -> Report:
         except (NoRowError, PoisonedRowError):
             unreadable += 1
             continue
-        looks = await store.looks(outcome.rollout)
+        looks, broken = await store.looks_read(outcome.rollout)
         if not looks:
-            bare += 1
+            garbled += bool(broken)
+            bare += not broken
             continue
-        judged.append(played(Case(outcome, row, looks, value, undone_at), wanted))
-    return Report(tuple(judged), neutral, bare, unreadable, unconfigured, len(found) > MOST)
+        judged.append(played(Case(outcome, row, looks, value, undone_at, broken), wanted))
+    bounded = len(found) > MOST
+    return Report(tuple(judged), neutral, bare, garbled, unreadable, unconfigured, bounded)
 
 
 def _target(outcome: Outcome) -> tuple[str, str]:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.cli.terminal import Style, clean
+from strategies.limits import limit_words
 from strategies.plan import Plan, SetWeight, Step, Switch, Watch
 from strategies.telling import estimate_phrase, plan_sentences
-from strategies.verdict import limit_words
 
 _GREEN, _YELLOW, _RED = "32", "33", "31"
 _PHASES = {

@@ -3,7 +3,7 @@
 Without `--config` every rollout is judged by the plan that it had, so that only what was typed is different.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,17 +14,21 @@ from bot.cli.mistakes import CliError
 from bot.cli.place import Place, Words
 from bot.cli.terminal import Outcome, clean
 from bot.cli.typed import split_flags
+from bot.grammar import Known
 from bot.grammar.mistakes import closest, did_you_mean, shown
-from bot.grammar.quantities import delay, duration
+from bot.grammar.quantities import delay
 from bot.planning.judges import judges_in
 from bot.replaying import Wanted, as_json, lines
 from bot.settings import Config, database_url, load_config
 from bot.settings.document import Kind, Scalar
 from bot.settings.evidence import EvidenceBlock
 from bot.settings.problems import Mark
+from bot.settings.scalars import ScalarError, parse_duration
 from strategies.evidence import Policy
 
 _LAST = timedelta(days=30)
+_MOST = 366 * 86400
+"""Seconds."""
 _PARAMETERS = (
     "alpha", "windows", "noise", "warmup", "tolerate_errors", "tolerate_latency", "mode",
 )  # fmt: skip
@@ -35,7 +39,7 @@ _HERE = Mark(1, 1)
 def replay(words: Words, place: Place) -> Outcome:
     """Judge the rollouts of the past again. Raises what is wrong with the words, the file or the database."""
     flags, rest = split_flags(words, {"--last": "30d", "--config": "new.yaml"}, strict=True)
-    names = [word for word in rest[1:] if "=" not in word]
+    names = [word for word in rest[1:] if "=" not in word and word != "to"]
     changes = _changes([word for word in rest[1:] if "=" in word])
     config = load_config(place.local.config_path)
     service, environment = _target(names, config)
@@ -56,27 +60,18 @@ def _target(names: Sequence[str], config: Config) -> tuple[str | None, str | Non
             code="unknown_word",
             key=word,
         )
-    service = _found(names[0], config.services) if names else None
-    if service is None or len(names) < 2:
-        if service is None and names:
-            config.service(names[0])
-        return service, None
-    targets = config.service(service).targets
-    environment = _found(names[1], targets)
-    if environment is None:
-        config.target(service, names[1])
-    return service, environment
-
-
-def _found(word: str, names: Mapping[str, Any]) -> str | None:
-    return next((name for name in names if name.casefold() == word.casefold()), None)
+    if not names:
+        return None, None
+    known = Known({name: tuple(one.targets) for name, one in config.services.items()})
+    service = known.service(names[0])
+    return service, known.required_environment(names[1], service) if len(names) > 1 else None
 
 
 def _last(text: str) -> timedelta:
     try:
-        return timedelta(seconds=duration(text))
-    except ValueError as error:
-        raise CliError(f"--last {shown(text)}: {error}", code="bad_value", key="--last") from None
+        return timedelta(seconds=parse_duration(text, "refuse", at_most=_MOST))
+    except ScalarError as error:
+        raise CliError(f"--last: {error}", code="bad_value", key="--last") from None
 
 
 def _changes(words: Sequence[str]) -> dict[str, Any]:

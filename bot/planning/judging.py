@@ -10,6 +10,7 @@ from bot.settings.metrics import UNCOUNTED
 from bot.settings.targets import TargetBlock
 from bot.settings.values import Config
 from strategies.evidence import Policy
+from strategies.expecting import stages
 from strategies.plan import Compare, Plan, Replace, Soak, Watch
 from strategies.questions import counted
 from strategies.safety import shares_of
@@ -17,6 +18,10 @@ from strategies.soundness import KEEPING
 
 _BLIND = "At 100 % nothing is left to compare with: only a version twice as bad as stable ever was is seen there."
 _KEEP = " keep-baseline=5 keeps a control."
+_BEFORE = (
+    "by counts of the new version, held against what stable did before, because at 100 % nothing runs beside it; "
+    "and by the fixed limits"
+)
 
 
 def judged_by(plan: Plan, config: Config) -> str:
@@ -27,8 +32,12 @@ def judged_by(plan: Plan, config: Config) -> str:
     why = _limits_alone(plan, target)
     if why:
         return f"by the fixed limits alone, because {why}"
+    alone = all(one.alone for one in stages(plan) if one.step.checks)
     if _policy(plan).mode == "observe":
-        return "by the fixed limits; what the counts of both versions would have done is told, and decides nothing"
+        whose = "the counts" if alone else "the counts of both versions"
+        return f"by the fixed limits; what {whose} would have done is told, and decides nothing"
+    if alone:
+        return f"{_BEFORE}.{_KEEP}" if _can_keep(plan, target) else _BEFORE
     return "by counts of both versions at the same time, beside the fixed limits"
 
 
@@ -43,8 +52,11 @@ def without_control(plan: Plan, config: Config) -> Iterator[str]:
     target = config.target(plan.service, plan.environment)
     if _policy(plan).mode != "decide" or _limits_alone(plan, target) or not _ends_alone(plan):
         return
-    can_keep = plan.strategy in KEEPING and target.weights != "switch"
-    yield f"{_BLIND}{_KEEP if can_keep else ''}"
+    yield f"{_BLIND}{_KEEP if _can_keep(plan, target) else ''}"
+
+
+def _can_keep(plan: Plan, target: TargetBlock) -> bool:
+    return plan.strategy in KEEPING and target.weights != "switch"
 
 
 def _policy(plan: Plan) -> Policy:

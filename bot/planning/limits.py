@@ -85,7 +85,7 @@ def by_source(request: Request, target: TargetBlock, config: Config) -> Iterator
     for name, delay in late.items():
         if 0 < soak < delay:
             yield (
-                f"{name} has its numbers some minutes late: a soak of {soak} s ends before the first one, with a "
+                f"{name} has its numbers some minutes late: a soak of {soak} s can end before the first ones, with a "
                 f"question. Watch for {delay} s or longer."
             )
     counts = all(_counts_cold_starts(one.template, config.metrics[one.source]) for one in blocks)

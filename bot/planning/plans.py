@@ -29,6 +29,7 @@ from bot.settings.values import Config
 from strategies import compile_plan
 from strategies.cautions import late_writes, slow_ways
 from strategies.fitting import Lanes
+from strategies.margins import too_short
 from strategies.plan import Approve, Batch, Follow, Plan, Prepare, Promote, Step, Switch
 from strategies.request import PlanError, Request
 from strategies.soundness import check_request
@@ -46,7 +47,8 @@ def plan_for(deploy: Deploy, config: Config) -> Plan:
     must_be_whole(plan, target, deploy.wish or Wish())
     if any(isinstance(step, Approve) for step in plan.steps):
         warnings = (*warnings, *many_approvals(request))
-    return replace(plan, warnings=(*warnings, *plan.warnings, *without_control(plan, config)))
+    thin = (*without_control(plan, config), *too_short(plan))
+    return replace(plan, warnings=(*warnings, *plan.warnings, *thin))
 
 
 def request_for(deploy: Deploy, config: Config) -> Request:

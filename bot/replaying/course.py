@@ -10,16 +10,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.replaying.values import Case, Judge, Played, Stop, Wanted
+from bot.rollout.gauging import comparing, gauged
 from bot.rollout.grounds import grounded
 from bot.rollout.judging import by_limits
 from bot.rollout.kept import KeptLook
 from bot.rollout.ledger import Ledger, asked, policy_of, remembered, ruled
 from bot.rollout.ledger_text import ledger_from_text
 from bot.rollout.parts import views
-from bot.rollout.values import Rollout
+from bot.rollout.values import Phase, Rollout
 from strategies.evidence import Both, Memory, Policy, SlowRule, Verdict, Window
 from strategies.evidence.saying import worse
-from strategies.plan import Compare, Plan, Soak, Step, Watch
+from strategies.plan import Check, Compare, Plan, Soak, Step, Watch
+from strategies.questions import Asked, questions
 from strategies.verdict import Fails
 
 
@@ -31,24 +33,40 @@ def played(case: Case, wanted: Wanted) -> Played:
     plan = _rejudged(case.row.plan, judge, wanted)
     courses = [_course(own, plan, case) for own in views(case.row)]
     stops = [one.stop for one in courses if one.stop is not None]
+    stop = min(stops, key=lambda stop: stop.at, default=None)
     return Played(
         replace(case, looks=()),
-        min(stops, key=lambda stop: stop.at, default=None),
+        stop,
         sum(len(kept.counted(own.place)) for own in views(case.row) for kept in case.looks),
         frozenset().union(*(one.unanswered for one in courses)),
         _unmeasured(plan, case),
         sum(kept.lost for kept in case.looks),
+        forgotten=any(_stored(own) is None for own in views(case.row)),
+        observed=any(one.observed for one in courses),
+        compared=any(one.ledger.gauges for one in courses),
+        unprovable=stop is None and _by_comparison(case.row, plan),
     )
+
+
+def _by_comparison(r: Rollout, plan: Plan) -> bool:
+    """Whether a row was rolled back by a number beside stable's that is compared still."""
+    judgement = r.back.judgement if r.back is not None else None
+    failed = {one.metric for one in judgement.failed("rollback")} if judgement else set()
+    before, now = (
+        {check.metric for check in _checks(one) if check.margin is not None}
+        for one in (r.plan, plan)
+    )
+    return bool(failed & before & now)
+
+
+def _checks(plan: Plan) -> list[Check]:
+    return [check for step in plan.steps if isinstance(step, Watch) for check in step.checks]
 
 
 def _unmeasured(plan: Plan, case: Case) -> frozenset[str]:
-    """Return the metrics that are to be judged, and that no look has; what is compared over time is in none either."""
-    watching = [step for step in plan.steps if isinstance(step, Watch)]
-    checks = [check for step in watching for check in step.checks]
+    """Return the metrics that are to be judged, and that no look has."""
     measured = {one.metric for kept in case.looks for one in kept.look.samples}
-    return frozenset(
-        one.metric for one in checks if one.metric not in measured or one.margin is not None
-    )
+    return frozenset(one.metric for one in _checks(plan) if one.metric not in measured)
 
 
 def _rejudged(plan: Plan, judge: Judge | None, wanted: Wanted) -> Plan:
@@ -80,10 +98,11 @@ class _Course:
     cursor: int = -1
     stop: Stop | None = None
     unanswered: frozenset[str] = field(default_factory=frozenset)
+    observed: bool = False
 
 
 def _course(own: Rollout, plan: Plan, case: Case) -> _Course:
-    ledger = _stored(own)
+    ledger = _stored(own) or Ledger()
     anew = replace(own, plan=plan)
     slow = _rescaled(ledger.slow, _tolerated(own), _tolerated(anew))
     course = _Course(ledger, replace(ledger, slow=slow))
@@ -95,13 +114,13 @@ def _course(own: Rollout, plan: Plan, case: Case) -> _Course:
     return course
 
 
-def _stored(own: Rollout) -> Ledger:
-    """Return what stable did, and what slow meant, without what was made of it."""
+def _stored(own: Rollout) -> Ledger | None:
+    """Return what stable did, and what slow meant, without what was made of it; None where that cannot be read."""
     try:
         ledger = ledger_from_text(own.ledger)
-    except ValueError:
-        return Ledger()
-    return replace(ledger, memory=Memory(), windows=())
+    except (ValueError, OverflowError, RecursionError):
+        return None
+    return replace(ledger, memory=Memory(), windows=(), gauges={})
 
 
 def _tolerated(r: Rollout) -> float:
@@ -141,6 +160,11 @@ def _then(r: Rollout, kept: KeptLook, window: Window) -> Rollout:
     return replace(r, cursor=kept.cursor, weight=window.weight)
 
 
+def _begun(r: Rollout, cursor: int) -> datetime | None:
+    """Return since when the weight of a step was there; None where the row does not tell."""
+    return next((one.began for one in reversed(r.trail.stages) if one.index <= cursor), None)
+
+
 def _moments(windows: Sequence[Window], until: datetime) -> Sequence[tuple[datetime, Window]]:
     """Return the windows with the moments at which they were closed, the last one at the look."""
     closed = []
@@ -154,6 +178,8 @@ def _weighed(course: _Course, own: Rollout, anew: Rollout, at: datetime, window:
     policy = policy_of(anew)
     if policy is None:
         return course
+    if policy.mode == "observe":
+        return replace(course, observed=True)
     counted = {
         one.bound: window.tallies[one.question.name]
         for one in asked(course.before, own)
@@ -163,11 +189,13 @@ def _weighed(course: _Course, own: Rollout, anew: Rollout, at: datetime, window:
     tallies: dict[str, Both] = {
         one.question.name: counted[one.bound] for one in wanted if one.bound in counted
     }
-    lacking = frozenset(one.question.name for one in wanted) - tallies.keys()
+    unasked = [one for one in wanted if one.question.name not in tallies]
+    lacking = tuple(one.question.name for one in unasked)
     told = replace(window, tallies=tallies)
     memory = remembered(course.ledger, told, wanted, anew, policy)
-    ledger = replace(course.ledger, memory=memory, counted=at, lacking=tuple(lacking))
-    course = replace(course, ledger=ledger, unanswered=course.unanswered | lacking)
+    ledger = replace(course.ledger, memory=memory, counted=at, lacking=lacking)
+    unanswered = {_metric(one, course.ledger, anew, policy) for one in unasked}
+    course = replace(course, ledger=ledger, unanswered=course.unanswered | unanswered)
     if memory.most < 1 / policy.alpha:
         return course
     ruling = ruled(ledger, anew, at)
@@ -178,6 +206,13 @@ def _weighed(course: _Course, own: Rollout, anew: Rollout, at: datetime, window:
     )
 
 
+def _metric(one: Asked, ledger: Ledger, r: Rollout, policy: Policy) -> str:
+    """Return the metric that a person wrote and that asks a question."""
+    checks = r.watched.checks if r.watched is not None else ()
+    asking = (x.metric for x in checks if one in questions((x,), policy, ledger.slow))
+    return next(asking, one.question.name)
+
+
 def _limited(course: _Course, anew: Rollout, kept: KeptLook) -> _Course:
     windows = kept.counted(anew.place)
     weight = windows[-1].weight if windows else kept.weight
@@ -186,8 +221,17 @@ def _limited(course: _Course, anew: Rollout, kept: KeptLook) -> _Course:
     r = replace(r, progress=replace(r.progress, fails=fails))
     if r.watched is None:
         return course
-    judgement, fails = by_limits(r, r.watched, kept.look)
-    course = replace(course, fails=fails, cursor=kept.cursor)
+    ledger = _compared(course.ledger, r, kept)
+    judgement, fails = by_limits(r, r.watched, kept.look, ledger)
+    course = replace(course, ledger=ledger, fails=fails, cursor=kept.cursor)
     if judgement.verdict is not Verdict.FAIL:
         return course
     return replace(course, stop=Stop(kept.look.at, weight, "limits", judgement.sentence))
+
+
+def _compared(ledger: Ledger, r: Rollout, kept: KeptLook) -> Ledger:
+    """Return the ledger with the numbers of one more look beside stable's, as a live look adds them."""
+    if not comparing(r):
+        return ledger
+    then = replace(r, phase=Phase.RUNNING, weight_at=_begun(r, kept.cursor))
+    return gauged(ledger, ledger, kept.look, then, kept.look.at) or ledger

@@ -73,7 +73,13 @@ def _limits(report: Report) -> Iterator[str]:
         )
     if any(_counts_looks(one) for one in report.played):
         yield "while nothing changes one look a minute is kept: checks with `of` are held against those alone."
+    if any(one.compared for one in report.played):
+        yield (
+            "of numbers that are compared with stable's one look a minute is kept: such a check may prove it some "
+            "minutes sooner or later than it did."
+        )
     yield from _uncounted(report)
+    yield from _unread(report)
     yield from _left_out(report)
 
 
@@ -90,15 +96,35 @@ def _uncounted(report: Report) -> Iterator[str]:
         whole = lost + sum(one.windows for one in report.played)
         yield f"{lost} of {whole} windows are not kept any more, in rollouts that took long."
     for name, where in sorted(Counter(n for one in report.played for n in one.unanswered).items()):
-        yield f"{name} was not counted by that bound in {counted(where, 'rollout')}, and was not weighed there."
+        yield f"{name} was not counted by that bound in {counted(where, 'rollout')}: there its limit alone was judged."
     for name, where in sorted(Counter(n for one in report.played for n in one.unmeasured).items()):
         yield f"{name} was not measured in {counted(where, 'rollout')}, and was not judged there."
+
+
+def _unread(report: Report) -> Iterator[str]:
+    """Yield what is kept and cannot be read, and what the figures lack by that."""
+    if broken := sum(one.case.broken for one in report.played):
+        where = counted(sum(one.case.broken > 0 for one in report.played), "rollout")
+        yield f"{counted(broken, 'look')} of {where} cannot be read: they, and what was counted there, were not judged."
+    if forgotten := sum(one.forgotten for one in report.played):
+        yield (
+            f"what stable did before cannot be read in {counted(forgotten, 'rollout')}: slow requests beside stable's, "
+            "and stages without a control, were not weighed there."
+        )
+    if watched := sum(one.observed for one in report.played):
+        where = counted(watched, "rollout")
+        yield f"the counts only observe in {where} and decided nothing there; `mode=decide` lets them."
 
 
 def _left_out(report: Report) -> Iterator[str]:
     reasons = (
         (report.neutral, "whose end says nothing about the version"),
         (report.bare, "of which no look is kept any more"),
+        (report.garbled, "whose looks cannot be read"),
+        (
+            report.unprovable,
+            "that cannot be judged again: what took it back was compared over time, which the kept looks do not prove",
+        ),
         (report.unreadable, "whose row cannot be read"),
         (report.unconfigured, "whose target is not in the file"),
     )
@@ -122,6 +148,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "left_out": {
             "neutral": report.neutral,
             "no_looks": report.bare,
+            "looks_unreadable": report.garbled,
+            "not_provable": report.unprovable,
             "unreadable": report.unreadable,
             "not_configured": report.unconfigured,
         },
@@ -147,5 +175,6 @@ def _played_json(one: Played) -> dict[str, Any]:
         "earlier_s": one.earlier,
         "windows": one.windows,
         "windows_lost": one.lost,
+        "looks_unreadable": one.case.broken,
         "differs": bool(_difference(one)),
     }

@@ -46,6 +46,8 @@ class Case:
     worth: Worth
     undone: datetime | None = None
     """When its success was undone."""
+    broken: int = 0
+    """How many of its looks are kept and cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,19 @@ class Played:
     windows: int = 0
     """How many were there to be weighed."""
     unanswered: frozenset[str] = frozenset()
-    """Questions that what was counted does not answer."""
+    """Metrics of which what was counted does not tell by the bound that is asked."""
     unmeasured: frozenset[str] = frozenset()
     """Metrics of checks that no look has."""
     lost: int = 0
     """How many windows are not kept any more."""
+    forgotten: bool = False
+    """What was known of stable, and of what is slow there, cannot be read."""
+    observed: bool = False
+    """The counts only observe, and decided nothing."""
+    compared: bool = False
+    """A number of both versions was compared over time, put together from the looks that are kept."""
+    unprovable: bool = False
+    """It went back by such a comparison, which the looks that are kept do not prove: nobody can judge it again."""
 
     @property
     def was(self) -> datetime | None:
@@ -96,18 +106,30 @@ class Played:
 class Report:
     """What a replay of many came to."""
 
-    played: tuple[Played, ...]
+    every: tuple[Played, ...]
     """Oldest first; only those whose end says what the version was worth."""
     neutral: int = 0
     """Left out: their end says nothing about the version."""
     bare: int = 0
     """Left out: no look of them is kept."""
+    garbled: int = 0
+    """Left out: looks of them are kept, and none can be read."""
     unreadable: int = 0
     """Left out: their row cannot be read."""
     unconfigured: int = 0
     """Left out: the file does not have their target."""
     bounded: bool = False
     """There were more in the window than are looked at."""
+
+    @property
+    def played(self) -> tuple[Played, ...]:
+        """Those that could be judged again."""
+        return tuple(one for one in self.every if not one.unprovable)
+
+    @property
+    def unprovable(self) -> int:
+        """Left out: they cannot be judged again."""
+        return len(self.every) - len(self.played)
 
     @property
     def good(self) -> tuple[Played, ...]:

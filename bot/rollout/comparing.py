@@ -4,10 +4,13 @@ The guardrails of the step judge all the time, as in a soak. Variant A winning i
 literal score is read once, at the end; what is certain ends the test as soon as it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from bot.rollout import gates, variants
 from bot.rollout.judging import keeping, look_at
+from bot.rollout.proof import kept_test
 from bot.rollout.seen import Seen
 from bot.rollout.turning import start_back, stopped
 from bot.rollout.values import Back, Entry, Phase, Rollout
@@ -103,14 +106,15 @@ def _ended(r: Rollout, seen: Seen, step: Compare, certain: Weighed | None) -> Ro
     """End the test: with its winner, with A where nobody is better for certain, or with a question."""
     table = r.comparison
     assert table is not None
+    kept = kept_test(r, step, certain, seen.ledger)
     stays = step.score == "sequential" and _nobody(certain) and _enough(seen, step)
     if step.winner == "manual" or not (table.winner or stays):
-        return _ask(r, seen)
+        return _ask(r, seen, kept)
     if table.winner != "B":
         code = "no_clear_winner" if stays else "variant_a_won"
-        return keep_a(r, Back(code, table.sentence, "sluice", seen.now, True, r.weight))
+        return keep_a(r, Back(code, table.sentence, "sluice", seen.now, True, r.weight), kept)
     text = f"Variant B ({r.version}) won: {table.sentence}."
-    return replace(r, winner="B").to_next(seen.now).tell(Entry("winner", "sluice", text))
+    return replace(r, winner="B").to_next(seen.now).tell(Entry("winner", "sluice", text, data=kept))
 
 
 def _enough(seen: Seen, step: Compare) -> bool:
@@ -125,11 +129,11 @@ def _nobody(certain: Weighed | None) -> bool:
     return certain is not None and not (certain.broken or certain.missing or certain.winner)
 
 
-def _ask(r: Rollout, seen: Seen) -> Rollout:
-    kept = replace(r, progress=stopped(r.progress, seen.now))
-    return gates.open_gate(kept, seen.now, "winner")
+def _ask(r: Rollout, seen: Seen, kept: Mapping[str, Any]) -> Rollout:
+    still = replace(r, progress=stopped(r.progress, seen.now))
+    return gates.open_gate(still, seen.now, "winner", kept)
 
 
-def keep_a(r: Rollout, back: Back) -> Rollout:
-    """Let variant A stay: traffic returns to it, B is retired, and that is a success."""
-    return start_back(replace(r, winner="A"), replace(back, lost=True))
+def keep_a(r: Rollout, back: Back, kept: Mapping[str, Any] | None = None) -> Rollout:
+    """Let variant A stay: traffic returns to it, B is retired, and that is a success. `kept` says what it rests on."""
+    return start_back(replace(r, winner="A"), replace(back, lost=True), kept)

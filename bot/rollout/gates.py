@@ -3,11 +3,13 @@
 A gate is bound to its rollout, its step and its attempt, and leaves `open` exactly once.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
-from bot.rollout.grounds import kept_evidence
+from bot.rollout.proof import kept_evidence
 from bot.rollout.question import ClosedGate, Gate, Vote
 from bot.rollout.times import lasting
 from bot.rollout.values import Entry, Phase, Rollout
@@ -73,8 +75,13 @@ def _notch(r: Rollout, index: int) -> str:
     return "to the next instances"
 
 
-def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner"]) -> Rollout:
-    """Open the gate of the current step, with the newest numbers on it."""
+def open_gate(
+    r: Rollout,
+    now: datetime,
+    kind: Literal["approve", "ask", "winner"],
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> Rollout:
+    """Open the gate of the current step, with the newest numbers on it, and `more` kept beside the question."""
     attempt = r.progress.attempt + 1
     approve = _approve_of(r)
     expires = approve.expires if approve else r.rules.gate_expires
@@ -96,7 +103,7 @@ def open_gate(r: Rollout, now: datetime, kind: Literal["approve", "ask", "winner
             "sluice",
             _question(r, kind),
             event="rollout.waiting",
-            data={"gate": gate.id, **kept_evidence(r, gate.judgement)},
+            data={"gate": gate.id, **kept_evidence(r, gate.judgement), **more},
             # Numbers that are missing at the end of the longest soak need people, not only approvers: in the channel
             # the question itself mentions them.
             tell="alert" if is_blind(gate) else "",

@@ -11,9 +11,10 @@ from datetime import datetime
 from bot.rollout.grounds import planned_policy
 from bot.rollout.ledger import Ledger
 from bot.rollout.values import Rollout
-from strategies.evidence.gauges import PART, Gauge, Guard, Standing, looked, span_of, standing
+from strategies.evidence.gauges import PART, Gauge, Guard, Standing, looked, standing, warm
+from strategies.margins import span_in
 from strategies.placeholders import filled
-from strategies.plan import Check, Soak
+from strategies.plan import Check
 from strategies.verdict import Look
 
 _LONGEST = 120
@@ -41,8 +42,7 @@ def gauged(
     if not checks or r.phase.final or not _beside(look, r):
         return ledger
     after = ledger or before or Ledger()
-    warm = r.weight_at is None or (now - r.weight_at).total_seconds() <= _warmup(r)
-    if warm:
+    if r.weight_at is None or (now - r.weight_at).total_seconds() <= _warmup(r):
         return after
     known = dict(after.gauges)
     for check in checks:
@@ -67,15 +67,12 @@ def _beside(look: Look, r: Rollout) -> bool:
 
 
 def _warmup(r: Rollout) -> float:
-    seconds = r.watched.duration / 2 if r.watched is not None else 0.0
-    return min(planned_policy(r).warmup, seconds)
+    return warm(planned_policy(r).warmup, r.watched.duration) if r.watched is not None else 0.0
 
 
 def _guard(check: Check, r: Rollout) -> Guard:
-    soaks = [step.duration for step in r.plan.steps if isinstance(step, Soak)]
-    span = span_of(min(soaks) if soaks else 300.0)
-    alpha = planned_policy(r).alpha
-    return Guard(check.better or "lower", check.margin or 0.0, PART * alpha, span)
+    level = PART * planned_policy(r).alpha
+    return Guard(check.better or "lower", check.margin or 0.0, level, span_in(r.plan))
 
 
 def _key(check: Check) -> str:

@@ -1,13 +1,6 @@
-"""What a judgement by counts rests on: what a person is shown of it, and what is kept with the decision. Pure.
+"""What a judgement by counts rests on, as a person is shown it, and what keeps the counts from telling more. Pure."""
 
-The one rule: a decision keeps its evidence. What was counted for each question, by which policy and with which queries,
-goes into the journal line of the decision, under a digest that tells whether two lines rest on the same.
-"""
-
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -91,23 +84,6 @@ def planned_policy(r: Rollout) -> Policy:
     """Return how the counts are to decide, as the plan says it."""
     step = r.watched
     return (step.evidence if isinstance(step, Soak | Compare) else None) or Policy()
-
-
-def kept_evidence(r: Rollout, judgement: Judgement | None) -> Mapping[str, Any]:
-    """Return what the journal line of a decision keeps of the counts; nothing where they were not asked."""
-    ruling = judgement.ruling if judgement is not None else None
-    if ruling is None:
-        return {}
-    told = {
-        "verdict": ruling.verdict.value,
-        "evidence": ruling.evidence,
-        "chance": ruling.chance,
-        "counts": {case.name: counts(case) for case in ruling.cases},
-        "policy": asdict(planned_policy(r)),
-        "queries": ruling.queries,
-    }
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
-    return {"evidence": {**told, "digest": hashlib.sha256(text.encode()).hexdigest()}}
 
 
 def counts(case: Case) -> dict[str, Any]:

@@ -9,25 +9,17 @@ from datetime import timedelta
 
 from bot.rollout.gauging import standings
 from bot.rollout.grounds import grounded, hindered
-from bot.rollout.ledger import Ledger, policy_of, ruled
+from bot.rollout.ledger import Ledger, in_stage, policy_of, ruled, silence
 from bot.rollout.ledger_text import ledger_to_text
 from bot.rollout.scoring import observing
 from bot.rollout.seen import Seen
 from bot.rollout.turning import turn
 from bot.rollout.values import Entry, Phase, Rollout
 from strategies.deciding import decided
+from strategies.figures import fixed_limits, told_apart
+from strategies.limits import FEW, beyond, judge
 from strategies.plan import Approve, Watch
-from strategies.verdict import (
-    Fails,
-    Judgement,
-    Look,
-    Result,
-    Verdict,
-    beyond,
-    judge,
-    metric_label,
-    number,
-)
+from strategies.verdict import Fails, Judgement, Look, Result, Verdict, metric_label, number, unit
 
 _REFRESH = timedelta(minutes=1)
 """How old the numbers on the card may be before an uneventful look is kept anyway."""
@@ -44,12 +36,13 @@ def look_at(r: Rollout, seen: Seen) -> tuple[Rollout, Judgement | None]:
         kept = keeping(r, seen, judgement)
         return fall_back(kept, judgement, seen), judgement
     remarks = {code: said for code, said in judgement.remarks.items() if code not in r.remarked}
-    new_warnings = _new_warnings(r.judgement, judgement)
+    # Several targets each warn by their own name (`bot.rollout.worst`).
+    warnings = () if r.parts else new_warnings(r.judgement, judgement)
     news = r.observed != known or _pattern(judgement, seen.look) != _pattern(r.judgement, r.look)
     opening = r.phase is Phase.RUNNING and isinstance(r.step, Approve)
     if news or remarks or opening or fails != r.progress.fails or _old(r, seen):
         r = keeping(replace(r, progress=replace(r.progress, fails=fails)), seen, judgement)
-    for warning in new_warnings:
+    for warning in warnings:
         r = r.tell(Entry("warned", "sluice", f"Warning: {warning.sentence}.", code="check_warned"))
     return _remarked(r, remarks), judgement
 
@@ -81,7 +74,7 @@ def judged(r: Rollout, soak: Watch, seen: Seen) -> tuple[Judgement, Fails]:
     ruling = ruled(seen.ledger, r, seen.now)
     if ruling is not None:
         ruling = grounded(ruling, seen.ledger, r)
-    judgement = decided(literal, ruling, policy, rate)
+    judgement = decided(literal, ruling, policy, rate, silence(seen.ledger, seen.now))
     turned_away = bool(seen.look.get("throttles").canary)
     return hindered(judgement, seen.ledger, r, policy, turned_away=turned_away), fails
 
@@ -98,7 +91,16 @@ def by_limits(
         # In one place both versions are mostly in the same numbers: there is nothing to hold them against.
         weight=100.0 if r.one_place and not look.beside else r.weight,
         compared=standings(ledger, r),
+        failing=_failing(ledger, r) if ledger is not None else None,
     )
+
+
+def _failing(ledger: Ledger, r: Rollout) -> float | None:
+    """Return the percentage of stable's requests that failed in this stage; None while that are too few."""
+    for burst in in_stage(ledger, r, "errors"):
+        if burst.stable.of >= FEW:
+            return 100 * burst.stable.rate
+    return None
 
 
 def fall_back(r: Rollout, judgement: Judgement, seen: Seen) -> Rollout:
@@ -136,10 +138,17 @@ def _by_metric(failed: tuple[Result, ...]) -> list[Result]:
 
 
 def _then_and_now(r: Rollout, failed: Result, look: Look) -> str:
-    now = number(look.get(failed.metric).stable, failed.metric)
-    was = number(failed.canary, failed.metric)
+    now = _beside_limit(r, look.get(failed.metric).stable, failed.metric)
+    was = _beside_limit(r, failed.canary, failed.metric)
     old = r.from_version or "stable"
     return f"{metric_label(failed.metric)} {now} on {old} now, {was} on {r.version} then (limit {failed.limit})"
+
+
+def _beside_limit(r: Rollout, value: float | None, metric: str) -> str:
+    if value is None:
+        return number(value, metric)
+    checks = r.watched.checks if r.watched is not None else ()
+    return told_apart(value, fixed_limits(checks, metric), unit(metric))
 
 
 def _health(r: Rollout, look: Look) -> str:
@@ -184,6 +193,7 @@ def _old(r: Rollout, seen: Seen) -> bool:
     return r.look is None or seen.now - r.look.at >= _REFRESH
 
 
-def _new_warnings(before: Judgement | None, after: Judgement) -> list[Result]:
+def new_warnings(before: Judgement | None, after: Judgement) -> list[Result]:
+    """Return the checks that only warn, and did not where the numbers were kept last."""
     known = {r.metric for r in before.failed("warn")} if before else set()
     return [r for r in after.failed("warn") if r.metric not in known]

@@ -25,12 +25,14 @@ from strategies.evidence import (
     Ruling,
     SlowRule,
     Tally,
+    Verdict,
     Window,
     alone,
     remember,
     rule,
     slow_rule,
 )
+from strategies.evidence.bursts import Burst
 from strategies.evidence.gauges import Gauge
 from strategies.plan import Batch, SetWeight, Soak, Switch, Watch
 from strategies.questions import Asked, counted, questions
@@ -40,6 +42,8 @@ _FEWEST = 200
 """Requests of stable that its histogram needs before it says what is slow."""
 _MINUTELY = 45.0
 """Seconds from which a window is one of a source that has a number a minute; two of them are enough."""
+_OWN = 20
+"""Requests of the canary that each stage needs for itself, whatever earlier ones have shown."""
 _MOST_WINDOWS = 40
 """That wait for being kept."""
 FRESH = timedelta(minutes=2)
@@ -64,6 +68,12 @@ class Ledger:
     """When the newest window with requests of the canary was closed."""
     rate: float = 0.0
     """Requests a second of both lanes, lately."""
+    requests: float = 0.0
+    """Of both lanes, since counting began."""
+    seconds: float = 0.0
+    """In which they came."""
+    read: bool = False
+    """Whether stable's history was read: all that its processes have counted."""
     unserved: float = 0.0
     """Seconds for which the canary got no request although stable did."""
     lacking: tuple[str, ...] = ()
@@ -123,14 +133,16 @@ def _settled(before: Ledger, told: Counted, r: Rollout, interval: float) -> bool
 
 
 def _known(ledger: Ledger, history: LaneCount, r: Rollout, policy: Policy) -> Ledger:
-    """Read off stable's history, once, what slow is and what stable does."""
-    if ledger.past or isinstance(history.requests, Missing) or history.requests < _FEWEST:
+    """Read off stable's history, once there is enough of it, what slow is and what stable does."""
+    if ledger.read or isinstance(history.requests, Missing) or history.requests < _FEWEST:
         return ledger
     found = slow_rule(history.buckets, slower=1 + policy.tolerate_latency / 100)
     # What is slow stays that: in an A/B test all of it is held against the same bound.
-    ledger = replace(ledger, slow=ledger.slow or found)
+    ledger = replace(ledger, slow=ledger.slow or found, read=True)
     past = {one.question.name: _tally(history, one) for one in asked(ledger, r)}
-    return replace(ledger, past={name: tally for name, tally in past.items() if tally is not None})
+    known = {name: tally for name, tally in past.items() if tally is not None}
+    # The windows up to now are part of that history.
+    return replace(ledger, past={**ledger.past, **known})
 
 
 def asked(ledger: Ledger, r: Rollout) -> tuple[Asked, ...]:
@@ -181,6 +193,8 @@ def _counted(ledger: Ledger, told: Counted, r: Rollout, policy: Policy, now: dat
         memory=memory,
         counted=now if served else ledger.counted,
         rate=_smooth(ledger.rate, (served + others) / told.seconds if told.seconds else 0.0),
+        requests=ledger.requests + served + others,
+        seconds=ledger.seconds + told.seconds,
         unserved=ledger.unserved + told.seconds if silent else 0.0,
         lacking=tuple(name for name, both in tallies.items() if served and both.canary is None),
         windows=(*ledger.windows, window)[-_MOST_WINDOWS:],
@@ -239,10 +253,10 @@ def _alone(ledger: Ledger, question: Question) -> Question:
 
 
 def stage_of(r: Rollout) -> int:
-    """Return the number of the stage that the row is in, from 0."""
+    """Return the number of the stage that the row is in, from 0: the next one begins once its weight was read back."""
     if r.plan.repeated is not None:
         return max(0, r.batches - 1)
-    done = r.plan.steps[: r.cursor + 1]
+    done = r.plan.steps[: r.cursor if isinstance(r.step, SetWeight | Switch) else r.cursor + 1]
     return max(0, sum(isinstance(step, SetWeight | Switch) for step in done) - 1)
 
 
@@ -253,12 +267,58 @@ def stages_of(r: Rollout) -> int:
 
 
 def ruled(ledger: Ledger, r: Rollout, now: datetime) -> Ruling | None:
-    """Return what the counts say now; None before there are any, or where they are too old to say it."""
+    """Return what the counts say now; None before there are any, or where they can say nothing."""
     policy = policy_of(r)
-    if policy is None or ledger.counted is None or now - ledger.counted > _fresh(ledger):
+    if policy is None or ledger.counted is None or stale(ledger, now):
         return None
     own = [one.question for one in asked(ledger, r) if one.question.name not in ledger.lacking]
-    return rule(ledger.memory, own, policy, stages_of(r), ahead(ledger, r))
+    if r.weight >= 100 and not any(ledger.past.get(one.name) for one in own):
+        # Nothing runs beside it, and nothing is known of what stable did.
+        return None
+    return _of_its_own(rule(ledger.memory, own, policy, stages_of(r), ahead(ledger, r)), ledger, r)
+
+
+def _of_its_own(ruling: Ruling, ledger: Ledger, r: Rollout) -> Ruling:
+    """Return the ruling; a stage does not pass by what earlier ones have shown alone."""
+    short = math.ceil(_OWN - max((both.canary.of for both in in_stage(ledger, r)), default=0.0))
+    if short <= 0 or ruling.verdict is Verdict.FAIL:
+        return ruling
+    missing, unproven = max(ruling.missing, short), ruling.unproven
+    if ruling.verdict is Verdict.PASS:
+        unproven = tuple(case.name for case in ruling.cases[:1])
+    elif not ruling.missing:
+        return ruling
+    return replace(ruling, verdict=Verdict.INCONCLUSIVE, missing=missing, unproven=unproven)
+
+
+def in_stage(ledger: Ledger, r: Rollout, *names: str) -> list[Burst]:
+    """Return what both lanes counted in this stage, by question; of some of them, where names are given."""
+    stage = stage_of(r)
+    trials = ledger.memory.trials
+    chosen = [trials[name] for name in names or trials if name in trials]
+    return [trial.burst for trial in chosen if trial.burst.stage == stage]
+
+
+def stale(ledger: Ledger, now: datetime) -> bool:
+    """Whether the newest window is too old to say anything about now."""
+    return ledger.counted is not None and now - ledger.counted > _fresh(ledger)
+
+
+def silence(ledger: Ledger, now: datetime) -> str:
+    """Return why the counts say nothing although they could, as a clause; `""` where they do, or never can."""
+    if ledger.counted is None:
+        return "nothing has been counted yet" if ledger.opened is not None else ""
+    if not stale(ledger, now):
+        return ""
+    minutes = int((now - ledger.counted).total_seconds() // 60)
+    why = f": {ledger.problem.rstrip('.')}" if ledger.problem else ""
+    return f"nothing was counted for {minutes} min{why}"
+
+
+def _expected(ledger: Ledger) -> float:
+    """Return how many requests a second are to be expected: a lull of a minute makes the next stage no cheaper."""
+    usual = ledger.requests / ledger.seconds if ledger.seconds else 0.0
+    return max(ledger.rate, usual)
 
 
 def _fresh(ledger: Ledger) -> timedelta:
@@ -274,5 +334,5 @@ def ahead(ledger: Ledger, r: Rollout) -> Ahead | None:
             share = (100.0 if isinstance(step, Switch) else step.percent) / 100
             soak = next((one for one in rest[index:] if isinstance(one, Watch)), r.watched)
             seconds = soak.duration if soak is not None else 0
-            return Ahead(share, ledger.rate * share * seconds)
+            return Ahead(share, _expected(ledger) * share * seconds)
     return None

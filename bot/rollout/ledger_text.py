@@ -61,6 +61,9 @@ class _Kept:
     lacking: tuple[str, ...]
     record: Record = field(default_factory=Record)
     gauges: Mapping[str, Gauge] = field(default_factory=dict)
+    requests: float = 0.0
+    seconds: float = 0.0
+    read: bool = False
 
 
 _KEPT = TypeAdapter(_Kept)
@@ -81,6 +84,9 @@ def ledger_to_text(ledger: Ledger) -> str:
         ledger.lacking,
         ledger.record,
         ledger.gauges,
+        requests=ledger.requests,
+        seconds=ledger.seconds,
+        read=ledger.read,
     )
     return _KEPT.dump_json(kept).decode()
 
@@ -95,16 +101,19 @@ def ledger_from_text(text: str) -> Ledger:
     except (KeyError, TypeError) as error:
         raise ValueError("what was counted up to then cannot be read") from error
     return Ledger(
-        counters,
-        kept.memory,
-        kept.slow,
-        kept.past,
-        kept.lately,
-        kept.opened,
-        kept.counted,
-        kept.rate,
-        kept.unserved,
-        kept.lacking,
-        kept.record,
-        kept.gauges,
+        counters=counters,
+        memory=kept.memory,
+        slow=kept.slow,
+        past=kept.past,
+        lately=kept.lately,
+        opened=kept.opened,
+        counted=kept.counted,
+        rate=kept.rate,
+        unserved=kept.unserved,
+        lacking=kept.lacking,
+        record=kept.record,
+        gauges=kept.gauges,
+        requests=kept.requests,
+        seconds=kept.seconds,
+        read=kept.read,
     )

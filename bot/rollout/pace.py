@@ -95,7 +95,8 @@ def look_due(r: Rollout, now: datetime, looked: datetime | None) -> bool:
         # A gate opens on fresh numbers: after a pause those of the soak are old.
         return r.look is None or now - r.look.at > FRESH
     last = looked or r.weight_at
-    if last is None or now - last >= cadence(r):
+    # A clock that was set back is no reason to wait until it is there again.
+    if last is None or last > now or now - last >= cadence(r):
         return True
     end = soak_end(r)
     return end is not None and now >= end > last
@@ -115,7 +116,9 @@ def window(r: Rollout, now: datetime) -> int:
     if soak is None or r.weight_at is None:
         return 60
     elapsed = int((now - r.weight_at).total_seconds())
-    thin = r.look is not None and r.look.requests < soak.min_requests
+    # By their rate, not their number: a longer window has more of them and must not make the next one short again.
+    rate = r.look.requests / max(1, r.look.window) if r.look is not None else None
+    thin = rate is not None and rate * soak.duration < soak.min_requests
     longest = soak.duration * (3 if thin else 1)
     shortest = 5 if soak.duration < 60 else 15
     return max(shortest, min(elapsed, longest))
@@ -300,7 +303,8 @@ def _times(r: Rollout, now: datetime, looked: datetime | None) -> list[datetime 
     # Before a gate opens its own step looks, by the age of the numbers; a cadence of its own would spin.
     opening = isinstance(r.step, Approve) and r.phase is Phase.RUNNING
     if judged(r) and not opening:
-        times.append(max(now, (looked or r.weight_at or now) + cadence(r)))
+        last = min(now, looked or r.weight_at or now)
+        times.append(max(now, last + cadence(r)))
     if r.lanes == "led" and r.armed is not None:
         times.append(now + (POLL if isinstance(r.intent, PutLed) else FOLLOW))
     if r.phase is Phase.WAITING:

@@ -4,20 +4,18 @@ Each step is done on the first target, then on the next, and everybody waits at 
 target decides what a look is worth. On the way home every target is tried, and none waits for another.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.rollout import scheduling
 from bot.rollout.back import done, nothing_written, roll_back
 from bot.rollout.drift import foreign_edit, landed_while_paused, offline, offline_mark, reapplied
 from bot.rollout.forward import walk
-from bot.rollout.judging import judged, keeping, look_at
+from bot.rollout.judging import look_at
 from bot.rollout.outages import answers_again, troubled
 from bot.rollout.part import Part
 from bot.rollout.parts import absorb, own, put, standing, summed, told, turn_of, view
 from bot.rollout.resting import recheck, reminded, still_stuck, waiting
 from bot.rollout.retiring import retire
-from bot.rollout.scoring import observing
 from bot.rollout.seen import Seen
 from bot.rollout.shown import renewed
 from bot.rollout.sickness import sick
@@ -25,13 +23,8 @@ from bot.rollout.starting import arm, cancel
 from bot.rollout.stuck import LASTING
 from bot.rollout.turning import back_to_batch
 from bot.rollout.values import Entry, Phase, Rollout
+from bot.rollout.worst import afterwards, each_judged, each_shown, each_warned, with_worst
 from strategies.plan import Watch
-from strategies.verdict import Judgement, Look, Verdict
-
-_BADNESS = {Verdict.FAIL: 2, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 0}
-
-_Looks = Mapping[str, tuple[Look, Judgement]]
-"""What each target's own look came to."""
 
 
 def advance(r: Rollout, seen: Seen) -> Rollout:
@@ -46,7 +39,7 @@ def advance(r: Rollout, seen: Seen) -> Rollout:
         case Phase.NEEDS_ATTENTION:
             return reminded(r, seen)
         case Phase.ROLLED_BACK:
-            return _retire(recheck(r, _afterwards(r, seen)), seen)
+            return _retire(recheck(r, afterwards(r, seen)), seen)
         case Phase.ROLLING_BACK:
             return still_stuck(_home(r, seen), seen)
         case Phase.RUNNING | Phase.WAITING | Phase.PAUSED:
@@ -58,15 +51,16 @@ def _forward(r: Rollout, seen: Seen) -> Rollout:
         mark = _mark(r, part, seen.parts.get(part.name))
         if mark:
             return offline(r, seen, f"{mark} on {part.name}")
-    r, looks = _judged(r, seen)
-    seen = _worst(r, seen, looks)
+    r, looks = each_judged(r, seen)
+    seen = with_worst(r, seen, looks)
     looked, judgement = look_at(r, seen)
     if looked.phase is Phase.ROLLING_BACK:
-        return _shown(looked, seen, looks)
+        return each_shown(looked, seen, looks)
     looked = renewed(looked, seen.look, judgement, seen.now)
     # A running soak judges the look itself.
     watching = r.phase is Phase.RUNNING and isinstance(r.step, Watch)
-    return _shown(_onward(r if watching else looked, seen), seen, looks)
+    going = each_warned(r if watching else looked, seen, looks)
+    return each_shown(_onward(going, seen), seen, looks)
 
 
 def _onward(r: Rollout, seen: Seen) -> Rollout:
@@ -259,55 +253,6 @@ def _keeping(ended: Rollout) -> Rollout:
         replace(part, retire_at=None if standing(part) else ended.retire_at) for part in ended.parts
     )
     return replace(ended, parts=parts)
-
-
-def _judged(r: Rollout, seen: Seen) -> tuple[Rollout, _Looks]:
-    """Judge the look of each target; how often a check failed is counted for each of them."""
-    looks: dict[str, tuple[Look, Judgement]] = {}
-    for part in r.parts:
-        sight = _sight(part, seen)
-        look = sight.look
-        if look is None or r.watched is None:
-            continue
-        judgement, fails = judged(view(r, part), r.watched, sight)
-        looks[part.name] = (look, judgement)
-        r = observing(r, judgement, seen.now, part.name)
-        r = put(r, replace(part, progress=replace(part.progress, fails=fails)))
-    return r, looks
-
-
-def _worst(r: Rollout, seen: Seen, looks: _Looks) -> Seen:
-    """Return what was seen, with the look of the worst target as the one that counts."""
-    if not looks:
-        return seen
-    name = max(looks, key=lambda one: _BADNESS[looks[one][1].verdict])
-    look, judgement = looks[name]
-    watched = sum(not part.unwatched for part in r.parts)
-    well = judgement.verdict is Verdict.PASS and len(looks) == watched
-    said = f"{judgement.sentence} on every target" if well else f"{name}: {judgement.sentence}"
-    named = replace(judgement, sentence=said)
-    return replace(seen, look=look, judged=(named, r.progress.fails))
-
-
-def _shown(r: Rollout, seen: Seen, looks: _Looks) -> Rollout:
-    """Keep the numbers of every target as often as those of the row."""
-    if not looks or r.look is not seen.look:
-        return r
-    parts = (
-        own(part, keeping(view(r, part), _sight(part, seen), looks[part.name][1]))
-        if part.name in looks
-        else part
-        for part in r.parts
-    )
-    return replace(r, parts=tuple(parts))
-
-
-def _afterwards(r: Rollout, seen: Seen) -> Seen:
-    """Return what was seen, with the numbers of the target that failed, else of the first."""
-    failed = [part for part in r.parts if part.judgement and part.judgement.verdict is Verdict.FAIL]
-    watched = [part for part in r.parts if not part.unwatched]
-    sight = _sight([*failed, *watched, *r.parts][0], seen)
-    return replace(seen, look=sight.look, trouble=sight.trouble)
 
 
 def _home(r: Rollout, seen: Seen) -> Rollout:

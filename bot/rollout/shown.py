@@ -36,6 +36,7 @@ def renewed(r: Rollout, look: Look | None, judgement: Judgement | None, now: dat
     what = moved((gate.look, gate.judgement), (look, judgement), step.min_requests)
     if not what:
         return r
+    look = _as_kept(r, look)
     if gate.moved == _BACK and _filled(gate.judgement, judgement):
         # The first numbers after an outage are the same piece of news.
         filled = replace(gate, look=look, judgement=judgement, shown=gate.shown + 1, refreshed=now)
@@ -47,6 +48,12 @@ def renewed(r: Rollout, look: Look | None, judgement: Judgement | None, now: dat
     text = f"The numbers moved while the decision at {r.weight:g} % is open: {what}. The question shows them.{votes}"
     entry = Entry("numbers_moved", "sluice", text, data={"gate": gate.id, "shown": fresh.shown})
     return replace(r, gate=fresh, look=look, judgement=judgement).tell(entry)
+
+
+def _as_kept(r: Rollout, look: Look) -> Look:
+    """Return the look of this turn with what was counted in it, where the row has kept it already."""
+    kept = r.look
+    return kept if kept is not None and replace(kept, windows=look.windows) == look else look
 
 
 def _filled(before: Judgement, after: Judgement) -> bool:

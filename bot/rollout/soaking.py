@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.rollout import gates
-from bot.rollout.grounds import kept_evidence
 from bot.rollout.judging import keeping, look_at
+from bot.rollout.proof import kept_evidence
 from bot.rollout.seen import Seen
 from bot.rollout.turning import stopped
 from bot.rollout.values import Entry, Phase, Rollout

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.rollout.gates import close_gate
-from bot.rollout.grounds import kept_evidence
 from bot.rollout.intents import ANYTHING
 from bot.rollout.locks import quarantine_words
 from bot.rollout.part import Part, Progress
+from bot.rollout.proof import kept_evidence
 from bot.rollout.values import Back, Entry, Phase, Rollout
 from bot.rollout.wanted import PutLed, PutWeight
 from strategies.plan import Batch

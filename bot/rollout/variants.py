@@ -40,7 +40,9 @@ FIRST = 300.0
 """Seconds after which there is enough to go by; a tenth of a short test."""
 _PAIRS = 3
 """So many times five minutes of CPU have to be known before it counts: the first of them may be warming up."""
-_MINUTELY = 45.0
+_WINDOWS = 10
+"""Evidence of a guardrail has to come from at least so many windows: before, it is not known how much of it comes at
+once, and a few clients that retry would end a test of equal variants."""
 _SAME = 0.005
 """Points of traffic: finer than any router."""
 
@@ -70,21 +72,20 @@ def counted(
     a, b = _served(of.stable), _served(of.canary)
     if step is None or a is None or b is None:
         return record
-    policy = _careful(step)
-    if window.seconds >= _MINUTELY:
-        policy = replace(policy, windows=min(policy.windows, 2))
-    return grown(record, a, b, window, rule, policy)
+    return grown(record, a, b, window, rule, careful(step), step.requests_per_user or 1.0)
 
 
 def policy_of(r: Rollout) -> Policy:
     """Return how sure the guardrails of the test that this row is counted for want to be."""
     step = tested(r)
-    return Policy() if step is None else _careful(step)
+    return Policy() if step is None else careful(step)
 
 
-def _careful(step: Compare) -> Policy:
+def careful(step: Compare) -> Policy:
+    """Return how sure the guardrails of a test want to be."""
     policy = step.evidence or Policy()
-    return replace(policy, warmup=min(policy.warmup, step.duration / 2))
+    windows = max(policy.windows, _WINDOWS)
+    return replace(policy, warmup=min(policy.warmup, step.duration / 2), windows=windows)
 
 
 def _served(lane: LaneCount) -> Served | None:
@@ -109,7 +110,7 @@ def beside(record: Record, before: Record, look: Look, r: Rollout) -> Record:
 
 
 def _used(record: Record, before: Record, look: Look, r: Rollout, step: Compare) -> Record:
-    warm = r.weight_at is None or (look.at - r.weight_at).total_seconds() <= _careful(step).warmup
+    warm = r.weight_at is None or (look.at - r.weight_at).total_seconds() <= careful(step).warmup
     cpu = look.get("cpu")
     return record if warm else used(record, before, (cpu.stable, cpu.canary))
 
@@ -168,12 +169,18 @@ def _assigned(record: Record, rule: SlowRule | None, step: Compare) -> Assigned:
     a, b = (_arm(record, which, rule, step) for which in (0, 1))
     cpu = record.cpu if record.cpu.count >= _PAIRS else Pairs()
     bursts = record.b_harm.trials
+    # What is told of a user's requests has been taken out already: what is seen of bursts comes on top.
+    known = step.requests_per_user or 1.0
     clumps = Clumps(
-        errors=bursts["errors"].burst.inflation if "errors" in bursts else 1.0,
-        slow=bursts["slow"].burst.inflation if "slow" in bursts else 1.0,
+        errors=known * (bursts["errors"].burst.inflation if "errors" in bursts else 1.0),
+        slow=known * (bursts["slow"].burst.inflation if "slow" in bursts else 1.0),
         assigned=1.0 if by_users else each,
     )
     return Assigned(record.seconds, a, b, cpu, clumps, "users" if by_users else "requests")
+
+
+def _windows(record: Record) -> int:
+    return max((trial.windows for trial in record.b_harm.trials.values()), default=0)
 
 
 def _arm(record: Record, which: int, rule: SlowRule | None, step: Compare) -> Arm:
@@ -204,7 +211,9 @@ def weighed(
     seen = weigh(test.tallies, test.split, test.policy, over=over)
     if seen.broken or seen.winner is not None:
         return seen
-    policy = _careful(step)
+    if record.seconds < test.policy.least or _windows(record) < _WINDOWS:
+        return seen
+    policy = careful(step)
     asked = guards(rule, policy)
     sides: tuple[tuple[Literal["A", "B"], Memory], ...] = (
         ("A", record.b_harm),

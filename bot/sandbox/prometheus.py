@@ -37,6 +37,8 @@ class SimulatedPrometheus:
         self.down = False
         self._traffic = traffic
         self._counters = SimulatedCounters(traffic, clock)
+        self.counts = True
+        """Set False: there are no counters, only what is computed from them."""
         self._clock = clock
         self._runner: web.AppRunner | None = None
 
@@ -93,7 +95,7 @@ class SimulatedPrometheus:
                 return self._rows(*known[text], window)
             raw, parts_of = _counted(self.template, lanes)
             if raw and text in parts_of:
-                return self._counters.rows(parts_of[text], raw)
+                return self._counters.rows(parts_of[text], raw) if self.counts else []
         return None
 
     def _ways_round(self) -> tuple[Lanes, ...]:

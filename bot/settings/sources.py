@@ -66,8 +66,8 @@ class CloudWatchMetrics(Block):
     cloud: ClassVar[str] = "aws"
     templates: ClassVar[tuple[str, ...]] = ("lambda", "alb")
     queries: ClassVar[bool] = False
-    delay: ClassVar[int] = 180
-    """A minute to begin, one to be counted in, one to arrive in."""
+    delay: ClassVar[int] = 300
+    """A minute to begin, one to be counted in, two to arrive in and settle, and one until somebody looks again."""
 
     def options(self) -> dict[str, Any]:
         """Return what its adapter is made with."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.rollout.proof import digest_of
 from bot.rollout.values import Entry, Rollout
 from bot.slack.blocks import (
     Block,
@@ -114,4 +115,5 @@ def _votes(r: Rollout) -> list[str]:
 
 def _line(at: datetime, entry: Entry) -> str:
     shown = told(entry) if entry.verb != "log" else escape(entry.text.partition("\n")[0])
-    return f"{date(at)}  {shown}"
+    digest = digest_of(entry)
+    return f"{date(at)}  {shown}{f' (evidence {digest[:12]})' if digest else ''}"

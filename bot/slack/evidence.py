@@ -15,17 +15,10 @@ from bot.slack.matrix import whose
 from bot.slack.numbers import delta
 from bot.slack.wording import shown_metrics, window_words
 from strategies.evidence.saying import safe, unproven
+from strategies.figures import told_apart
+from strategies.limits import limit_words
 from strategies.plan import Check, Then
-from strategies.verdict import (
-    Judgement,
-    Look,
-    Result,
-    Sample,
-    Verdict,
-    limit_words,
-    metric_label,
-    number,
-)
+from strategies.verdict import Judgement, Look, Result, Sample, Verdict, metric_label, number, unit
 
 _THEN: dict[Then, str] = {"warn": "only warns", "ask": "asks people"}
 _NONE = "–"
@@ -105,7 +98,7 @@ def evidence_rows(
     rows = [["Metric", "verdict", *(["canary", "stable"] if both else ["instances"]), "limit"]]
     for metric, limits in _judged(r, look, judgement, every=every).items():
         sample = look.get(metric)
-        values = _values(sample, both=both)
+        values = _values(sample, _bounds(r, sample), both=both)
         (limit, verdict), *more = limits or [(_NONE, _lone_verdict(sample))]
         rows.append([metric_label(metric), verdict, *values, limit])
         rows += [["", other, *([""] * len(values)), one] for one, other in more]
@@ -166,15 +159,20 @@ def _softly(r: Rollout) -> str:
     return " · ".join(said)
 
 
-def _values(sample: Sample, *, both: bool) -> list[str]:
-    canary = _value(sample.canary, sample.why_canary, sample.metric)
-    if not both:
-        return [canary]
-    return [canary, _value(sample.stable, sample.why_stable, sample.metric)]
+def _values(sample: Sample, bounds: Sequence[float], *, both: bool) -> list[str]:
+    lanes = [(sample.canary, sample.why_canary)]
+    lanes += [(sample.stable, sample.why_stable)] if both else []
+    return [
+        told_apart(value, bounds, unit(sample.metric)) if value is not None else (why or "no data")
+        for value, why in lanes
+    ]
 
 
-def _value(value: float | None, why: str, metric: str) -> str:
-    return number(value, metric) if value is not None else (why or "no data")
+def _bounds(r: Rollout, sample: Sample) -> list[float]:
+    """Return the limits of a metric as the table shows them."""
+    checks = r.watched.checks if r.watched is not None else ()
+    found = (_bound(check, sample) for check in checks if check.metric == sample.metric)
+    return [bound for bound in found if bound is not None]
 
 
 def _limits(
@@ -198,21 +196,32 @@ def _lone_verdict(sample: Sample) -> str:
 
 def _limit(check: Check, sample: Sample) -> str:
     """Return a limit as a number: one that goes by stable is worked out where there is one."""
-    name, value = check.bound
-    if sample.stable is None or name in {"above", "below"}:
+    name, _ = check.bound
+    bound = _bound(check, sample)
+    if bound is None or name in {"above", "below"}:
         return limit_words(check)
+    sign = "≥" if name == "margin" and check.better == "higher" else "≤"
+    return f"{sign} {number(bound, check.metric)}"
+
+
+def _bound(check: Check, sample: Sample) -> float | None:
+    """Return where a limit is; None for one that goes by stable where stable has no number."""
+    name, value = check.bound
+    if name in {"above", "below"}:
+        return value
+    if sample.stable is None:
+        return None
     if name == "margin":
-        sign, part = ("≥", -value) if check.better == "higher" else ("≤", value)
-        return f"{sign} {number(sample.stable * (1 + part / 100), check.metric)}"
-    bound = sample.stable + value if name == "above_baseline" else sample.stable * value
-    return f"≤ {number(bound, check.metric)}"
+        part = -value if check.better == "higher" else value
+        return sample.stable * (1 + part / 100)
+    return sample.stable + value if name == "above_baseline" else sample.stable * value
 
 
 def _verdict(result: Result) -> str:
     if result.canary is None:
         return "no data"
     if not result.counts:
-        return "no baseline"
+        return "too few" if result.thin else "no baseline"
     match result.verdict:
         case Verdict.PASS:
             return "ok"

@@ -3,10 +3,13 @@
 No data is a verdict of its own and never “ok”. What has neither a number nor a check is left out.
 """
 
+from collections.abc import Sequence
+
 from bot.rollout.values import Rollout
 from bot.slack.blocks import Block, context, date, escape, section
 from bot.slack.wording import limits_and_verdict, window_words
-from strategies.verdict import Look, Result, Sample, metric_label, number, unit
+from strategies.figures import fixed_limits, told_apart
+from strategies.verdict import Look, Result, Sample, metric_label, unit
 
 _ALWAYS = ("error_rate", "latency_p95")
 _MOST = 6
@@ -39,17 +42,22 @@ def number_lines(r: Rollout, look: Look) -> list[str]:
         results.setdefault(result.metric, []).append(result)
     # In one place both versions are mostly in the same numbers.
     beside = not r.one_place or look.beside
-    lines = [_line(look.get(metric), found, beside=beside) for metric, found in results.items()]
+    checks = r.watched.checks if r.watched is not None else ()
+    lines = [
+        _line(look.get(metric), found, fixed_limits(checks, metric), beside=beside)
+        for metric, found in results.items()
+    ]
     more = [f"+ {len(lines) - _MOST} more"] if len(lines) > _MOST else []
     return [*lines[:_MOST], *more]
 
 
-def _line(sample: Sample, results: list[Result], *, beside: bool) -> str:
+def _line(sample: Sample, results: list[Result], bounds: Sequence[float], *, beside: bool) -> str:
     metric = sample.metric
     label = escape(metric_label(metric))
     about = []
     if beside:
-        stable = number(sample.stable, metric) if sample.stable is not None else sample.why_stable
+        old = sample.stable
+        stable = told_apart(old, bounds, unit(metric)) if old is not None else sample.why_stable
         about.append(f"stable {escape(stable or 'no data')}")
         apart = delta(metric, sample.stable, sample.canary)
         about += [apart] if apart else []
@@ -59,7 +67,7 @@ def _line(sample: Sample, results: list[Result], *, beside: bool) -> str:
     if sample.canary is None:
         why = sample.why_canary if sample.why_canary not in {"", "no data"} else ""
         return f"{label}: *no data*{f', {escape(why)}' if why else ''}{base}"
-    return f"{label} {number(sample.canary, metric)}{base}{f' – *{verdict}*' if verdict else ''}"
+    return f"{label} {told_apart(sample.canary, bounds, unit(metric))}{base}{f' – *{verdict}*' if verdict else ''}"
 
 
 def delta(metric: str, stable: float | None, canary: float | None) -> str:

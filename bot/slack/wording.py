@@ -13,8 +13,9 @@ from bot.rollout.values import Entry, Phase, Rollout
 from bot.slack.blocks import clip, date, escape, escape_code, mention, plain
 from bot.slack.pasting import pasted
 from integrations.metric import Missing
+from strategies.limits import limit_words
 from strategies.plan import Plan, Watch
-from strategies.verdict import Look, Result, Sample, Verdict, limit_words, metric_label
+from strategies.verdict import Look, Result, Sample, Verdict, metric_label
 
 _LOG, _INDENT = 2500, 12
 """Characters of a log in one message, and of the room before one of its lines."""
@@ -233,7 +234,8 @@ def limits_and_verdict(results: Sequence[Result]) -> tuple[list[str], str]:
         return [], ""
     counted = [result for result in results if result.counts]
     if not counted:
-        return [result.limit for result in results], "no baseline"
+        why = "too few" if any(result.thin for result in results) else "no baseline"
+        return [result.limit for result in results], why
     order = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
     worst = min((result.verdict for result in counted), key=order.index)
     warns = worst is Verdict.FAIL and all(

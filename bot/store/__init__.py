@@ -20,10 +20,17 @@ from bot.settings.limits import LimitsBlock
 from bot.store import telling
 from bot.store.alarms import ALARM, alarms
 from bot.store.deliveries import closed, deliveries
-from bot.store.engine import OpenError, cannot_open, migrate, open_engines, try_file
+from bot.store.engine import (
+    OpenError,
+    cannot_open,
+    migrate,
+    open_engines,
+    refuse_missing,
+    try_file,
+)
 from bot.store.keeping import KEEPING, KEPT
 from bot.store.locks import BarredError, LockReading
-from bot.store.looks import drop_looks, looks, outlived
+from bot.store.looks import drop_looks, looks, looks_read, outlived
 from bot.store.notices import NoticeReading
 from bot.store.outcomes import BUCKETS, Durations, OutcomeReading, Totals
 from bot.store.room import BusyError, FullError, TwinError, holder, in_flight_count
@@ -66,6 +73,7 @@ __all__ = [
     "Writing",
     "as_json",
     "in_flight",
+    "refuse_missing",
 ]
 
 
@@ -268,6 +276,11 @@ class Store(LockReading, NoticeReading, OutcomeReading, TokenReading):
         """Return the numbers that one rollout was judged by, oldest first."""
         async with self._reader.connect() as connection:
             return await looks(connection, rollout, until)
+
+    async def looks_read(self, rollout: str) -> tuple[Sequence[KeptLook], int]:
+        """Return the same, and how many more are kept that cannot be read."""
+        async with self._reader.connect() as connection:
+            return await looks_read(connection, rollout)
 
     async def forget_looks(self, now: datetime) -> None:
         """Drop the looks of rollouts that ended long ago, one rollout a transaction."""

@@ -39,6 +39,17 @@ def cannot_open(why: object) -> OpenError:
     )
 
 
+def refuse_missing(url: str) -> None:
+    """Raise `OpenError` where there is no database to read: opening it would make an empty one."""
+    file = _file(_sqlite(url))
+    if file is not None and not file.exists():
+        raise OpenError(
+            "There is no database at SLUICE_DATABASE_URL, so there is nothing to read. Check its path, and from where "
+            "it is seen: a relative one begins in the folder that this was started in.",
+            code="no_database",
+        )
+
+
 def open_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the writing and the reading engine for a database URL. Raises `OpenError`."""
     checked = _sqlite(url)

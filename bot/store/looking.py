@@ -6,6 +6,7 @@ of an earlier one, so every count has the moment of its look beside it, and is r
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,18 @@ from bot.store.rows import epoch, moment
 from strategies.evidence import Both, Tally, Window
 from strategies.verdict import Look, Sample
 
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    OSError,
+    RecursionError,
+)
+"""What foreign text does to a reader; `OSError` is a moment that the system's clock does not know."""
+_LONGEST = 366 * 86400.0
+"""Seconds of one window: more than that nobody has counted."""
 MOST_WINDOWS = 40
 """Of one target in one look, once others have handed theirs on; the oldest go, and are told to be lost."""
 
@@ -39,18 +52,18 @@ def dump_look(r: Rollout) -> str:
 
 
 def load_look(row: Any) -> KeptLook | None:
-    """Return one row of the table; None for one that cannot be read."""
+    """Return one row of the table; None for one that cannot be read, or has what is no number of ours."""
     try:
-        body = json.loads(row.body)
-        samples = tuple(Sample(**sample) for sample in body["samples"])
+        body = json.loads(row.body, parse_constant=_no_number, parse_float=_number)
+        samples = tuple(_sample(**sample) for sample in body["samples"])
         place, told = body.get("place", ""), body.get("counted", {})
         counted = {name: (moment(at), _from_json(rows)) for name, (at, rows) in told.items()}
         own = counted.pop(place, (moment(row.at), ()))[1]
         problem, beside = body.get("problem", ""), body.get("beside", False)
-        look = Look(moment(row.at), body["window"], samples, problem, beside, own)
-        lost = int(body.get("lost", 0))
+        look = Look(moment(row.at), _count(body["window"]), samples, problem, beside, own)
+        lost = _count(body.get("lost", 0))
         return KeptLook(row.cursor, row.weight, place, look, counted, lost)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except _UNREADABLE:
         return None
 
 
@@ -72,7 +85,7 @@ def handed_on(gone: str, heir: str) -> str:
     try:
         before, after = json.loads(gone), json.loads(heir)
         told, own = before.get("counted", {}), after.get("counted", {})
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return heir
     lost = before.get("lost", 0)
     if not told and not lost:
@@ -105,6 +118,37 @@ def _sample_json(sample: Sample) -> dict[str, Any]:
     }
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= sys.maxsize:
+        raise ValueError("that is no count")
+    return value
+
+
+def _positive(value: Any, most: float = sys.float_info.max) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError("nothing can have been counted so")
+    return float(value)
+
+
+def _sample(**told: Any) -> Sample:
+    sample = Sample(**told)
+    for value in (sample.stable, sample.canary):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError("that is no number")
+    return sample
+
+
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
@@ -130,9 +174,9 @@ def _short(value: float) -> float:
 def _from_json(stored: Sequence[Any]) -> tuple[Window, ...]:
     return tuple(
         Window(
-            float(seconds),
-            int(stage),
-            float(weight),
+            _positive(seconds, _LONGEST),
+            _count(stage),
+            _positive(weight),
             float(age),
             {n: Both(_tally(canary), _tally(stable)) for n, (canary, stable) in told.items()},
         )
@@ -141,4 +185,4 @@ def _from_json(stored: Sequence[Any]) -> tuple[Window, ...]:
 
 
 def _tally(stored: Sequence[float] | None) -> Tally | None:
-    return None if stored is None else Tally(float(stored[0]), float(stored[1]))
+    return None if stored is None else Tally(_positive(stored[0]), _positive(stored[1]))

@@ -80,11 +80,19 @@ async def looks(
     db: AsyncConnection, rollout: str, until: datetime | None = None
 ) -> Sequence[KeptLook]:
     """Return the looks of one rollout, oldest first; those that cannot be read are left out."""
+    return (await looks_read(db, rollout, until))[0]
+
+
+async def looks_read(
+    db: AsyncConnection, rollout: str, until: datetime | None = None
+) -> tuple[Sequence[KeptLook], int]:
+    """Return the looks of one rollout, oldest first, and how many of them cannot be read."""
     where = [LOOKS.c.rollout == rollout]
     if until is not None:
         where.append(LOOKS.c.at <= epoch(until))
     rows = await db.execute(select(LOOKS).where(*where).order_by(LOOKS.c.at))
-    return once(kept for row in rows if (kept := load_look(row)) is not None)
+    every = [load_look(row) for row in rows]
+    return once(kept for kept in every if kept is not None), every.count(None)
 
 
 async def outlived(db: AsyncConnection, now: datetime) -> str | None:

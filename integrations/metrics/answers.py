@@ -14,7 +14,14 @@ from integrations.metrics.templates import UNTOLD, Question
 
 
 class QueryRefusedError(Exception):
-    """The source is well, but this query has no usable answer. `str()` is the reason, half a sentence."""
+    """The source is well, but this query has no usable answer. `str()` is the reason, half a sentence.
+
+    `told` is what the source itself says about it: foreign words, short and printable, for a terminal alone.
+    """
+
+    def __init__(self, reason: str, told: str = "") -> None:
+        super().__init__(reason)
+        self.told = told
 
 
 class NotPrometheusError(Exception):

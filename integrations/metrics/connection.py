@@ -1,7 +1,8 @@
 """The line to one Prometheus: a query goes out, and an answer, a refusal or one sentence about the failure comes back.
 
 The one rule: nothing foreign passes. No redirect is followed, no environment or netrc is read, no body, header or URL
-of the other side gets into a sentence, and neither size nor time of an answer is the other side's choice.
+of the other side gets into a sentence, and neither size nor time of an answer is the other side's choice. Why a query
+is refused is told beside the sentence, short and without control characters, for whoever calibrates at a terminal.
 """
 
 import asyncio
@@ -41,6 +42,7 @@ _POOL = ThreadPoolExecutor(8, thread_name_prefix="prometheus")
 _CONNECT_S = 1.0
 _MOST_BYTES = 4 << 20
 _LONG_QUERY = 2000
+_LONG_REASON = 120
 _HARMLESS = "PromQL info"
 """Since 2.48 Prometheus puts remarks on style among the warnings."""
 
@@ -55,8 +57,9 @@ _FAILURES = (
     LookupError,
     TypeError,
     ValueError,
+    RecursionError,
 )
-"""All that the client and its libraries raise; `LookupError` and `TypeError` are how it meets foreign JSON."""
+"""All that the client and its libraries raise; the last four are how it meets foreign JSON."""
 
 
 class SourceDownError(Exception):
@@ -73,9 +76,10 @@ class SourceDownError(Exception):
 
 
 class _StatusError(requests.RequestException):
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, reason: str = "") -> None:
         super().__init__(f"HTTP {status}")
         self.status = status
+        self.reason = reason
 
 
 class _PartialError(requests.RequestException):
@@ -151,6 +155,8 @@ class _Session(requests.Session):
         deadline = time.monotonic() + self._seconds
         response = super().send(request, **{**options, "stream": True})
         try:
+            if response.status_code in _REFUSED:
+                raise _StatusError(response.status_code, _reason(response, deadline))
             if response.status_code != 200:
                 raise _StatusError(response.status_code)
             body = _read_all(response, deadline)
@@ -178,6 +184,19 @@ def _read_all(response: requests.Response, deadline: float) -> bytes:
     except HTTPError as error:
         raise requests.ConnectionError from error
     return b"".join(parts)
+
+
+def _reason(response: requests.Response, deadline: float) -> str:
+    """Return why a query was refused, in its own words, as far as those can be shown; `""` where nothing says it."""
+    try:
+        answer = json.loads(_read_all(response, deadline))
+    except _FAILURES:
+        return ""
+    told = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(told, str):
+        return ""
+    text = " ".join("".join(c if c.isprintable() else " " for c in told).split())
+    return text if len(text) <= _LONG_REASON else f"{text[: _LONG_REASON - 1]}…"
 
 
 def _refuse_partial(body: bytes) -> None:
@@ -235,7 +254,7 @@ class Connection:
         except _StatusError as error:
             if error.status in _REFUSED:
                 raise QueryRefusedError(
-                    f"Prometheus refuses its query (HTTP {error.status})"
+                    f"Prometheus refuses its query (HTTP {error.status})", error.reason
                 ) from None
             raise SourceDownError(self._sentence(error)) from None
         except _FAILURES as error:
@@ -279,6 +298,7 @@ class Connection:
                 | requests.exceptions.JSONDecodeError()
                 | LookupError()
                 | TypeError()
+                | RecursionError()
             ):
                 return "answered with something else than metrics; check its url, a log-in page may be in front."
             case OSError() if not isinstance(error, requests.RequestException):

@@ -27,6 +27,8 @@ MOST_SAMPLES = 1_500_000
 """In one record, some 200 MB while it is read: 50 pods with 16 buckets for a day."""
 _CHUNK_SAMPLES = 60_000
 """In one answer: some 2 MB, half of what is taken at most."""
+_MOST_SERIES = 1_000_000_000
+"""More than that no Prometheus has: what says so is no count."""
 _MOST_POINTS = 10_000
 """Of a series in one answer; Prometheus gives 11,000."""
 _AT_ONCE = 2
@@ -63,7 +65,10 @@ class RecordReader:
         except SourceDownError as error:
             raise TryAgainError(str(error), code="metrics_down") from None
         except QueryRefusedError as error:
-            raise RefusedError(f"{error}; check the template.", code="no_counters") from None
+            said = f"{error}; check the template."
+            if error.told:
+                said = f"{error}: “{error.told}”; take a shorter `--last`, or check the template."
+            raise RefusedError(said, code="no_counters") from None
 
     async def _read(self, raw: Raw, lane: Lane, since: datetime, until: datetime) -> Record:
         workload = raw.lanes.workload(lane)
@@ -96,7 +101,12 @@ class RecordReader:
         minutes = int((until - since).total_seconds() // 60)
         seen = f"count(last_over_time(({text})[{minutes}m:{max(1, minutes // 24)}m]))"
         answer: Sequence[Sample] = await self._connection.ask(seen)
-        return int(answer[0].value) if answer else 0
+        if not answer:
+            return 0
+        number = answer[0].value
+        if not 0 <= number <= _MOST_SERIES:
+            raise QueryRefusedError("Prometheus does not say how many series there are")
+        return int(number)
 
     async def _chunk(self, raw: Raw, workload: str, first: int, last: int) -> "_Chunk":
         """Return what all queries say between two moments, of one lane."""

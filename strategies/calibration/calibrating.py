@@ -1,18 +1,21 @@
 """From a record of stable to what is proposed: how noisy it is, what it needs to warm up, which limits it can keep."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from strategies.calibration.limits import Limit, limits
-from strategies.calibration.noise import LADDER, Figures, climb, splits
+from strategies.calibration.noise import FALSE, LADDER, Figures, climb, splits
 from strategies.calibration.pods import Outlier, WarmUp, outliers, warm_up
+from strategies.calibration.room import Instead, Room, room
 from strategies.calibration.stages import asks, stages_of
 from strategies.calibration.table import Table
 from strategies.calibration.traffic import Expected, Traffic, expected, traffic
-from strategies.calibration.trial import Trial
+from strategies.calibration.trial import Outcome, Trial
 from strategies.evidence import Policy, slow_rule
 from strategies.plan import Check, Compare, Plan, Soak
 
+_LIKE = 3
+"""Pods that are needed to tell one of them from the others and leave two."""
 _SHORTEST = 1800
 """Seconds of a record that says anything."""
 
@@ -49,6 +52,8 @@ class Calibration:
     """Of the stages that are watched."""
     policy: Policy
     """As it is configured."""
+    house: Policy
+    """As it would be without the target's own keys."""
     now: Figures
     """With that."""
     proposed: Figures | None
@@ -60,12 +65,17 @@ class Calibration:
     shortest_soak: int
     """Seconds."""
     limits: tuple[Limit, ...]
+    """Of all pods but the worst one, where there is such a one."""
     checks: tuple[Check, ...]
     """All of the plan."""
     traffic: Traffic
     stages: tuple[Expected, ...]
     cut: bool
     """The plan takes longer than the record: its last stages were not seen."""
+    spared: str = ""
+    """The pod that the limits are told without."""
+    unmoved: Mapping[Check, float] = field(default_factory=dict)
+    """Checks that roll back too many and for which no limit can be proposed, with their share."""
 
     @property
     def noise(self) -> float | None:
@@ -84,12 +94,54 @@ class Calibration:
 
 
 def calibrate(
-    table: Table, plan: Plan, tell: Callable[[str], None] = lambda _: None, *, seed: int = 0
+    table: Table,
+    plan: Plan,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    seed: int = 0,
+    house: Policy | None = None,
 ) -> Calibration:
     """Return what the record of stable's pods says about how this plan judges; `tell` hears how far it is.
 
+    `house` is how the counts would decide without the target's own keys of `evidence`; None: as usual.
+
     Raises `CalibrationError` (`nothing_to_calibrate`, `no_history`, `one_pod`).
     """
+    trial, warm = _trial(table, plan)
+    stages, configured = trial.stages, _written(plan)
+    chosen = splits(trial.table, stages, seed=seed)
+    if not chosen:
+        raise CalibrationError(_ALONE.format(plan.service), code="one_pod")
+    now, calm = climb(trial, chosen, configured.noise, tell)
+    bad, flow = outliers(table, trial.slow), traffic(table)
+    spared = bad[0].name if bad and len(table.names) >= _LIKE else ""
+    tested = _roomy(trial, table, spared, calm or now, tell, seed)
+    return Calibration(
+        service=plan.service,
+        environment=plan.environment,
+        hours=table.steps * table.seconds / 3600,
+        pods=len(table.names),
+        weights=tuple(stage.weight for stage in stages),
+        policy=configured,
+        house=house or Policy(),
+        now=now,
+        proposed=calm,
+        outliers=bad,
+        without=_without(trial, bad, calm, tell, seed),
+        warm_up=warm,
+        shortest_soak=min(stage.duration for stage in stages),
+        limits=tested.limits,
+        checks=_checks(plan),
+        traffic=flow,
+        stages=expected(trial, flow),
+        cut=sum(stage.duration for stage in stages) > table.steps * table.seconds,
+        spared=spared,
+        unmoved=tested.left,
+    )
+
+
+def _trial(table: Table, plan: Plan) -> tuple[Trial, WarmUp]:
+    """Return what is replayed, with pods from when they are warm. Raises `CalibrationError`."""
     stages = stages_of(plan, table.seconds)
     if not any(asks(stage) for stage in stages):
         raise CalibrationError(_UNASKED.format(plan.service), code="nothing_to_calibrate")
@@ -98,32 +150,7 @@ def calibrate(
     every = table.between(table.names, 0, table.steps)
     rule = slow_rule(every.buckets, slower=1 + policy.tolerate_latency / 100)
     warm = warm_up(table, rule)
-    trial = Trial(table.warmed(warm.longest), stages, len(plan.weights), rule)
-    chosen = splits(trial.table, stages, seed=seed)
-    if not chosen:
-        raise CalibrationError(_ALONE.format(plan.service), code="one_pod")
-    now, calm = climb(trial, chosen, policy.noise, tell)
-    bad = outliers(table, rule)
-    flow = traffic(table)
-    return Calibration(
-        service=plan.service,
-        environment=plan.environment,
-        hours=table.steps * table.seconds / 3600,
-        pods=len(table.names),
-        weights=tuple(stage.weight for stage in stages),
-        policy=_written(plan),
-        now=now,
-        proposed=calm,
-        outliers=bad,
-        without=_without(trial, bad, calm, tell, seed),
-        warm_up=warm,
-        shortest_soak=min(stage.duration for stage in stages),
-        limits=limits(table, (check for stage in stages for check in stage.checks)),
-        checks=_checks(plan),
-        traffic=flow,
-        stages=expected(trial, flow),
-        cut=sum(stage.duration for stage in stages) > table.steps * table.seconds,
-    )
+    return Trial(table.warmed(warm.longest), stages, len(plan.weights), rule), warm
 
 
 def _refuse_short(table: Table, plan: Plan) -> None:
@@ -155,12 +182,35 @@ def _without(
 ) -> float | None:
     """Return the noise that is enough without the worst pod, where that one may be why so much is needed."""
     enough = calm is not None and calm.noise <= LADDER[0]
-    if not bad or enough or len(trial.table.names) < 3:
+    if not bad or enough or len(trial.table.names) < _LIKE:
         return None
     tell(f"Once more without {bad[0].name}.")
-    table = trial.table.without(bad[0].name)
-    chosen = splits(table, trial.stages, seed=seed)
+    others = _without_pod(trial, bad[0].name)
+    chosen = splits(others.table, trial.stages, seed=seed)
     if not chosen:
         return None
-    _, found = climb(replace(trial, table=table), chosen, LADDER[0], tell)
+    _, found = climb(others, chosen, LADDER[0], tell)
     return found.noise if found is not None else None
+
+
+def _without_pod(trial: Trial, name: str) -> Trial:
+    return replace(trial, table=trial.table.without(name))
+
+
+def _roomy(
+    trial: Trial, table: Table, spared: str, judged: Figures, tell: Callable[[str], None], seed: int
+) -> Room:
+    """Return the fixed limits as stable keeps them, hour by hour and in rollouts like those of the plan."""
+    if spared:
+        trial, table = _without_pod(trial, spared), table.without(spared)
+    found = limits(table, (check for stage in trial.stages for check in stage.checks))
+    chosen = splits(trial.table, trial.stages, seed=seed)
+    if judged.limits <= FALSE and not any(one.too_near for one in found):
+        return Room(found)
+
+    def run(instead: Instead) -> list[Outcome]:
+        tell("Trying the fixed limits.")
+        other = trial.instead(instead)
+        return [other.run(split, judged.noise) for split in chosen]
+
+    return room(found, run) if chosen else Room(found)

@@ -1,7 +1,7 @@
 """The fixed limits beside what stable itself did: twice its worst hour is as near as a limit may come."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strategies.calibration.table import Table, Totals
 from strategies.calibration.trial import value
@@ -22,7 +22,14 @@ class Limit:
     worst: float
     """What stable had in its worst hour, in the metric's own unit."""
     take: float | None
-    """Twice as bad as that, as a person writes it; None where that is no limit any more."""
+    """What it should be, as a person writes it; None where that is no limit any more."""
+    broken: float = 0.0
+    """The share of the replayed rollouts that it rolled back, where those are too many."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no limit helps."""
+        return self.take is None and (self.too_near or self.broken > 0)
 
     @property
     def too_near(self) -> bool:
@@ -31,6 +38,15 @@ class Limit:
         if name == "above":
             return bound < _TWICE * self.worst
         return 100 - bound < _TWICE * (100 - self.worst)
+
+    @property
+    def moved(self) -> Check:
+        """The check with what it should be; as it is where it is well, or no limit helps."""
+        if self.take is None or not (self.too_near or self.broken > 0):
+            return self.check
+        if self.check.bound[0] == "below":
+            return replace(self.check, below=self.take)
+        return replace(self.check, above=self.take)
 
 
 def limits(table: Table, checks: Iterable[Check]) -> tuple[Limit, ...]:

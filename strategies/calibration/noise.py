@@ -18,6 +18,8 @@ _HOUR = 3600
 _WANTED = 300
 """Rollouts in all: enough to tell one in a hundred."""
 _MOST_SPLITS = 40
+_WHOLE = 0.0995
+"""From here on a share is written without a fraction."""
 _SETTLES = 3
 """Steps in which a pod has to count to be there at a start."""
 
@@ -85,9 +87,9 @@ def climb(
 ) -> tuple[Figures, Figures | None]:
     """Return the figures at the noise of now, and those of the first rung at which the judge stays calm, if any."""
     now = summed([trial.run(split, usual) for split in chosen], usual)
-    tell(
-        f"noise {usual:g}: {100 * now.evidence:.2g} % of {len(chosen)} rollouts go back for nothing."
-    )
+    tell(f"noise {usual:g}: {percent(now.evidence)} of {len(chosen)} rollouts go back for nothing.")
+    if now.calm and usual < LADDER[0]:
+        return now, now
     for noise in LADDER:
         found = now if noise == usual else _figures(trial, chosen, noise)
         if found is not None and found.calm:
@@ -107,9 +109,14 @@ def _figures(trial: Trial, chosen: tuple[Split, ...], noise: float) -> Figures |
     return summed(outcomes, noise)
 
 
+def percent(share: float) -> str:
+    """Return a share as people write it: 0.33 %, 4.7 %, 22 %, 100 %."""
+    return f"{100 * share:.0f} %" if share >= _WHOLE else f"{100 * share:.2g} %"
+
+
 def summed(outcomes: list[Outcome], noise: float) -> Figures:
     """Return what so many rollouts come to."""
-    broken = dict.fromkeys(metric for one in outcomes for metric in one.limits)
+    broken = dict.fromkeys(check.metric for one in outcomes for check in one.limits)
     return Figures(
         noise=noise,
         rollouts=len(outcomes),

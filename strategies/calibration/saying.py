@@ -7,15 +7,16 @@ from typing import Any
 
 from strategies.calibration.calibrating import Calibration
 from strategies.calibration.limits import Limit
-from strategies.calibration.noise import FALSE, LADDER, Figures
+from strategies.calibration.noise import FALSE, LADDER, Figures, percent
 from strategies.calibration.pods import LEAST, Outlier
 from strategies.calibration.traffic import Expected
 from strategies.evidence import Policy
+from strategies.limits import limit_words
 from strategies.plan import Check
 from strategies.scalars import format_duration
 from strategies.verdict import metric_label, number
 
-_BOUNDS = ("above", "below", "above_baseline", "times_baseline")
+_BOUNDS = ("above", "below", "above_baseline", "times_baseline", "margin")
 
 
 def lines(found: Calibration) -> list[str]:
@@ -37,49 +38,49 @@ def block(found: Calibration) -> list[str]:
 
 
 def _evidence(found: Calibration) -> dict[str, str]:
-    """Return every key that is not as usual, with what is proposed in its place."""
-    policy = found.policy
+    """Return every key that makes the proposal: the block takes the place of the target's own, not of its house's."""
+    policy, configured = found.policy, found.policy
     if found.noise is not None:
         policy = replace(policy, noise=found.noise)
     if found.warm_up.seconds is not None:
         policy = replace(policy, warmup=float(found.warm_up.seconds))
-    usual = Policy()
-    unusual = {
-        one.name: getattr(policy, one.name)
-        for one in fields(Policy)
-        if getattr(policy, one.name) != getattr(usual, one.name)
-    }
+    values = {one.name: getattr(policy, one.name) for one in fields(Policy)}
     return {
-        name: f"{value:g}s"
-        if name == "warmup"
-        else value
-        if isinstance(value, str)
-        else f"{value:g}"
-        for name, value in unusual.items()
+        name: _written(name, value)
+        for name, value in values.items()
+        if value != getattr(configured, name) or value != getattr(found.house, name)
     }
+
+
+def _written(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{_plain(value)}s" if name == "warmup" else _plain(value)
+
+
+def _plain(value: float) -> str:
+    """Return a number without an exponent."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
 def _nearer(found: Calibration) -> list[Limit]:
     """Return the limits that are to be moved."""
-    return [limit for limit in found.limits if limit.too_near and limit.take is not None]
+    return [limit for limit in found.limits if limit.moved != limit.check]
 
 
 def _proposed(found: Calibration) -> list[Check]:
-    nearer = {limit.check: limit.take for limit in _nearer(found)}
-    return [_moved(check, nearer.get(check)) for check in found.checks]
-
-
-def _moved(check: Check, limit: float | None) -> Check:
-    if limit is None:
-        return check
-    return replace(check, above=limit) if check.above is not None else replace(check, below=limit)
+    nearer = {limit.check: limit.moved for limit in _nearer(found)}
+    return [nearer.get(check, check) for check in found.checks]
 
 
 def _flow(check: Check) -> str:
     parts = [f"metric: {check.metric}"]
     parts += [
-        f"{name}: {getattr(check, name):g}" for name in _BOUNDS if getattr(check, name) is not None
+        f"{name}: {_plain(getattr(check, name))}"
+        for name in _BOUNDS
+        if getattr(check, name) is not None
     ]
+    parts += [] if check.better is None else [f"better: {check.better}"]
     parts += [] if check.then == "rollback" else [f"then: {check.then}"]
     parts += [] if check.of == 1 else [f"failures: {check.failures}", f"of: {check.of}"]
     if check.query is not None:
@@ -100,12 +101,12 @@ def _said(found: Calibration) -> Iterator[str]:
         yield f"  noise {found.proposed.noise:g}: {_figures(found.proposed)}"
     if found.proposed is None:
         yield (
-            f"  Even noise {LADDER[-1]:g} leaves more than {_percent(FALSE)}: the pods are too different to be "
+            f"  Even noise {LADDER[-1]:g} leaves more than {percent(FALSE)}: the pods are too different to be "
             "compared. Look at them before anything else."
         )
     if found.now.alone > FALSE:
         yield (
-            f"  At 100 % nothing is left to compare with, and {_percent(found.now.alone)} go back there; "
+            f"  At 100 % nothing is left to compare with, and {percent(found.now.alone)} go back there; "
             "keep-baseline=5 keeps a control."
         )
     if found.cut:
@@ -114,7 +115,10 @@ def _said(found: Calibration) -> Iterator[str]:
     if found.without is not None:
         yield f"  Without it noise {found.without:g} is enough, and that is proposed."
     yield from _warm(found)
+    if found.spared and found.limits:
+        yield f"The limits without pod {found.spared}, for which they would make room:"
     yield from (_limit(limit) for limit in found.limits)
+    yield from (_unmoved(check, share) for check, share in found.unmoved.items())
     if found.unseen:
         yield f"Not replayed, because the counters do not tell them: {', '.join(found.unseen)}."
     yield from (_stage(one) for one in found.stages)
@@ -123,13 +127,9 @@ def _said(found: Calibration) -> Iterator[str]:
 def _figures(figures: Figures) -> str:
     broken = f" ({', '.join(figures.broken)})" if figures.broken else ""
     return (
-        f"the counts roll back {_percent(figures.evidence)} of them, "
-        f"the fixed limits {_percent(figures.limits)}{broken}; {_percent(figures.asked)} ask a person."
+        f"the counts roll back {percent(figures.evidence)} of them, "
+        f"the fixed limits {percent(figures.limits)}{broken}; {percent(figures.asked)} ask a person."
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
 
 
 def _rate(rps: float) -> str:
@@ -139,7 +139,13 @@ def _rate(rps: float) -> str:
 def _about(one: Outlier) -> str:
     if math.isinf(one.times):
         return f"Pod {one.name} {one.what} and the others never: look at it first."
-    return f"Pod {one.name} {one.what} {one.times:.2g}× as often as the others: look at it first."
+    return (
+        f"Pod {one.name} {one.what} {_times(one.times)}× as often as the others: look at it first."
+    )
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _warm(found: Calibration) -> Iterator[str]:
@@ -166,11 +172,22 @@ def _limit(limit: Limit) -> str:
         f"{metric_label(metric)}: {number(limit.worst, metric)} in stable's worst hour, "
         f"your limit is {number(bound, metric)}"
     )
-    if not limit.too_near:
+    why = [] if not limit.too_near else ["nearer than twice that"]
+    why += [] if not limit.broken else [f"{percent(limit.broken)} of the rollouts broke it"]
+    if not why:
         return f"{told}: room enough."
     if limit.take is None:
-        return f"{told}: nearer than twice that; no limit helps, mend the service first."
-    return f"{told}: nearer than twice that. Take {number(limit.take, metric)}."
+        return f"{told}: {', and '.join(why)}; no limit helps, mend the service first."
+    return f"{told}: {', and '.join(why)}. Take {number(limit.take, metric)}."
+
+
+def _unmoved(check: Check, share: float) -> str:
+    beside = check.bound[0].endswith("baseline")
+    why = "it is held against stable at the same time" if beside else "no hour has enough requests"
+    return (
+        f"{metric_label(check.metric)} (limit {limit_words(check)}): {percent(share)} of the rollouts broke it. No "
+        f"limit is proposed, because {why}; ask for more requests (min_requests) or more than one look (failures, of)."
+    )
 
 
 def _stage(one: Expected) -> str:
@@ -216,8 +233,14 @@ def as_json(found: Calibration) -> dict[str, Any]:
                 "worst_hour": one.worst,
                 "take": one.take,
                 "too_near": one.too_near,
+                "broken": one.broken,
             }
             for one in found.limits
+        ],
+        "limits_without": found.spared or None,
+        "unmoved": [
+            {"metric": check.metric, "limit": dict([check.bound]), "broken": share}
+            for check, share in found.unmoved.items()
         ],
         "rps": asdict(found.traffic),
         "stages": [asdict(one) for one in found.stages],

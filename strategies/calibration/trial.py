@@ -1,7 +1,7 @@
 """One rollout of a version against itself: some pods of stable play the canary, and the judge of rollouts decides."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -22,8 +22,10 @@ from strategies.evidence import (
     remember,
     rule,
 )
+from strategies.limits import judge
 from strategies.questions import Asked, questions
-from strategies.verdict import Fails, Judgement, Look, Sample, Verdict, judge
+from strategies.steps import Check
+from strategies.verdict import Fails, Judgement, Look, Sample, Verdict
 
 _NEVER_SHOWN = datetime(1970, 1, 1, tzinfo=UTC)
 _PERCENTILES = {"latency_p50": 50.0, "latency_p95": 95.0, "latency_p99": 99.0}
@@ -37,8 +39,8 @@ class Outcome:
     """It was rolled back by the counts, stable beside it."""
     alone: bool = False
     """It was rolled back by the counts once nothing was left to compare with."""
-    limits: tuple[str, ...] = ()
-    """The metrics whose fixed limits rolled it back."""
+    limits: tuple[Check, ...] = ()
+    """The checks whose limits rolled it back."""
     asked: tuple[int, ...] = ()
     """The stages that ended in a question, by their number."""
 
@@ -78,6 +80,16 @@ class Trial:
             if outcome.back:
                 break
         return outcome
+
+    def instead(self, checks: Mapping[Check, Check | None]) -> "Trial":
+        """Return the trial with other checks in the place of some; None: without it."""
+        return replace(
+            self,
+            stages=tuple(
+                replace(stage, checks=tuple(_put_instead(stage.checks, checks)))
+                for stage in self.stages
+            ),
+        )
 
     def asked(self, stage: Stage) -> tuple[Asked, ...]:
         """Return the questions of a stage that the histogram can answer."""
@@ -132,8 +144,7 @@ class _Walk:
             literal = self._look()
             elapsed = (self.at - self._begun) * self._table.seconds
             if literal.verdict is Verdict.FAIL:
-                broken = (*outcome.limits, *(one.metric for one in literal.failed("rollback")))
-                outcome = replace(outcome, limits=tuple(dict.fromkeys(broken)))
+                outcome = replace(outcome, limits=self._broken(outcome, literal))
             if self._asked and self.memory.most >= 1 / self._stage.policy.alpha:
                 beside = bool(self._others)
                 outcome = replace(outcome, evidence=beside, alone=not beside)
@@ -144,6 +155,12 @@ class _Walk:
             if elapsed >= longest:
                 return replace(outcome, asked=(*outcome.asked, self._stage.number))
         return outcome
+
+    def _broken(self, outcome: Outcome, literal: Judgement) -> tuple[Check, ...]:
+        told = zip(self._stage.checks, literal.results, strict=True)
+        failed = (check for check, one in told if one.verdict is Verdict.FAIL)
+        now = [check for check in failed if check.then == "rollback"]
+        return tuple(dict.fromkeys([*outcome.limits, *now]))
 
     def _look(self) -> Judgement:
         """Take one more window, and hold the fixed limits against the last ones."""
@@ -193,6 +210,13 @@ class _Walk:
         own = [one.question for one in self._asked]
         ahead = self._trial.ahead(self._place, rate)
         return rule(self.memory, own, self._stage.policy, self._trial.weights, ahead)
+
+
+def _put_instead(own: Iterable[Check], checks: Mapping[Check, Check | None]) -> Iterator[Check]:
+    for one in own:
+        other = checks.get(one, one)
+        if other is not None:
+            yield other
 
 
 def tally(totals: Totals, one: Asked) -> Tally | None:

@@ -29,7 +29,7 @@ _STANDS_FOR = 60.0
 _NOISE = 0.25
 """How much ln(canary/stable) is taken to wobble from pair to pair, as long as little is known."""
 _ALIKE = 0.5
-"""How much neighbours are taken to be alike until then: what wobbles slowly looks calm at first."""
+"""How much neighbours five minutes apart are taken to be alike until then: what wobbles slowly looks calm at first."""
 _ASSUMED = 3
 """So many pairs' worth of that are mixed in."""
 _MOST_ALIKE = 0.9
@@ -86,11 +86,18 @@ class Standing:
     """Percent by which it is worse at least; negative: it may be better."""
     proven: bool
     span: float = SPAN
+    beyond: bool = False
+    """What was measured is worse than the margin allows, for certain or not."""
 
 
 def span_of(soak: float) -> float:
-    """Return the seconds of one pair: five minutes, or as long as the shortest soak, but a minute at least."""
-    return min(SPAN, max(_SHORTEST, soak))
+    """Return the seconds of one pair: five minutes, or a third of the shortest soak, but a minute at least."""
+    return min(SPAN, max(_SHORTEST, soak / PAIRS))
+
+
+def warm(warmup: float, soak: float) -> float:
+    """Return the seconds of a stage that are not compared: cold caches, but never more than a third of its soak."""
+    return min(warmup, soak / PAIRS)
 
 
 def usable(value: float | None) -> bool:
@@ -126,20 +133,23 @@ def _least(gauge: Gauge, guard: Guard) -> float:
     pairs = gauge.pairs
     if pairs.count < PAIRS or not pairs.known:
         return -math.inf
-    alike = _alike(gauge)
+    alike = _alike(gauge, guard.span)
     variance = pairs.variance(_NOISE) * (1 + alike) / (1 - alike)
     return guard.worse(pairs.mean) - half_width(variance, _SCALE, guard.level)
 
 
-def _alike(gauge: Gauge) -> float:
+def _alike(gauge: Gauge, span: float) -> float:
     """Return how much a pair has in common with the one before it: 0 nothing, 1 all.
 
-    The variance of a mean grows by (1 + a)/(1 - a) where each number keeps the part `a` of the one before it.
+    The variance of a mean grows by (1 + a)/(1 - a) where each number keeps the part `a` of the one before it. The same
+    wobble makes shorter pairs more alike.
     """
-    assumed = _ASSUMED * _NOISE**2
+    part = span / SPAN
+    assumed = _ASSUMED / part * _NOISE**2
     squares = gauge.pairs.squares + assumed
-    steps = gauge.apart + 2 * (1 - _ALIKE) * assumed
-    return min(_MOST_ALIKE, max(0.0, 1 - steps / (2 * squares)))
+    steps = gauge.apart + 2 * (1 - math.pow(_ALIKE, part)) * assumed
+    most = math.pow(_MOST_ALIKE, part)
+    return min(most, max(0.0, 1 - steps / (2 * squares)))
 
 
 def standing(gauge: Gauge, guard: Guard) -> Standing:
@@ -147,14 +157,15 @@ def standing(gauge: Gauge, guard: Guard) -> Standing:
     change = 100 * math.expm1(gauge.pairs.mean) if gauge.pairs.known else 0.0
     least = _least(gauge, guard)
     certain = 100 * (math.expm1(least) if guard.better == "lower" else -math.expm1(-least))
-    return Standing(gauge.pairs.count, change, certain, gauge.proven, guard.span)
+    beyond = gauge.pairs.known and guard.worse(gauge.pairs.mean) > guard.tolerated
+    return Standing(gauge.pairs.count, change, certain, gauge.proven, guard.span, beyond)
 
 
 def said(now: Standing) -> str:
     """Return it as the second half of a sentence, behind the name of the number."""
-    times = f"{now.pairs} × {_minutes(now.span)} compared"
+    times = f"{now.pairs} × {minutes(now.span)} compared"
     if not now.pairs:
-        return f"has no opinion yet: both have to be compared for {_minutes(now.span)} once"
+        return f"has no opinion yet: both have to be compared for {minutes(now.span)} once"
     how = f"is {abs(now.change):.0f} % {'higher' if now.change >= 0 else 'lower'} than on stable"
     if now.proven and now.certain > 0:
         return f"{how}, by {now.certain:.0f} % or more for certain ({times})"
@@ -171,5 +182,6 @@ def incomparable(stable: float | None, canary: float | None, why: tuple[str, str
     return f" is {least:g}, of which no share can be taken: add a constant in its query"
 
 
-def _minutes(span: float) -> str:
+def minutes(span: float) -> str:
+    """Return so many seconds as people say them."""
     return f"{span / 60:g} min" if span % 60 == 0 else f"{span:g} s"

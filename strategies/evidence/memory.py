@@ -26,7 +26,7 @@ _EVERY = 20
 _SINGLE = 8
 """Windows that are kept one by one: what turns a version around is mostly among them."""
 _MOST = 12
-"""So many of them are kept, the newest: to forget one only lowers the evidence."""
+"""So many of them are kept at most: to forget one only lowers the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,9 @@ def _late(trial: Trial) -> tuple[tuple[int, tuple[float, ...]], ...]:
     number, rest = divmod(trial.windows, _EVERY)
     if not number or rest:
         return trial.late
-    return (*trial.late, (number, _NEVER))[-_MOST:]
+    late = (*trial.late, (number, _NEVER))
+    # Of the older half every second one goes: the further back, the wider apart.
+    return late if len(late) <= _MOST else (*late[: _MOST // 2][::2], *late[_MOST // 2 :])
 
 
 def _added(copy: tuple[float, ...], won: tuple[float, ...]) -> tuple[float, ...]:
@@ -200,11 +202,16 @@ def winnings(both: Both, question: Question, phi: float, policy: Policy) -> tupl
         return _NEVER
     if question.ratio > 0 and not stable.of:
         return _NEVER
-    # What stable breaks too is not held against the canary.
-    if question.ratio == 0 and stable.of and stable.rate > question.margin:
-        return _NEVER
     most = cap(question, policy)
-    return tuple(min(most, bet_on(both, question, bet) / phi) for bet in BETS)
+    won = (min(most, bet_on(both, question, bet) / phi) for bet in BETS)
+    if question.ratio > 0 or not stable.of:
+        return tuple(won)
+    # What stable breaks as well is no fault of this version: it has to be beyond the limit and worse than stable. The
+    # smaller of two bets wins nothing on average while either is wrong.
+    beside = replace(question, ratio=1.0, margin=0.0)
+    return tuple(
+        min(one, bet_on(both, beside, bet) / phi) for one, bet in zip(won, BETS, strict=True)
+    )
 
 
 def cap(question: Question, policy: Policy) -> float:

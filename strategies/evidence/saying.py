@@ -89,17 +89,27 @@ def safe(ruling: Ruling, policy: Policy | None = None) -> str:
     policy = policy or Policy()
     alone = [case for case in ruling.cases if case.before is not None]
     if alone:
-        before = alone[0].before or Tally(0, 0)
-        return (
-            "all checks pass; nothing runs beside it to compare with: only more than twice what stable did before "
-            f"({percent(before.rate)}) would be seen"
-        )
+        return f"all checks pass; {_unaccompanied(alone)}"
     errors = ruling.case("errors")
     if ruling.ruled_out is None or errors is None:
         return "all checks pass"
     return (
-        f"all checks pass; more than {100 * ruling.ruled_out:.2g} points of additional errors are ruled out "
+        f"all checks pass; more than {points(ruling.ruled_out)} points of additional errors are ruled out "
         f"({100 * (1 - policy.beta):.4g} %, {number(errors.canary.of)} requests)"
+    )
+
+
+def _unaccompanied(cases: Iterable[Case]) -> str:
+    """Return what is seen of a version that runs alone."""
+    known = [case.before for case in cases if case.before is not None and case.before.of]
+    if not known:
+        return (
+            "nothing runs beside it to compare with, and nothing is known of stable before: the fixed limits alone "
+            "would see harm"
+        )
+    return (
+        "nothing runs beside it to compare with: only more than twice what stable did before "
+        f"({percent(known[0].rate)}) would be seen"
     )
 
 
@@ -137,14 +147,19 @@ def counted_lines(ruling: Ruling) -> list[str]:
     lines = [_line(case) for case in ruling.cases]
     if ruling.verdict is Verdict.FAIL:
         return [*lines, f"worse than tolerated for certain. {doubt(ruling)}"]
-    return [*lines, f"evidence of harm {ruling.evidence:.2g} (1 is none)"]
+    return [*lines, f"evidence of harm {_strength(ruling.evidence)} (1 is none)"]
+
+
+def _strength(evidence: float) -> str:
+    return "over 1,000,000" if evidence > 1e6 else _plain(max(evidence, 0.01))
 
 
 def _line(case: Case) -> str:
     stable = (
         f", stable {percent(case.stable.rate)} of {number(case.stable.of)}" if case.stable else ""
     )
-    before = f", stable before {percent(case.before.rate)}" if case.before else ""
+    known = case.before is not None and case.before.of
+    before = f", stable before {percent(case.before.rate)}" if case.before and known else ""
     seen = f"{percent(case.canary.rate)} of {requests(case.canary.of)}{stable}{before}"
     return f"{asked_about(case).replace('_', ' ')}: {seen}; tolerated {tolerated(case)}{_certain(case)}"
 
@@ -204,7 +219,24 @@ def percent(rate: float) -> str:
     """Return a share as people read it."""
     value = 100 * rate
     digits = 0 if value >= 10 else 1 if value >= 2 else 2
-    return "0 %" if not value else f"{value:.2g} %" if value < 0.1 else f"{value:.{digits}f} %"
+    return "0 %" if not value else f"{_plain(value)} %" if value < 0.1 else f"{value:.{digits}f} %"
+
+
+def points(share: float) -> str:
+    """Return a share in points: nobody is told of less than a hundredth of one."""
+    return _plain(max(100 * share, 0.01))
+
+
+def _plain(value: float) -> str:
+    """Return a number above zero with two figures, never with an exponent."""
+    places = _places(value)
+    shown = f"{round(value, places):,.{max(0, places)}f}"
+    return shown.rstrip("0").rstrip(".") if places > 0 else shown
+
+
+def _places(value: float) -> int:
+    """Return behind which place of a number its second figure stands."""
+    return 1 - math.floor(math.log10(value))
 
 
 def times(factor: float, *, down: bool = False) -> str:

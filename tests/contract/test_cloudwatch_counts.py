@@ -81,6 +81,7 @@ async def test_several_minutes_are_one_window(looks):
     assert (counted.stable.requests, counted.canary.requests) == (2700, 300)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("cadence", "late"),
     mostly_swept(
@@ -135,6 +136,7 @@ async def test_a_lane_without_a_number_had_no_call_while_others_are_heard_of(loo
     assert counted.canary.slower(500) is None
 
 
+@pytest.mark.sweep
 async def test_a_busy_lane_that_is_silent_is_waited_for_until_nothing_is_ever_as_late(cloud):
     cloud.traffic("lambda", minutes=range(3, 70), stable=900, canary=100)
     cloud.traffic("lambda", minutes=range(-10, 3), stable=900, canary=0)
@@ -147,6 +149,7 @@ async def test_a_busy_lane_that_is_silent_is_waited_for_until_nothing_is_ever_as
     assert (counted.seconds, counted.stable.requests, counted.canary.requests) == (60, 900, 0)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("weight", "closed"), [(100, True), (50, False)])
 async def test_nobody_waits_for_a_lane_that_gets_no_traffic_any_more(cloud, weight, closed):
     cloud.traffic("lambda", minutes=range(3, 70), stable=900, canary=100)

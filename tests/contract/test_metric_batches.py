@@ -192,6 +192,7 @@ async def test_one_text_that_goes_wrong_leaves_its_look_the_rest(fake):
     assert {one.readings["memory"].canary for one in snapshots} == {Missing.NOT_AVAILABLE}
 
 
+@pytest.mark.sweep
 async def test_a_slow_batch_is_one_failure_for_each_and_next_time_only_for_the_slow_one(fake):
     fake.fault, fake.fault_only_for = "hang", "svc-2-"
     async with line_to(fake.url) as line:
@@ -205,6 +206,7 @@ async def test_a_slow_batch_is_one_failure_for_each_and_next_time_only_for_the_s
     assert again == [1, Missing.DOWN, 3]
 
 
+@pytest.mark.sweep
 async def test_who_was_slow_makes_nobody_wait_a_second_time(fake):
     fake.fault, fake.fault_only_for = "hang", "svc-2-"
     async with line_to(fake.url) as line:
@@ -222,6 +224,7 @@ async def test_a_look_at_a_source_that_is_down_asks_it_once_more_and_no_more(fak
     assert len(fake.queries) == 2
 
 
+@pytest.mark.sweep
 async def test_a_source_that_hangs_fails_every_look_in_time_and_is_not_asked_for_more(fake):
     fake.fault = "hang"
     async with line_to(fake.url) as line:

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import shutil
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from integrations.base import RefusedError
+from integrations.base import IntegrationError, Lane, RefusedError
 from integrations.metric import Missing, Reading
 from integrations.metrics.prometheus import PrometheusSource, stale_after
 from integrations.metrics.templates import METRICS, TEMPLATES
@@ -60,6 +60,7 @@ async def fake():
         ("truncated", "something else than metrics"),
         ("error", "something else than metrics"),
         ("list", "something else than metrics"),
+        ("nested", "something else than metrics"),
         ("odd", "something else than metrics"),
     ],
 )
@@ -74,6 +75,44 @@ async def test_a_source_that_is_not_well_is_one_sentence(fake, fault, part):
     assert snapshot.readings == dict.fromkeys((*METRICS, "lag"), DOWN)
     assert "s3cret" not in snapshot.problem
     assert fake.elsewhere == 0
+
+
+async def recorded(url: str, **options) -> str:
+    """Return with what sentence a record of an hour is refused."""
+    source = source_of(url, **{"template": "http", **options})
+    until = datetime(2026, 5, 4, tzinfo=UTC)
+    try:
+        with pytest.raises(IntegrationError) as caught:
+            await source.recorded(Lane.STABLE, until - timedelta(hours=1), until)
+    finally:
+        await source.close()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["NaN", "+Inf", "-5", "1e30"])
+async def test_a_number_of_series_that_is_no_number_is_one_sentence(fake, number):
+    fake.vector(({}, number))
+    assert await recorded(fake.url) == (
+        "Prometheus does not say how many series there are; check the template."
+    )
+
+
+async def test_why_a_record_is_refused_is_told_short_and_without_control_characters(fake):
+    fake.fault = "refused"
+    said = await recorded(fake.url)
+    begins = "Prometheus refuses its query (HTTP 422): “too many [31m samples would be loaded!!!"
+    assert said.startswith(begins)
+    assert said.endswith("!…”; take a shorter `--last`, or check the template.")
+    assert len(said) < 250
+
+
+@pytest.mark.parametrize("fault", ["422", "nested", "drip"])
+async def test_a_record_that_cannot_be_read_is_one_sentence(fake, fault):
+    fake.fault = fault
+    said = await recorded(fake.url)
+    assert said.startswith("Prometheus ")
+    assert said.endswith(".")
+    assert "s3cret" not in said
 
 
 @pytest.mark.parametrize("fault", ["drip", "huge"])

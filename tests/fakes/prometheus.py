@@ -126,6 +126,11 @@ class FakePrometheus:
                 return web.json_response(
                     {"status": "error", "errorType": "internal", "error": "s3cret"}
                 )
+            case "nested":
+                return web.Response(text="[" * 200_000, content_type="application/json")
+            case "refused":
+                text = "too many\x1b[31m samples\u202e\n would be loaded"
+                return web.json_response({"status": "error", "error": text + "!" * 500}, status=422)
             case "list":
                 return web.json_response(["s3cret"])
             case "odd":

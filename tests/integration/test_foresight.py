@@ -222,7 +222,8 @@ async def test_a_calm_service_has_no_warning_and_its_plan_a_promise(store):
     assert held(answer.plan) == ()
     assert (
         answer.expectation
-        == "A version as good as stable would be rolled back in at most 1 of 100 rollouts."
+        == "A version as good as stable would be rolled back in at most 1 of 100 rollouts, apart from what hits both "
+        "versions while it runs alone at 100 %."
     )
 
 
@@ -251,7 +252,7 @@ async def test_numbers_that_cannot_be_read_refuse_nothing_and_it_is_said_once(st
     for lately in (broken, silent, down):
         answer = await plan(store, lately)
         assert held(answer.plan) == (UNREAD,)
-        assert "by what is counted. The fixed limits were not held" in answer.expectation
+        assert "at 100 %. The fixed limits were not held" in answer.expectation
     assert held((await started(store, silent)).plan) == (UNREAD,)
 
 

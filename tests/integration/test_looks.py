@@ -121,6 +121,35 @@ async def test_one_row_that_cannot_be_read_does_not_hide_the_others(store):
     assert len(await store.looks(r.id)) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "garbage",
+        "{}",
+        "[" * 100_000,
+        '{"window": NaN, "samples": []}',
+        '{"window": 15, "samples": [], "lost": 1e999}',
+        '{"window": 15, "samples": [], "counted": {"": [1e400, []]}}',
+        '{"window": 15, "samples": [], "counted": {"": [1e300, []]}}',
+        '{"window": 15, "samples": [], "counted": {"": [0, [[1e300, 0, 5, 15, {}]]]}}',
+        '{"window": 15, "samples": [], "counted": {"": [0, [[15, 0, 5, 15, {"errors": [[-1, 5], null]}]]]}}',
+        '{"window": 15, "samples": [{"metric": "error_rate", "stable": "no", "canary": 1}]}',
+        '{"window": 15, "samples": [{"metric": "error_rate", "stable": 1e400, "canary": 1}]}',
+    ],
+)
+async def test_what_cannot_be_read_is_counted_and_never_another_figure(store, body):
+    r = await create(store, rollout())
+    await saved(store, await saved(store, r, 0), 60)
+    statement = text("update looks set body = :body where at = (select min(at) from looks)")
+    async with store._writer.begin() as db:
+        await db.execute(statement, {"body": body})
+
+    kept, broken = await store.looks_read(r.id)
+
+    assert ([one.look for one in kept], broken) == ([look(60)], 1)
+    assert await store.looks(r.id) == kept
+
+
 async def test_of_too_many_looks_every_second_of_the_older_half_goes(store):
     r = await create(store, rollout())
     body = json.dumps({"window": 60, "samples": []})

@@ -1,5 +1,7 @@
 """A/B tests by what is certain: nobody wins by chance, a worse variant loses at once, a broken split asks."""
 
+import re
+
 import pytest
 
 from bot.rollout.ledger_text import ledger_from_text
@@ -70,6 +72,44 @@ async def test_a_variant_that_fails_less_for_certain_wins_long_before_the_end(tm
         assert live(stage) == "v2.0.0"
         assert "Variant B (v2.0.0) won: B wins after" in stage.story
         assert stage.card.count("B has 1.00 % errors instead of 5.00 %") == 1
+
+
+async def ended(stage: Stage, *verbs: str) -> dict:
+    """Return what the line that ended a test keeps."""
+    lines = [one.entry for one in await stage.bot.store.journal((await stage.row()).id)]
+    return next(one for one in lines if one.verb in verbs).data["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("b", "verb"), [(1, "winner"), (8, "rollback_started"), (5, "rollback_started")]
+)
+async def test_the_line_that_ends_it_keeps_both_variants_as_they_were_counted(tmp_path, b, verb):
+    async with certain(tmp_path) as stage:
+        stage.traffic.set_errors("v1.0.0", 5)
+        stage.traffic.set_errors("v2.0.0", b)
+        await stage.say(LINE)
+        await stage.wait(33 * 60)
+        kept = await ended(stage, verb)
+        a, other = (kept["test"]["counted"][arm] for arm in "ab")
+        assert a["errors"] / a["requests"] == pytest.approx(0.05, rel=0.05)
+        assert other["errors"] / other["requests"] == pytest.approx(b / 100, rel=0.05)
+        assert {one["metric"] for one in kept["test"]["outcome"]["intervals"]} >= {"errors", "slow"}
+        assert (kept["policy"]["experiment"]["alpha"], kept["policy"]["guardrails"]["alpha"]) == (
+            0.1,
+            0.01,
+        )
+        assert kept["queries"]["counts"].startswith("istio ")
+        assert re.fullmatch("[0-9a-f]{64}", kept["digest"])
+
+
+async def test_a_question_who_stays_keeps_what_it_rests_on_and_its_queries(tmp_path):
+    async with certain(tmp_path, winner="manual", more=f", {USERS}, {CONVERSIONS}") as stage:
+        await watched(stage, 1)
+        await stage.say(LINE)
+        await watched(stage, 33, a=(100, 0.03), b=(100, 0.03))
+        kept = await ended(stage, "gate_opened")
+        assert kept["test"]["counted"]["a"]["converted"] > 0
+        assert set(kept["queries"]) >= {"counts", "users", "conversions"}
 
 
 async def test_a_fixed_limit_that_rolls_back_ends_it_as_a_failure_with_an_alert(tmp_path):
@@ -171,10 +211,12 @@ async def test_beside_a_literal_score_stands_what_is_certain(tmp_path):
 
 
 async def test_beside_a_literal_score_it_is_told_once_who_is_worse_for_certain(tmp_path):
-    async with house(tmp_path, "winner: manual", metrics="[]", approvals=0) as stage:
+    async with house(
+        tmp_path, "winner: manual", metrics="[]", duration="10m", approvals=0
+    ) as stage:
         stage.traffic.set_errors("v2.0.0", 3)
         await stage.say(LINE)
-        await stage.wait(150)
+        await stage.wait(640)
         assert (await stage.told()).count("warned:variant_certain") == 1
-        assert "By the counts: A wins after 1 min: B fails more often for certain" in stage.story
+        assert re.search(r"By the counts: A wins after \d+ min: .*B runs worse", stage.story)
         assert (await stage.row()).gate.kind == "winner"

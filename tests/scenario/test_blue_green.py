@@ -168,9 +168,11 @@ async def test_a_test_that_passes_before_its_time_is_over_counts_as_passed(house
     house.dark.answers = [BROKEN, BROKEN, FINE]
     async with house.opened(", timeout: 30s") as stage:
         await stage.say(LINE)
-        await stage.wait(18)
-        assert "answered 503" in stage.card
-        await stage.wait(45)
+        cards = []
+        for _ in range(63):
+            await stage.wait(1)
+            cards.append(stage.card)
+        assert any("answered 503" in card for card in cards)
         assert await stage.phase() == (Phase.WAITING, "")
         assert len(house.dark.paths) == 4
 

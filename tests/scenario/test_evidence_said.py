@@ -66,6 +66,7 @@ async def test_two_points_more_under_the_limit_go_home_and_everybody_reads_why(s
     assert re.search(why, stage.card)
 
 
+@pytest.mark.sweep
 async def test_slow_requests_are_told_with_what_is_slow(tmp_path):
     async with Stage.opened(tmp_path, soak="5m", min_requests=1000, slow="rollback") as stage:
         stage.traffic.set_latency(V2, 200)
@@ -80,7 +81,8 @@ async def test_the_alert_and_the_journal_keep_what_it_rests_on(stage):
     stage.traffic.set_errors(V2, 3)
     await stage.deploy(options="steps=25,100")
     await stage.wait(120)
-    told = (await stage.alerts("rollout.rolled_back"))[0]["checks"]
+    alert = (await stage.alerts("rollout.rolled_back"))[0]
+    told = alert["checks"]
     assert [one["verdict"] for one in told] == ["PASS", "PASS", "FAIL"]
     counted = told[-1]
     assert counted["metric"] == "failed_requests"
@@ -92,8 +94,28 @@ async def test_the_alert_and_the_journal_keep_what_it_rests_on(stage):
     kept = next(x.entry.data for x in lines if x.entry.verb == "rollback_started")["evidence"]
     assert kept["counts"]["errors"]["canary"] == counted["counts"]["canary"]
     assert kept["policy"]["alpha"] == 0.01
-    assert re.fullmatch(r"istio [0-9a-f]{16}", kept["queries"])
+    assert re.fullmatch(r"istio [0-9a-f]{16}", kept["queries"]["counts"])
     assert re.fullmatch(r"[0-9a-f]{64}", kept["digest"])
+    assert (alert["queries"], alert["digest"]) == (kept["queries"], kept["digest"])
+    await stage.press("Details")
+    assert f"(evidence {kept['digest'][:12]})" in stage.heard(ANA)
+
+
+@pytest.mark.sweep
+async def test_where_limits_alone_decide_the_line_keeps_the_numbers_of_the_look(tmp_path):
+    own = "{metric: depth, above: 10, query: 'depth{workload=\"$workload\"}'}"
+    checks = f"[{{metric: latency_p95, above: 500, then: warn}}, {own}]"
+    async with Stage.opened(tmp_path, soak="5m", checks=checks) as stage:
+        stage.traffic.set_figure("depth", "v1.0.0", 4)
+        stage.traffic.set_figure("depth", V2, 44)
+        await stage.deploy(options="steps=25,100")
+        await stage.wait(120)
+        lines = await stage.bot.store.journal((await stage.row()).id)
+        kept = next(x.entry.data for x in lines if x.entry.verb == "rollback_started")["evidence"]
+        depth = next(one for one in kept["limits"] if one["metric"] == "depth")
+        assert (depth["canary"], depth["stable"], depth["limit"]) == (44, 4, "≤ 10")
+        assert (depth["verdict"], kept["looked"]["window_s"] > 0) == ("FAIL", True)
+        assert kept["queries"] == {"depth": 'depth{workload="$workload"}'}
 
 
 async def test_the_details_have_the_counts_of_every_question(stage):
@@ -111,6 +133,7 @@ async def test_the_details_have_the_counts_of_every_question(stage):
 # ---- going on ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_the_question_says_what_is_ruled_out_and_by_how_many_requests(stage):
     await stage.deploy(options="steps=25,100")
     await stage.wait(330)
@@ -185,6 +208,7 @@ async def test_where_waiting_was_not_enough_it_is_asked_again(brief):
     assert row.gate.id != before
 
 
+@pytest.mark.sweep
 async def test_to_raise_the_weight_is_the_other_way_on(brief):
     await little(brief)
     await brief.press("Promote to 50 %")
@@ -195,6 +219,7 @@ async def test_to_raise_the_weight_is_the_other_way_on(brief):
 # ---- what keeps it from being judged -------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_both_fail_with_little_traffic_and_it_holds(stage):
     stage.traffic.set_rps(4)
     await stage.deploy(options="steps=50,100")
@@ -221,6 +246,7 @@ async def test_a_canary_that_nobody_asks_is_said_once_and_promotes_nothing(detou
     assert "check the route" in detour.channel()[-1]
 
 
+@pytest.mark.sweep
 async def test_a_share_that_is_not_the_weight_is_warned_of_once(detour):
     await detour.deploy(options="steps=25,100")
     detour.traffic.detour(0.6)
@@ -243,6 +269,7 @@ async def test_a_limit_where_no_bucket_ends_is_said_once(tmp_path):
         assert await stage.phase() == (Phase.WAITING, "")
 
 
+@pytest.mark.sweep
 async def test_a_quiet_rollout_is_warned_of_nothing(stage):
     await stage.deploy(options="steps=25,100")
     await stage.wait(330)

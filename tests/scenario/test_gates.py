@@ -163,6 +163,7 @@ async def test_a_click_on_another_plan_does_not_count(stage):
 # ---- nobody answers -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sweep
 async def test_m4_thread_then_channel_then_a_call_and_the_channel_line_ends_with_the_gate(stage):
     """M4."""
     await stage.deploy_to_gate()

@@ -64,6 +64,7 @@ async def test_what_turns_worse_in_a_pause_goes_home_too(stage):
     assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
 
 
+@pytest.mark.sweep
 async def test_counts_that_nobody_can_read_promote_nothing(stage):
     await stage.deploy(options="steps=25,100")
     await stage.wait(240)

@@ -23,6 +23,7 @@ async def to_95_percent(stage: Stage, line: str = BLUE_GREEN) -> None:
     assert stage.weights == (5, 95)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("shape", ["mesh", "fixed"])
 async def test_blue_green_moves_the_rest_when_the_soak_with_a_control_has_passed(tmp_path, shape):
     async with colours(tmp_path, shape) as stage:
@@ -36,6 +37,7 @@ async def test_blue_green_moves_the_rest_when_the_soak_with_a_control_has_passed
         assert await stage.phase() == (Phase.SUCCEEDED, "")
 
 
+@pytest.mark.sweep
 async def test_three_points_more_errors_than_the_old_version_go_home_from_there(tmp_path):
     async with colours(tmp_path) as stage:
         await to_95_percent(stage)
@@ -47,6 +49,7 @@ async def test_three_points_more_errors_than_the_old_version_go_home_from_there(
         assert stage.as_armed
 
 
+@pytest.mark.sweep
 async def test_what_both_versions_meet_is_not_held_against_the_new_one(tmp_path):
     async with colours(tmp_path) as stage:
         await to_95_percent(stage)
@@ -121,6 +124,7 @@ async def test_a_router_of_all_or_nothing_says_that_it_cannot(tmp_path):
         assert await stage.bot.store.history() == []
 
 
+@pytest.mark.sweep
 async def test_what_is_configured_is_kept_and_to_keep_nothing_is_asked_about_first(tmp_path):
     async with Stage.opened(tmp_path, steps="[50, 100], keep_baseline: 5") as stage:
         await stage.deploy(options="keep-baseline=0")

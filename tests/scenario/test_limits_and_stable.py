@@ -13,6 +13,10 @@ from bot.rollout.values import Phase
 from tests.scenario.stage import Stage
 
 LINE = "auth-service v2.0.0 to production steps=50,100"
+PROMISE = (
+    "A version as good as stable would be rolled back in at most 1 of 100 rollouts, apart from what hits both "
+    "versions while it runs alone at 100 %."
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,9 +69,8 @@ async def test_a_plan_says_how_often_it_would_roll_back_for_nothing(tmp_path):
         failing(stage, 4.6, hours=1)
         _, near = await stage.rest("POST", "/api/v1/commands", json=body)
 
-    promise = "A version as good as stable would be rolled back in at most 1 of 100 rollouts."
-    assert calm["expectation"] == promise
-    assert promise in seen
+    assert calm["expectation"] == PROMISE
+    assert PROMISE in seen
     assert near["plan"]["warnings"][-2].startswith("A limit is nearer than twice what stable does")
     assert near["plan"]["warnings"][-1] == near["expectation"]
 
@@ -112,9 +115,7 @@ async def test_a_preflight_of_the_command_line_asks_the_numbers_too(tmp_path):
         ("false_rollbacks", False),
     ]
     assert "in almost every rollout" in bad[1].sentence
-    assert [one.sentence for one in good] == [
-        "A version as good as stable would be rolled back in at most 1 of 100 rollouts."
-    ]
+    assert [one.sentence for one in good] == [PROMISE]
     assert [(one.code, one.fatal) for one in blind] == [
         ("limits_not_held", False),
         ("false_rollbacks", False),

@@ -23,6 +23,7 @@ def lagging(stage: Stage, stable: float, canary: float) -> None:
     stage.traffic.set_figure("kafka_lag", V2, canary)
 
 
+@pytest.mark.sweep
 async def test_twice_the_lag_of_stable_is_rolled_back_with_a_sentence(tmp_path):
     async with house(tmp_path, soak="30m") as stage:
         lagging(stage, 400, 800)
@@ -35,6 +36,15 @@ async def test_twice_the_lag_of_stable_is_rolled_back_with_a_sentence(tmp_path):
         assert "kafka_lag is 100 % higher than on stable, by" in stage.story
         assert "for certain" in stage.story
         assert stage.as_armed
+        lines = await stage.bot.store.journal(row.id)
+        kept = next(x.entry.data for x in lines if x.entry.verb == "rollback_started")["evidence"]
+        (found,) = kept["compared"]
+        assert (found["metric"], found["margin"], found["proven"]) == ("kafka_lag", 10, True)
+        assert found["pairs"] >= 3
+        assert found["change"] == pytest.approx(100)
+        lag = kept["limits"][-1]
+        assert (lag["canary"], lag["stable"]) == (800, 400)
+        assert kept["queries"]["kafka_lag"] == 'kafka_lag{workload="$workload"}'
 
 
 async def test_the_same_lag_goes_on_when_the_soak_is_over(tmp_path):
@@ -45,19 +55,36 @@ async def test_the_same_lag_goes_on_when_the_soak_is_over(tmp_path):
         row = await stage.row()
         assert (row.phase, row.gate.kind) == (Phase.WAITING, "approve")
         said = row.gate.judgement.results[1].sentence
-        assert said == "kafka_lag is 5 % higher than on stable (1 × 5 min compared)"
+        assert said == "kafka_lag is 5 % higher than on stable (2 × 200 s compared)"
 
 
+@pytest.mark.sweep
+@pytest.mark.parametrize("canary", [4000, 800])
+async def test_no_gate_of_a_usual_canary_is_passed_far_beyond_the_margin(tmp_path, canary):
+    async with house(tmp_path, soak="5m", steps="[5, 25, 50, 100]") as stage:
+        lagging(stage, 400, canary)
+        await stage.deploy(options="")
+        await stage.wait(60 * 60)
+        row = await stage.row()
+        assert row.gate is None or row.gate.kind == "ask"
+        assert (
+            row.code == "check_failed" or "but not for certain yet" in row.gate.judgement.sentence
+        )
+        assert row.weight in (0.0, 5.0)
+
+
+@pytest.mark.sweep
 async def test_a_stage_waits_for_the_first_comparison_and_not_for_the_proof(tmp_path):
-    async with house(tmp_path, soak="5m") as stage:
+    async with house(tmp_path, soak="1m") as stage:
         lagging(stage, 400, 410)
         await stage.deploy(options="steps=25,100")
-        await stage.wait(330)
+        await stage.wait(90)
         assert "kafka_lag has no opinion yet" in stage.story
-        await stage.wait(200)
+        await stage.wait(60)
         assert (await stage.row()).gate.kind == "approve"
 
 
+@pytest.mark.sweep
 async def test_a_restart_in_the_middle_loses_no_comparison(tmp_path):
     async with house(tmp_path, soak="30m") as stage:
         lagging(stage, 400, 1600)
@@ -68,6 +95,7 @@ async def test_a_restart_in_the_middle_loses_no_comparison(tmp_path):
         assert await stage.phase() == (Phase.ROLLED_BACK, "check_failed")
 
 
+@pytest.mark.sweep
 async def test_lag_that_nobody_can_read_holds_and_asks(tmp_path):
     async with house(tmp_path, soak="1m") as stage:
         stage.traffic.set_figure("kafka_lag", V1, 400)
@@ -116,6 +144,7 @@ class Heard(Stage):
     traffic_type = Overheard
 
 
+@pytest.mark.sweep
 async def test_neighbouring_pairs_are_not_made_of_the_same_minutes(tmp_path):
     lag = """metric: kafka_lag, query: 'kafka_lag{workload="$workload", over="$window"}'"""
     checks = f"[{{{lag}, better: lower, margin: 10}}]"

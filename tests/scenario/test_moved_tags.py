@@ -1,5 +1,7 @@
 """A8: the tag is moved after people have approved. What they saw is what stable gets, or it holds."""
 
+import pytest
+
 from bot.rollout.values import Phase
 from bot.sandbox.kubelet import digest_for
 from tests.scenario.stage import IMAGE, Stage
@@ -20,6 +22,7 @@ def replace_pods(stage: Stage, image: str, most: int = 99) -> None:
         stage.cluster.remove("pods", "orion", pod["metadata"]["name"])
 
 
+@pytest.mark.sweep
 async def test_stable_gets_the_digest_that_was_judged_wherever_the_tag_points_now(stage):
     await stage.deploy_to_gate()
     stage.cluster.move_tag(V2, "somebody-elses-build")

@@ -29,6 +29,7 @@ async def to_the_end(stage: Stage) -> None:
     await stage.wait(60)
 
 
+@pytest.mark.sweep
 async def test_what_would_have_been_rolled_back_is_told_once_and_goes_on(stage):
     stage.traffic.set_errors(V2, 3)
     await stage.deploy(options="steps=25,100")
@@ -49,6 +50,7 @@ async def test_what_would_have_been_rolled_back_is_told_once_and_goes_on(stage):
     assert "Observe only: the counts" not in stage.story
 
 
+@pytest.mark.sweep
 async def test_a_healthy_version_is_scored_as_agreed_without_a_word_in_the_thread(stage):
     await stage.deploy(options="steps=25,100")
     await to_the_end(stage)
@@ -70,6 +72,7 @@ async def test_whoever_rolls_back_after_the_counts_agreed_with_them(stage):
     assert f"rolled back by {ANA}" in said
 
 
+@pytest.mark.sweep
 async def test_statistics_say_how_often_the_counts_agreed_at_every_door(stage, tmp_path):
     await stage.deploy(options="steps=25,100")
     await to_the_end(stage)

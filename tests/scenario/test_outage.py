@@ -5,6 +5,8 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.rollout.values import Phase
 from tests.scenario.stage import ALERTS, DEPLOYS, Stage
 
@@ -118,6 +120,7 @@ async def the_same_with_slack(folder: Path) -> tuple[list, list, list, dict]:
         return await diary.rollouts(), diary.weights, diary.alerts(), diary.threads()
 
 
+@pytest.mark.sweep
 async def test_two_hours_without_slack_end_as_with_it_and_nothing_of_them_is_lost(tmp_path):
     expected, weights, alerts, threads = await the_same_with_slack(tmp_path / "control")
     async with world(tmp_path / "outage") as stage:

@@ -84,6 +84,7 @@ async def test_extend_moves_the_deadline_of_an_open_gate(tmp_path):
         assert await stage.phase() == (Phase.PAUSED, "gate_expired")
 
 
+@pytest.mark.sweep
 async def test_an_expired_gate_holds_pages_reminds_and_resume_asks_again(tmp_path):
     async with Stage.opened(tmp_path, expires="2m") as stage:
         await stage.deploy_to_gate()

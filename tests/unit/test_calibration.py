@@ -19,7 +19,7 @@ from strategies.calibration import (
     lines,
     stages_of,
 )
-from strategies.calibration.noise import splits
+from strategies.calibration.noise import percent, splits
 from strategies.calibration.saying import block
 from strategies.evidence import Policy
 from strategies.plan import Approve, Check, Plan, Prepare, Promote, SetWeight, Soak, Switch
@@ -63,6 +63,7 @@ def test_pods_that_wobble_by_themselves_need_more_noise():
     assert block(found) == [f"evidence: {{noise: {found.noise:g}}}"]
 
 
+@pytest.mark.sweep
 def test_a_hot_pod_is_named_and_noise_does_not_hide_it():
     found = calibrated(Days(hot=5.0, minutes=120))
 
@@ -106,7 +107,9 @@ def test_a_limit_leaves_stable_twice_its_worst_hour(base, check, proposed):
 
 def test_the_block_can_be_pasted_into_the_file():
     policy = Policy(noise=0.3, mode="observe", tolerate_errors=20.0)
+    lag = Check("lag", margin=10.0, better="lower", query='lag{w="$workload"}')
     checks = (
+        lag,
         *CHECKS[:1],
         Check("lag", above=3, then="ask", of=3, failures=2, query="max(lag{a='b'})"),
     )
@@ -116,11 +119,12 @@ def test_the_block_can_be_pasted_into_the_file():
     text = EXAMPLE[: EXAMPLE.index("      checks:\n")] + pasted + "\n"
     target = read_config(text, "sluice.yaml").target("auth-service", "production")
 
-    assert target.checks == (replace(checks[0], above=9.5), checks[1])
+    assert target.checks == (lag, replace(checks[1], above=9.5), checks[2])
     assert target.evidence.tolerate_errors == 20
     assert target.evidence.noise == found.noise == 0.1 or "noise" not in block(found)[0]
 
 
+@pytest.mark.sweep
 def test_new_pods_tell_how_long_they_need_to_warm_up():
     late = {1: 60, 2: 70, 3: 90}
 
@@ -131,6 +135,7 @@ def test_new_pods_tell_how_long_they_need_to_warm_up():
     assert "make each 10m or longer" in said(found)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("late", "cold", "starts", "seconds"),
     [({1: 60, 2: 70}, 5, 2, None), ({1: 60, 2: 70, 3: 90}, 0, 3, 120), ({}, 0, 0, None)],
@@ -142,6 +147,7 @@ def test_what_starts_do_not_tell_is_not_proposed(late, cold, starts, seconds):
     assert block(found) == ["# evidence: as it is"]
 
 
+@pytest.mark.sweep
 def test_little_traffic_will_end_in_a_question():
     found = calibrated(Days(rps=1.0), plan_of(5, 25, 100))
 
@@ -189,6 +195,86 @@ def test_what_nothing_can_be_learnt_from_is_refused_with_a_reason(days, plan, co
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.sweep
+def test_a_limit_with_room_enough_that_the_rollouts_break_is_moved_until_they_keep_it():
+    days = Days(minutes=180, pods=3, wobble=2.0, rps=300)
+
+    found = calibrated(days, plan_of(25, 50, 100))
+
+    [errors, latency] = found.limits
+    assert found.now.limits > 0.01
+    assert (errors.too_near, errors.broken > 0.01) == (False, True)
+    assert f"of the rollouts broke it. Take {errors.take:g} %." in said(found)
+    assert (latency.broken, latency.moved) == (0, latency.check)
+    again = calibrated(days, plan_of(25, 50, 100, checks=(errors.moved, CHECKS[1])))
+    assert again.now.limits <= 0.01
+    assert "room enough" in said(again)
+
+
+def test_a_limit_beside_stable_that_the_rollouts_break_is_told_and_none_is_proposed():
+    beside = Check("error_rate", above_baseline=1)
+
+    found = calibrated(Days(minutes=120, pods=3, wobble=2.0), plan_of(25, checks=(beside,)))
+
+    assert found.unmoved[beside] > 0.01
+    assert "No limit is proposed, because it is held against stable at the same time" in said(found)
+    assert not any(line.startswith("checks") for line in block(found))
+    assert as_json(found)["unmoved"][0]["limit"] == {"above_baseline": 1.0}
+
+
+@pytest.mark.sweep
+def test_a_hot_pod_is_not_made_room_for():
+    found = calibrated(Days(hot=20.0, minutes=120), plan_of(20, 50))
+
+    assert found.now.limits > 0.2
+    assert found.limits[0].worst == pytest.approx(1, rel=0.2)
+    assert "The limits without pod checkout-0" in said(found)
+    assert block(found) == ["# evidence: as it is"]
+
+
+@pytest.mark.parametrize(
+    ("configured", "house", "proposed"),
+    [
+        (Policy(), Policy(), []),
+        (Policy(noise=0.5), Policy(), ["noise: 0.1"]),
+        (Policy(noise=0.5), Policy(noise=0.5), ["noise: 0.1"]),
+        (Policy(noise=0.1), Policy(noise=0.5), ["noise: 0.1"]),
+        (Policy(windows=5), Policy(windows=5), []),
+        (Policy(windows=3), Policy(windows=5), ["windows: 3"]),
+        (Policy(noise=0.05), Policy(), ["noise: 0.05"]),
+        (Policy(mode="observe", warmup=300.0), Policy(), ["warmup: 300s", "mode: observe"]),
+        (Policy(budget=1_000_000.0), Policy(), ["budget: 1000000"]),
+    ],
+)
+def test_what_is_proposed_stands_against_what_is_configured_and_what_its_house_says(
+    configured, house, proposed
+):
+    table = Table(Days(minutes=60).record(), 60)
+
+    found = calibrate(table, plan_of(50, evidence=configured), house=house)
+
+    [line] = block(found)
+    keys = line.removeprefix("evidence: {").removesuffix("}").split(", ")
+    assert sorted(keys) == sorted(proposed or ["# evidence: as it is"])
+
+
+def test_a_warm_up_that_starts_show_to_be_over_goes_back_to_the_usual_one():
+    days = Days(minutes=150, late={1: 60, 2: 70, 3: 90}, rps=600)
+
+    found = calibrated(days, plan_of(50, soak=1800, evidence=Policy(warmup=900.0)))
+
+    assert block(found) == ["evidence: {warmup: 120s}"]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0, "0 %"), (1 / 300, "0.33 %"), (0.047, "4.7 %"), (0.0996, "10 %"), (0.996, "100 %"), (1, "100 %")],
+)  # fmt: skip
+def test_shares_are_written_as_people_write_them(share, told):
+    assert percent(share) == told
+
+
+@pytest.mark.sweep
 def test_a_plan_that_is_longer_than_the_record_is_replayed_as_far_as_it_goes():
     found = calibrated(Days(minutes=40), plan_of(20, 50, soak=3600))
 

@@ -144,6 +144,7 @@ def test_a_limit_over_the_baseline_runs_along_the_stable_lane():
             "Error rate: canary last 0.25 %, from 0.20 % to 0.30 %; stable last 0.20 %",
         ),
         ((0.2, 6.0), "limit ≤ 5 %: rollback, crossed."),
+        ((5.001, 5.001), "canary last 5.001 %"),
         ((0.2, 4.9), "limit ≤ 5 %: rollback. p95"),
         ((0.2, None), "canary last no data, with gaps"),
         ((None, None), "canary no data"),

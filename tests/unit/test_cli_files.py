@@ -61,7 +61,8 @@ def test_a_plan_for_people_has_every_step_with_a_bar_and_the_checks(shell):
     assert lines[-2].startswith("The plan is canary, and the guide to strategies would take it too")
     assert lines[-1] == (
         "False alarms: A version as good as stable would be rolled back in at most 1 of 100 rollouts by what is "
-        "counted. The fixed limits were not held against what stable does now. `--preflight` does that."
+        "counted, apart from what hits both versions while it runs alone at 100 %. The fixed limits were not held "
+        "against what stable does now. `--preflight` does that."
     )
 
 

@@ -1,6 +1,8 @@
 """The words of `sluice replay`: which rollouts, by which judge; whatever is wrong opens no database."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from strategies.plan import Check
 from tests.fakes.shell import CONFIG, Shell
 
 DAYS_30 = timedelta(days=30)
+COMMANDS = Path(__file__).parents[2] / "docs/commands.md"
 URL = "sqlite+aiosqlite:///old.db"
 
 
@@ -26,6 +29,9 @@ def shell(tmp_path):
         ("", Wanted(DAYS_30)),
         ("Checkout", Wanted(DAYS_30, "checkout")),
         ("checkout PRODUCTION --last 12h", Wanted(timedelta(hours=12), "checkout", "production")),
+        ("checkout prod --last 7d", Wanted(timedelta(days=7), "checkout", "production")),
+        ("checkout to production --last=366d", Wanted(timedelta(days=366), "checkout", "production")),
+        ("--last 1s", Wanted(timedelta(seconds=1))),
         ("alpha=0.02 checkout", Wanted(DAYS_30, "checkout", changes={"alpha": 0.02})),
         ("windows=2 noise=0.3", Wanted(DAYS_30, changes={"windows": 2, "noise": 0.3})),
         ("warmup=5m", Wanted(DAYS_30, changes={"warmup": 300.0})),
@@ -59,6 +65,10 @@ def test_another_file_judges_by_its_checks_and_its_evidence(shell, tmp_path):
         ("--lst 3d", "unknown_option", "--lst"),
         ("--last", "empty_value", "--last"),
         ("--last soon", "bad_value", "--last"),
+        ("--last 30", "bad_value", "--last"),
+        ("--last 0s", "bad_value", "--last"),
+        ("--last 367d", "bad_value", "--last"),
+        ("--last 99999999999999999999d", "bad_value", "--last"),
         ("--config nowhere.yaml", "unreadable_file", ""),
         ("alphax=0.02", "unknown_option", "alphax"),
         ("alpha=2", "bad_value", "alpha"),
@@ -81,6 +91,19 @@ def test_a_slip_gets_a_suggestion_and_what_a_stage_may_do_is_told_apart(shell):
     assert shell.sluice("replay", "nois=1", "--json").json["suggestion"] == "noise"
     said = shell.sluice("replay", "budget=1")
     assert "says when a stage may go on, never what is rolled back" in said.err
+
+
+def test_every_example_of_the_documents_is_taken(shell, tmp_path):
+    (tmp_path / "FILE").write_text(CONFIG)
+    [row] = [x for x in COMMANDS.read_text().splitlines() if x.startswith("| `sluice replay ")]
+    words = re.findall(r"\[([^]]+)\]", row.split("`")[1])
+    assert words[:2] == ["SERVICE", "ENV"]
+    options = [one.rstrip(" …").split() for one in words[2:]]
+    assert ["--last", "30d"] in options
+    for option in options:
+        typed = [str(tmp_path / "FILE") if word == "FILE" else word for word in option]
+        said = shell.sluice("replay", "checkout", "production", *typed)
+        assert (said.code, said.err) == (0, ""), option
 
 
 def test_help_tells_what_follows_it(shell):

@@ -13,8 +13,8 @@ from strategies.plan import Check, Plan, SetWeight, Soak
 ABOVE_5 = Check("error_rate", above=5)
 
 
-def plan(*checks: Check, least: int = 1000) -> Plan:
-    steps = (SetWeight(100), Soak(300, least, checks))
+def plan(*checks: Check, least: int = 1000, share: float = 100) -> Plan:
+    steps = (SetWeight(share), Soak(300, least, checks))
     return Plan("app", "production", "v2", "canary", steps)
 
 
@@ -87,6 +87,17 @@ def test_a_chance_is_told_as_so_many_rollouts(expectation, said):
     assert told == (said and f"A version as good as stable would be rolled back in {said}")
 
 
+@pytest.mark.parametrize(
+    ("share", "counts", "said"), [(100, True, True), (95, True, False), (100, False, False)]
+)
+def test_without_a_control_nothing_is_promised_of_what_hits_both_versions(share, counts, said):
+    calm = Doing(100, 30_000, {"error_rate": 0.1})
+
+    told = foretold(expected(plan(ABOVE_5, share=share), calm, counts=counts))
+
+    assert ("apart from what hits both versions while it runs alone" in told) is said
+
+
 def test_an_alarming_chance_names_the_check_and_the_stage():
     told = foretold(expected(plan(ABOVE_5), Doing(100, 30_000, {"error_rate": 4.5})))
 
@@ -100,9 +111,11 @@ def test_without_numbers_it_is_said_that_the_limits_were_not_held():
     held = "The fixed limits were not held against what stable does now."
     counts = "A version as good as stable would be rolled back in at most 1 of 100 rollouts by what is counted."
 
-    assert unheld(plan(ABOVE_5), counts=True) == f"{counts} {held}"
+    alone = f"{counts[:-1]}, apart from what hits both versions while it runs alone at 100 %."
+    assert unheld(plan(ABOVE_5, share=95), counts=True) == f"{counts} {held}"
+    assert unheld(plan(ABOVE_5), counts=True) == f"{alone} {held}"
     assert unheld(plan(ABOVE_5), counts=False) == held
-    assert unheld(plan(Check("error_rate", above_baseline=5)), counts=True) == counts
+    assert unheld(plan(Check("error_rate", above_baseline=5), share=95), counts=True) == counts
     assert unheld(plan(), counts=True) == ""
     assert not fixed(plan(Check("cpu", above=80, then="ask")))
 
@@ -111,6 +124,12 @@ def test_a_limit_stands_beside_what_stable_does():
     (one,) = close(plan(ABOVE_5), Doing(100, 30_000, {"error_rate": 6.2}))
 
     assert stands(one) == "Error rate 6.20 % on stable, limit ≤ 5 %"
+
+
+def test_a_limit_that_is_just_broken_does_not_read_as_if_it_were_kept():
+    (one,) = close(plan(ABOVE_5), Doing(100, 30_000, {"error_rate": 5.003}))
+
+    assert stands(one) == "Error rate 5.003 % on stable, limit ≤ 5 %"
 
 
 @pytest.mark.parametrize(

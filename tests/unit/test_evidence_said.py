@@ -97,6 +97,52 @@ def test_what_is_ruled_out_is_said_with_its_certainty_and_its_requests():
     assert safe(replace(fine, ruled_out=None), POLICY) == "all checks pass"
 
 
+@pytest.mark.parametrize(
+    ("ruled_out", "said"),
+    [
+        (9.1e-13, "0.01"),
+        (0.00009, "0.01"),
+        (0.000123, "0.012"),
+        (0.02, "2"),
+        (0.1, "10"),
+        (0.999, "100"),
+    ],
+)
+def test_what_is_ruled_out_is_a_number_that_people_write(ruled_out, said):
+    fine = ruling(case((12, 1500), (90, 9000)), verdict=Verdict.PASS, ruled_out=ruled_out)
+
+    assert f"; more than {said} points of additional errors" in safe(fine, POLICY)
+
+
+def test_where_nothing_is_known_of_stable_before_no_share_of_it_is_made_up():
+    alone = ruling(case((12, 1500), None, before=Tally(0, 0)), verdict=Verdict.PASS)
+
+    assert safe(alone, POLICY) == (
+        "all checks pass; nothing runs beside it to compare with, and nothing is known of stable before: the fixed "
+        "limits alone would see harm"
+    )
+    assert "stable before" not in counted_lines(alone)[0]
+
+
+def test_what_is_known_of_stable_before_is_told_although_something_is_not():
+    unknown = case((12, 1500), None, before=Tally(0, 0))
+    slow_before = case((12, 1500), None, "slow", bound=250.0, before=Tally(60, 1000))
+
+    said = safe(ruling(unknown, slow_before, verdict=Verdict.PASS), POLICY)
+
+    assert said.endswith("only more than twice what stable did before (6.0 %) would be seen")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [(0.0, "0.01"), (1.0, "1"), (1.23, "1.2"), (640.0, "640"), (1e9, "over 1,000,000")],
+)
+def test_the_strength_of_evidence_is_a_number_that_people_write(evidence, said):
+    told = ruling(case(), verdict=Verdict.PASS, evidence=evidence)
+
+    assert counted_lines(told)[-1] == f"evidence of harm {said} (1 is none)"
+
+
 def test_without_a_control_a_pass_says_what_would_not_be_seen():
     alone = case((12, 1500), None, before=Tally(50, 10_000))
     said = safe(ruling(alone, verdict=Verdict.PASS, ruled_out=0.01), POLICY)
@@ -164,7 +210,14 @@ def test_a_share_is_off_by_a_third_of_a_thousand_requests_and_not_by_chance(
 
 @pytest.mark.parametrize(
     ("rate", "shown"),
-    [(0, "0 %"), (0.00004, "0.004 %"), (0.0155, "1.55 %"), (0.072, "7.2 %"), (0.19, "19 %")],
+    [
+        (0, "0 %"),
+        (1e-7, "0.00001 %"),
+        (0.00004, "0.004 %"),
+        (0.0155, "1.55 %"),
+        (0.072, "7.2 %"),
+        (0.19, "19 %"),
+    ],
 )
 def test_shares_have_as_many_digits_as_they_need(rate, shown):
     assert percent(rate) == shown

@@ -1,6 +1,7 @@
 """A number beside stable's: no look decides, what is no number is no data, and what is certain stays so."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies.evidence.gauges import Gauge, Guard, Standing, looked, said, standing
+from strategies.limits import judge
 from strategies.plan import Check
-from strategies.verdict import Look, Sample, Verdict, judge
+from strategies.verdict import Look, Sample, Verdict
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 LAG = Guard("lower", 10, 0.001)
@@ -101,15 +103,15 @@ def test_a_number_and_its_inverse_are_judged_alike(ratios):
     assert seen(pairs(*ratios)).proven == inverse.proven
 
 
-def wobbling(rng, rollouts, looks, spread, minutes):
-    """Return ln(canary/stable) of one look a minute; neighbours are alike for so many minutes."""
-    keeps = math.exp(-1 / minutes) if minutes else 0.0
-    log, every = rng.normal(size=rollouts) * spread, []
+def wobbling(rng, rollouts, looks, spread, minutes, every=60):
+    """Return canary/stable, look by look; neighbours are alike for so many minutes."""
+    keeps = math.exp(-every / 60 / minutes) if minutes else 0.0
+    log, ratios = rng.normal(size=rollouts) * spread, []
     for _ in range(looks):
         fresh = rng.normal(size=rollouts) * spread * math.sqrt(1 - keeps**2)
         log = keeps * log + fresh
-        every.append(log)
-    return np.exp(np.array(every).T)
+        ratios.append(log)
+    return np.exp(np.array(ratios).T)
 
 
 def rolled_back(ratios) -> float:
@@ -132,6 +134,27 @@ def test_what_wobbles_like_stable_is_not_rolled_back(spread, minutes):
 def test_no_more_is_rolled_back_at_the_margin_than_is_promised(true, spread, minutes, most):
     ratios = wobbling(np.random.default_rng(5), 1000, 240, spread, minutes)
     assert rolled_back(true * ratios / ratios.mean()) <= most
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("span", [60, 100])
+@pytest.mark.parametrize(
+    ("spread", "minutes", "most"),
+    [(0.3, 0, 0.001), (0.3, 1, 0.001), (0.15, 5, 0.001), (0.3, 5, 0.015)],
+)
+def test_shorter_pairs_keep_it_though_they_are_more_alike(span, spread, minutes, most):
+    ratios = wobbling(np.random.default_rng(5), 400, 180, spread, minutes, every=20)
+    worse = (1.1 * ratios / ratios.mean()).tolist()
+    guard = replace(LAG, span=span)
+    gone = [seen([(1.0, one) for one in rollout], guard, every=20).proven for rollout in worse]
+    assert sum(gone) / len(gone) <= most
+
+
+@pytest.mark.parametrize(("span", "needed"), [(60, 4), (100, 3), (300, 3)])
+def test_ten_times_as_much_is_certain_after_three_pairs_or_four_of_a_minute(span, needed):
+    guard, looks = replace(LAG, span=span), needed * span // 20
+    assert not seen([(1.0, 10.0)] * (looks - 1), guard, every=20).proven
+    assert seen([(1.0, 10.0)] * looks, guard, every=20).proven
 
 
 @pytest.mark.sweep
@@ -159,7 +182,8 @@ def judgement(known: Standing | None, *, stable=1.0, canary=2.0, then="rollback"
 
 
 EQUAL = Standing(1, 3.0, -20.0, proven=False)
-WORSE = Standing(4, 98.0, 41.0, proven=True)
+BEYOND = Standing(2, 98.0, -20.0, proven=False, beyond=True)
+WORSE = Standing(4, 98.0, 41.0, proven=True, beyond=True)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +196,10 @@ WORSE = Standing(4, 98.0, 41.0, proven=True)
         ("rollback", EQUAL, {"canary": None}, UNCLEAR),
         ("rollback", EQUAL, {"stable": 0.0}, UNCLEAR),
         ("warn", EQUAL, {"stable": None}, PASS),
+        ("rollback", BEYOND, {}, UNCLEAR),
+        ("ask", BEYOND, {}, UNCLEAR),
+        ("warn", BEYOND, {}, PASS),
+        ("rollback", BEYOND, {"weight": 100}, PASS),
         ("rollback", WORSE, {}, FAIL),
         ("ask", WORSE, {}, PASS),
         ("warn", WORSE, {}, PASS),
@@ -190,6 +218,10 @@ def test_it_is_said_with_what_is_certain_and_how_much_was_compared():
     assert judgement(WORSE).sentence == (
         "kafka_lag is 98 % higher than on stable, by 41 % or more for certain (4 × 5 min compared), "
         "limit ≤ stable + 10 %"
+    )
+    assert judgement(BEYOND).sentence == (
+        "kafka_lag is 98 % higher than on stable (2 × 5 min compared), limit ≤ stable + 10 %, "
+        "but not for certain yet"
     )
     assert said(EQUAL) == "is 3 % higher than on stable (1 × 5 min compared)"
     assert "has no opinion yet" in judgement(None).sentence

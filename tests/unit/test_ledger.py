@@ -211,9 +211,9 @@ def test_what_a_person_lets_go_on_is_judged_anew():
 
 
 @pytest.mark.parametrize(
-    ("cursor", "stage"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (8, 3), (9, 3)]
+    ("cursor", "stage"), [(0, 0), (1, 0), (2, 0), (3, 0), (4, 1), (5, 1), (8, 3), (9, 3)]
 )
-def test_each_weight_is_a_stage(cursor, stage):
+def test_each_weight_is_a_stage_once_it_was_read_back(cursor, stage):
     assert stage_of(row(cursor=cursor)) == stage
 
 

@@ -14,6 +14,8 @@ from bot.settings import read_config
 from bot.slack.charts.series import stage_chart
 from bot.slack.evidence import evidence_rows
 from strategies.expecting import by_margin
+from strategies.limits import beyond, limit_words
+from strategies.margins import too_short
 from strategies.placeholders import filled, tells_lanes_apart
 from strategies.plan import (
     Batch,
@@ -26,7 +28,7 @@ from strategies.plan import (
     plan_from_json,
     plan_to_json,
 )
-from strategies.verdict import Look, Sample, beyond, limit_words
+from strategies.verdict import Look, Sample
 from tests.unit.settings_example import EXAMPLE, changed, problems
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -163,12 +165,46 @@ class Looks:
         return found
 
 
-def test_the_first_pair_comes_five_minutes_behind_the_warm_up():
-    looks = Looks(LAG)
-    looks.see(10.0, 10.0, times=28)
+@pytest.mark.parametrize(
+    ("soak", "warm", "span"), [(60, 20, 60), (300, 100, 100), (600, 120, 200), (1800, 120, 300)]
+)
+def test_pairs_are_a_third_of_the_soak_behind_a_warm_up_of_a_third_at_most(soak, warm, span):
+    looks = Looks(LAG, soak=soak)
+    first = -(-(warm + 15 + span) // 15)  # the look after the warm-up only begins
+    looks.see(10.0, 10.0, times=first - 2)
     assert looks.known.pairs == 0
-    looks.see(10.0, 10.0)
-    assert looks.known.pairs == 1
+    looks.see(10.0, 10.0, times=2)
+    assert (looks.known.pairs, looks.known.span) == (1, span)
+
+
+def test_what_is_beyond_the_margin_is_known_before_it_is_certain():
+    looks = Looks(LAG, soak=900)
+    looks.see(10.0, 100.0, times=40)
+    assert (looks.known.beyond, looks.known.proven) == (True, False)
+    fine = Looks(LAG, soak=900)
+    fine.see(10.0, 10.5, times=40)
+    assert (fine.known.pairs, fine.known.beyond) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("soak", "said"),
+    [
+        (300, None),
+        (60, "room for 2 of the 3 comparisons that kafka_lag needs to be certain"),
+        (60, "Soaks of 2 min would do."),
+    ],
+)
+def test_a_plan_says_that_its_soaks_are_too_short_to_be_certain(soak, said):
+    steps = plan(LAG, soak=soak).steps
+    long = (*steps[:3], SetWeight(25), steps[2], *steps[3:])
+    found = " ".join(too_short(replace(plan(LAG), steps=long)))
+    assert said in found if said else not found
+
+
+def test_a_soak_that_only_warns_or_has_no_control_needs_no_comparison():
+    assert not list(too_short(plan(replace(LAG, then="warn"), soak=60)))
+    alone = Plan("a", "b", "v", "rolling", (Batch("50%"), Soak(60, checks=(LAG,))))
+    assert not list(too_short(alone))
 
 
 def test_short_soaks_are_compared_minute_by_minute():
@@ -179,8 +215,8 @@ def test_short_soaks_are_compared_minute_by_minute():
 
 def test_what_is_seen_while_caches_are_cold_is_forgiven():
     looks = Looks(LAG)
-    looks.see(1.0, 500.0, times=8)
-    looks.see(1.0, 1.0, times=21)
+    looks.see(1.0, 500.0, times=6)
+    looks.see(1.0, 1.0, times=8)
     assert (looks.known.pairs, looks.known.change) == (1, pytest.approx(0))
 
 

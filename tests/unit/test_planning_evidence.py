@@ -74,6 +74,41 @@ def test_counts_decide_beside_the_limits():
     )
 
 
+BEFORE = (
+    "by counts of the new version, held against what stable did before, because at 100 % nothing runs beside it; "
+    "and by the fixed limits"
+)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strategy", "said"),
+    [
+        (PAIR, "direct", BEFORE),
+        (COLOURS, "blue-green", f"{BEFORE}. {KEEP}"),
+        (SELECTOR, "blue-green", BEFORE),
+    ],
+)
+def test_a_plan_that_is_watched_at_100_percent_alone_is_held_against_before(shape, strategy, said):
+    conf = config(shape)
+
+    assert judged_by(planned(conf, strategy=strategy), conf) == said
+
+
+def test_a_plan_that_keeps_a_control_is_judged_beside_it():
+    conf = config(COLOURS)
+
+    said = judged_by(planned(conf, strategy="blue-green", keep_baseline=5.0), conf)
+
+    assert "both versions at the same time" in said
+
+
+def test_who_observes_a_version_that_runs_alone_counts_no_other():
+    conf = config(rest=f"{ERRORS}\n      evidence: {{mode: observe}}")
+
+    assert "both versions" in judged_by(planned(conf), conf)
+    assert "both versions" not in judged_by(planned(conf, strategy="direct"), conf)
+
+
 def test_observed_counts_decide_nothing():
     conf = config(rest=f"{ERRORS}\n      evidence: {{mode: observe}}")
     assert "and decides nothing" in judged_by(planned(conf), conf)

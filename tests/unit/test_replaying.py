@@ -14,10 +14,13 @@ from bot.rollout.kept import KeptLook
 from bot.rollout.ledger import Ledger
 from bot.rollout.ledger_text import ledger_to_text
 from bot.rollout.part import Part
+from bot.rollout.trail import Stage, Trail
 from bot.rollout.values import Back, Phase, Rollout
 from strategies.evidence import Both, Policy, SlowRule, Tally, Window
+from strategies.evidence.gauges import Gauge
+from strategies.experiment import Pairs
 from strategies.plan import Check, Plan, Prepare, Promote, SetWeight, Soak
-from strategies.verdict import Look, Sample
+from strategies.verdict import Judgement, Look, Result, Sample, Verdict
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 CHECKS = (Check("error_rate", above=5.0), Check("latency_p95", times_baseline=1.5))
@@ -114,13 +117,29 @@ def test_without_the_counts_the_limits_alone_are_judged():
     assert stop.why == "Error rate 5.50 % (limit ≤ 5 %)"
 
 
-def test_what_only_observed_is_told_as_what_it_would_have_done():
-    watching = tuple(
-        replace(one, evidence=Policy(mode="observe")) if isinstance(one, Soak) else one
+def watched(mode: str, checks=CHECKS, soak: int = 300) -> tuple:
+    policy = Policy(mode=mode)
+    return tuple(
+        replace(one, evidence=policy, checks=checks, duration=soak)
+        if isinstance(one, Soak)
+        else one
         for one in STEPS
     )
+
+
+@pytest.mark.parametrize(("errors", "by"), [(0.5, None), (9.0, "limits")])
+def test_where_the_counts_only_observe_the_limits_alone_decide(errors, by):
     bad = [window(15.0 * i, **BAD) for i in range(1, 5)]
-    assert played(case(look(60, *bad), steps=watching), AS_IT_WAS).stop is not None
+    kept = case(look(60, *bad, errors=errors), steps=watched("observe"))
+    found = played(kept, AS_IT_WAS)
+    assert (found.stop and found.stop.by) == by
+    assert found.observed
+    assert (
+        "the counts only observe in 1 rollout and decided nothing there"
+        in lines(Report((found,)))[-1]
+    )
+    decides = played(kept, replace(AS_IT_WAS, changes={"mode": "decide"}))
+    assert (decides.stop.by, decides.observed) == ("counts", False)
 
 
 def test_another_limit_asks_the_same_counts_and_a_bound_that_nobody_counted_by_is_told():
@@ -132,7 +151,7 @@ def test_another_limit_asks_the_same_counts_and_a_bound_that_nobody_counted_by_i
     told = [window(200 + 15.0 * i, errors=both, error_limit=both) for i in range(1, 9)]
     found = played(case(look(300, *told)), wanted)
     assert found.stop is not None
-    assert found.unanswered == {"slow_limit"}
+    assert found.unanswered == {"latency_p99"}
     assert played(case(look(300, *told)), AS_IT_WAS).unanswered == frozenset()
 
 
@@ -189,6 +208,63 @@ def test_a_row_without_a_ledger_is_judged_by_its_limits():
     assert (found.stop.by, found.windows) == ("limits", 0)
 
 
+LAG = Check("lag", margin=10.0, better="lower", query="lag{}")
+BEGUN = Trail((Stage(1, NOW),))
+
+
+def lags(minutes: int, canary: float | None) -> list[KeptLook]:
+    told = [look(60 * i) for i in range(1, minutes + 1)]
+    lag = Sample("lag", 400.0, canary)
+    return [replace(one, look=replace(one.look, samples=(*one.look.samples, lag))) for one in told]
+
+
+@pytest.mark.parametrize(("canary", "by"), [(800.0, "limits"), (404.0, None), (None, None)])
+def test_a_number_beside_stables_is_compared_again_pair_by_pair(canary, by):
+    kept = case(*lags(40, canary), steps=watched("decide", (*CHECKS, LAG), 2400), trail=BEGUN)
+    found = played(kept, AS_IT_WAS)
+    assert (found.stop and found.stop.by) == by
+    assert found.unmeasured == frozenset()
+    assert found.stop is None or "lag is 100 % higher than on stable" in found.stop.why
+
+
+def test_what_the_live_comparison_proved_is_not_what_a_replay_goes_by():
+    proven = Gauge(Pairs(5, 0.7, 0.0), proven=True)
+    text = ledger_to_text(Ledger(slow=SLOW, gauges={"lag lower 10": proven}))
+    kept = case(*lags(3, 404.0), steps=watched("decide", (*CHECKS, LAG)), trail=BEGUN, ledger=text)
+    assert played(kept, AS_IT_WAS).stop is None
+
+
+def test_what_went_back_by_a_comparison_that_the_looks_do_not_prove_is_left_out_and_not_missed():
+    failed = Result("lag", "10 % more", 800.0, 400.0, Verdict.FAIL, "rollback", "lag is higher")
+    back = replace(back_at(120), judgement=Judgement(Verdict.FAIL, (failed,)))
+    kept = case(*lags(2, 800.0), back=back, steps=watched("decide", (*CHECKS, LAG)), trail=BEGUN)
+
+    report = Report((played(kept, AS_IT_WAS),))
+
+    assert (report.bad, report.missed, report.unprovable) == ((), (), 1)
+    assert "left out: 1 rollout that cannot be judged again" in "\n".join(lines(report))
+    # A judge that does not ask has missed it.
+    mild = replace(AS_IT_WAS, judges={("checkout", "production"): Judge(CHECKS, 1000, None)})
+    assert len(Report((played(kept, mild),)).missed) == 1
+
+
+@pytest.mark.parametrize("text", ["x", '{"counters": {}', "[" * 100_000])
+def test_a_ledger_that_cannot_be_read_is_told(text):
+    found = played(case(look(60, window(60)), ledger=text), AS_IT_WAS)
+    assert "what stable did before cannot be read in 1 rollout" in "\n".join(
+        lines(Report((found,)))
+    )
+
+
+def test_looks_that_cannot_be_read_are_told_with_their_number():
+    found = played(replace(case(look(60, window(60))), broken=2), AS_IT_WAS)
+    said = "\n".join(lines(Report((found,), garbled=1)))
+    assert "Note: 2 looks of 1 rollout cannot be read" in said
+    assert "left out: 1 rollout whose looks cannot be read." in said
+    assert "no look is kept any more" not in said
+    assert as_json(Report((found,)))["rollouts"][0]["looks_unreadable"] == 2
+
+
 def test_a_replay_says_what_it_cannot_know():
     good = played(case(look(60, window(60), lost=3)), AS_IT_WAS)
     bare = played(case(look(60), back=back_at(60)), AS_IT_WAS)
@@ -201,7 +277,8 @@ def test_a_replay_says_what_it_cannot_know():
     assert "the newest alone were judged again" in said
     assert "was rolled back at 5 % by a failed check; would have gone on." in said
     assert as_json(report)["left_out"] == {
-        "neutral": 2, "no_looks": 1, "unreadable": 1, "not_configured": 1,
+        "neutral": 2, "no_looks": 1, "looks_unreadable": 0, "not_provable": 0, "unreadable": 1,
+        "not_configured": 1,
     }  # fmt: skip
 
 

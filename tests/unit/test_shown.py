@@ -8,8 +8,9 @@ import pytest
 from bot.rollout.question import Gate, Vote
 from bot.rollout.shown import CALM, moved, renewed
 from bot.rollout.values import Phase
+from strategies.limits import judge
 from strategies.plan import Check
-from strategies.verdict import Look, Sample, judge
+from strategies.verdict import Look, Sample
 from tests.fakes.rollouts import NOON, rollout
 
 CHECKS = (Check("error_rate", above=5), Check("latency_p95", above=500, then="warn"))

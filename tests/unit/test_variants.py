@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from bot.rollout import variants
@@ -114,7 +115,7 @@ def test_a_window_of_which_one_variant_is_not_known_belongs_to_neither():
 )
 def test_a_variant_that_fails_or_is_slow_for_certain_loses_at_once(a, b, winner):
     looks = Looks(row())
-    looks.see(a, b, times=10)
+    looks.see(a, b, times=15)
     assert looks.weighed().winner == winner
 
 
@@ -122,9 +123,54 @@ def test_a_guardrail_is_said_with_its_numbers_where_no_score_has_decided():
     looks = Looks(
         row(replace(TEST, metrics=(Yardstick("cpu", "lower", 50), Yardstick("rps", "higher", 50))))
     )
-    looks.see(lane(), lane(errors=90.0), times=5)
+    looks.see(lane(), lane(errors=90.0), times=9)
+    assert looks.weighed().winner is None
+    looks.see(lane(), lane(errors=90.0), times=3)
     said = looks.weighed().sentence
-    assert said.startswith("A wins after 5 min: B fails more often for certain")
+    assert said.startswith("A wins after 12 min: B fails more often for certain")
+
+
+def retrying(seed: int, clump: int) -> Looks:
+    """Two hours of equal variants whose failed requests are tried again so many times; until somebody has lost."""
+    rng = np.random.default_rng(seed)
+    looks = Looks(row(replace(PEOPLE, duration=7200)))
+
+    def some() -> LaneCount:
+        requests = float(rng.poisson(1000))
+        failed = min(requests, float(clump * rng.poisson(0.01 * requests / clump)))
+        return lane(requests, failed, float(rng.binomial(int(requests), 0.05)))
+
+    for _ in range(120):
+        looks.see(some(), some())
+        record, policy = looks.ledger.record, variants.policy_of(looks.r)
+        if max(record.a_harm.most, record.b_harm.most) >= 1 / policy.alpha:
+            break
+    return looks
+
+
+def lost(looks: Looks) -> bool:
+    return "for certain" in looks.weighed().sentence
+
+
+@pytest.mark.sweep
+def test_clients_that_retry_end_no_test_of_equal_variants():
+    assert not any(lost(retrying(seed, 10)) for seed in range(8))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize(("clump", "most"), [(5, 1), (10, 3)])
+def test_of_equal_variants_with_retries_hardly_any_is_called_worse(clump, most):
+    assert sum(lost(retrying(seed, clump)) for seed in range(100)) <= most
+
+
+def test_requests_of_one_user_prove_as_much_as_one():
+    plain, told = Looks(row()), Looks(row(replace(TEST, requests_per_user=10.0)))
+    for looks in (plain, told):
+        looks.see(lane(), lane(errors=45.0), times=12)
+    every = [one.ledger.record.b_harm.most for one in (plain, told)]
+    assert every[0] > 100 > every[1]
+    record, slow = told.ledger.record, told.ledger.slow
+    assert variants.experiment(record, slow, None, told.r.step).tallies.clumps.errors >= 10
 
 
 def test_a_hiccup_of_the_first_minute_makes_nobody_win():

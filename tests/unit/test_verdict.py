@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from strategies.limits import judge, limit_words
 from strategies.plan import Check
-from strategies.verdict import Look, Sample, Verdict, judge, limit_words, number
+from strategies.verdict import Look, Sample, Verdict, number
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -53,7 +54,8 @@ def test_one_check_against_one_look(check, numbers, expected):
     ("check", "numbers", "expected"),
     [
         (Check("error_rate", above=5), {"stable": 7.5, "canary": 7.2}, UNCLEAR),
-        (Check("error_rate", above=5), {"stable": 7.5, "canary": 70.0}, UNCLEAR),
+        (Check("error_rate", above=5), {"stable": 7.5, "canary": 14.9}, UNCLEAR),
+        (Check("error_rate", above=5), {"stable": 7.5, "canary": 70.0}, FAIL),
         (Check("error_rate", above=5), {"stable": 4.0, "canary": 7.9}, PASS),
         (Check("error_rate", above=5), {"stable": 4.0, "canary": 8.1}, FAIL),
         (Check("error_rate", above=5), {"stable": 0.0, "canary": 5.1}, FAIL),
@@ -77,11 +79,19 @@ def test_the_success_rate_is_held_by_what_is_missing_of_it():
     assert [said(96, 93), said(96, 91), said(94, 93), said(99.9, 94)] == [PASS, FAIL, UNCLEAR, FAIL]
 
 
-def test_a_few_requests_of_stable_excuse_nothing():
-    samples = (Sample("requests", 99.0, 1000.0), Sample("error_rate", 7.5, 7.2))
+@pytest.mark.parametrize(("requests", "expected"), [(29.0, FAIL), (30.0, UNCLEAR)])
+def test_a_handful_of_requests_of_stable_excuses_nothing(requests, expected):
+    samples = (Sample("requests", requests, 1000.0), Sample("error_rate", 7.5, 7.2))
     at = Look(AT, 60, samples)
     judgement, _ = judge(at, (Check("error_rate", above=5),), min_requests=100, fails=(), weight=95)
-    assert judgement.verdict is FAIL
+    assert judgement.verdict is expected
+
+
+def test_a_number_just_beyond_its_limit_is_told_with_the_digits_that_show_it():
+    at = look(stable=0.2, canary=5.003)
+    check = (Check("error_rate", above=5),)
+    judgement, _ = judge(at, check, min_requests=100, fails=(), weight=25)
+    assert "5.003 % (limit ≤ 5 %)" in judgement.sentence
 
 
 def test_when_both_versions_fail_it_is_said():

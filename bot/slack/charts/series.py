@@ -11,8 +11,9 @@ from itertools import pairwise
 from bot.rollout.kept import KeptLook
 from bot.rollout.values import Rollout
 from bot.slack.wording import percent
+from strategies.limits import limit_words
 from strategies.plan import Check
-from strategies.verdict import limit_words, metric_label
+from strategies.verdict import metric_label
 
 METRICS = ("error_rate", "latency_p95")
 """One panel each, in this order."""

@@ -2,7 +2,8 @@
 
 from bot.slack.blocks import Block, clip, context, escape, plain, section
 from bot.slack.charts.series import Chart, Line, Panel
-from strategies.verdict import number
+from strategies.figures import told_apart
+from strategies.verdict import number, unit
 
 ALT = 1000
 """Characters that Slack takes as the description of a file; a block would take twice as many."""
@@ -38,7 +39,11 @@ def _lane_words(panel: Panel, lane: Line) -> str:
 
 
 def _last(panel: Panel, lane: Line) -> str:
-    return number(lane.values[-1], panel.metric) if lane.values[-1] is not None else "no data"
+    value = lane.values[-1]
+    if value is None:
+        return "no data"
+    limits = [bound for line in panel.limits if (bound := line.values[-1]) is not None]
+    return told_apart(value, limits, unit(panel.metric))
 
 
 def _limit_words(panel: Panel, line: Line) -> str:
