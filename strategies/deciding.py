@@ -18,13 +18,26 @@ _COUNTED = frozenset(
 )
 
 
+_ERRORS = frozenset({"error_rate", "success_rate"})
+_TWICE = 2.0
+
+
 def decided(
-    literal: Judgement, ruling: Ruling | None, policy: Policy, rate: float, silent: str = ""
+    literal: Judgement,
+    ruling: Ruling | None,
+    policy: Policy,
+    rate: float,
+    silent: str = "",
+    *,
+    early: bool = False,
 ) -> Judgement:
     """Return the judgement of both; `rate` is how many requests a second the canary gets.
 
-    `silent` is why the counts say nothing although they could: then nothing passes by the limits alone.
+    `silent` is why the counts say nothing although they could: then nothing passes by the limits alone. `early`: stable
+    has little traffic left, and its numbers in this look may be those from before the weight changed.
     """
+    if policy.mode == "decide":
+        literal = _excused(literal, ruling, early=early)
     if ruling is None:
         unheard = bool(silent) and policy.mode == "decide" and literal.verdict is Verdict.PASS
         if not unheard:
@@ -55,6 +68,22 @@ def decided(
         )
     bad = "; ".join(one.sentence for one in results if one.verdict is Verdict.FAIL)
     return replace(judgement, verdict=Verdict.PASS, sentence=bad or safe(ruling, policy))
+
+
+def _excused(literal: Judgement, ruling: Ruling | None, *, early: bool) -> Judgement:
+    """Return a failed look as one that holds, where both versions have the trouble or that cannot be told yet."""
+    fatal = literal.failed("rollback")
+    if not fatal or not all(one.metric in _COUNTED for one in fatal):
+        return literal
+    shared = ruling.shared if ruling is not None else None
+    if shared is not None and shared.stable is not None:
+        same = all((one.metric in _ERRORS) == (shared.bound is None) for one in fatal)
+        if same and shared.canary.rate <= _TWICE * shared.stable.rate:
+            return replace(literal, verdict=Verdict.INCONCLUSIVE, sentence=both_fail(shared))
+    if not early:
+        return literal
+    sentence = f"{literal.sentence}; stable's numbers still reach back to the weight before"
+    return replace(literal, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
 
 
 def _timed(ruling: Ruling, rate: float) -> Ruling:

@@ -21,7 +21,8 @@ def affected(r: Rollout) -> str:
     errors = errors if errors is not None else _counted(back)
     if errors is None:
         return f"≈ {back.weight:g} % of the requests got {r.version}, for at most {lasted}{until}"
-    share = f"{back.weight * errors / 100:.2g} %"
+    percent = back.weight * errors / 100
+    share = f"{percent:.0f} %" if percent >= 10 else f"{percent:.2g} %"
     what = f"{back.weight:g} % of the traffic with {number(errors, 'error_rate')} errors"
     return f"≈ {share} of all requests failed ({what}), for at most {lasted}{until}"
 

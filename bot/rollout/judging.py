@@ -21,6 +21,8 @@ from strategies.limits import FEW, beyond, judge
 from strategies.plan import Approve, Watch
 from strategies.verdict import Fails, Judgement, Look, Result, Verdict, metric_label, number, unit
 
+_EVEN = 50.0
+"""Percent above which stable has so little traffic that seconds from before a weight change hide what it does now."""
 _REFRESH = timedelta(minutes=1)
 """How old the numbers on the card may be before an uneventful look is kept anyway."""
 
@@ -74,9 +76,21 @@ def judged(r: Rollout, soak: Watch, seen: Seen) -> tuple[Judgement, Fails]:
     ruling = ruled(seen.ledger, r, seen.now)
     if ruling is not None:
         ruling = grounded(ruling, seen.ledger, r)
-    judgement = decided(literal, ruling, policy, rate, silence(seen.ledger, seen.now))
+    judgement = decided(
+        literal,
+        ruling,
+        policy,
+        rate,
+        silence(seen.ledger, seen.now),
+        early=_EVEN < r.weight < 100 and not in_stage(seen.ledger, r) and _counting(seen.ledger),
+    )
     turned_away = bool(seen.look.get("throttles").canary)
     return hindered(judgement, seen.ledger, r, policy, turned_away=turned_away), fails
+
+
+def _counting(ledger: Ledger) -> bool:
+    """Whether the counts of this stage are on their way."""
+    return ledger.opened is not None and not ledger.problem
 
 
 def by_limits(

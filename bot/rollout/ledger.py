@@ -115,8 +115,9 @@ def fold(
     begun = replace(before, counters=counters, problem=told.problem, queries=told.queries)
     after = _known(begun, history, r, policy)
     if not told.closed:
-        anew = counters.at != before.counters.at
-        return replace(after, opened=now) if anew or before.opened is None else after
+        # Where nothing can be read no window opens: a source without counters is never waited for.
+        anew = counters.at != before.counters.at or before.opened is None
+        return replace(after, opened=now) if anew and not told.problem else after
     settled = _settled(before, told, r, counters.interval)
     after = replace(after, opened=now)
     return _counted(after, told, r, policy, now) if settled else after
@@ -280,12 +281,13 @@ def ruled(ledger: Ledger, r: Rollout, now: datetime) -> Ruling | None:
 
 def _of_its_own(ruling: Ruling, ledger: Ledger, r: Rollout) -> Ruling:
     """Return the ruling; a stage does not pass by what earlier ones have shown alone."""
-    short = math.ceil(_OWN - max((both.canary.of for both in in_stage(ledger, r)), default=0.0))
+    own = max((both.canary.of for both in in_stage(ledger, r)), default=0.0)
+    short = math.ceil(_OWN - own)
     if short <= 0 or ruling.verdict is Verdict.FAIL:
         return ruling
     missing, unproven = max(ruling.missing, short), ruling.unproven
     if ruling.verdict is Verdict.PASS:
-        unproven = tuple(case.name for case in ruling.cases[:1])
+        unproven, ruling = tuple(x.name for x in ruling.cases[:1]), replace(ruling, own=int(own))
     elif not ruling.missing:
         return ruling
     return replace(ruling, verdict=Verdict.INCONCLUSIVE, missing=missing, unproven=unproven)

@@ -38,6 +38,8 @@ class Ruling:
     """Questions for which the next stage is not proven to be safe."""
     missing: int = 0
     """About how many more requests of the canary that takes."""
+    own: int | None = None
+    """Requests of the canary in this stage, where those are too few whatever earlier ones have shown."""
     ruled_out: float | None = None
     """The smallest additional share of errors that is ruled out."""
     cases: tuple[Case, ...] = ()

@@ -131,8 +131,9 @@ def _so_far(words: str) -> str:
 def _too_few(ruling: Ruling, policy: Policy) -> str:
     counted = [case for name in ruling.unproven if (case := ruling.case(name)) is not None]
     if counted:
-        seen = min(case.canary.of for case in counted)
-        few = f"{requests(seen)} of the new version {'is' if seen == 1 else 'are'} too few"
+        seen = min(case.canary.of for case in counted) if ruling.own is None else ruling.own
+        here = "" if ruling.own is None else " at this weight"
+        few = f"{requests(seen)} of the new version{here} {'is' if seen == 1 else 'are'} too few"
         return f"{few}; {number(ruling.missing)} more requests needed{span(ruling.wait)}"
     if ruling.unproven:
         warmup = f"{policy.warmup:g} s of warm-up"

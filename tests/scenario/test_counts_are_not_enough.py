@@ -66,6 +66,22 @@ async def test_what_breaks_both_versions_holds_at_any_weight(tmp_path, weight):
 
 
 @pytest.mark.sweep
+async def test_what_makes_both_versions_slow_holds_with_little_left_on_stable(tmp_path):
+    checks = "[{metric: latency_p95, above: 500}]"
+    async with Stage.opened(
+        tmp_path, approvals=0, soak="5m", min_requests=1000, checks=checks
+    ) as stage:
+        stage.traffic.set_rps(60)
+        await stage.deploy(options="steps=95,100")
+        await stage.wait(20)
+        for version in (V1, V2):
+            stage.traffic.set_latency(version, 700)
+        await stage.wait(900)
+        row = await stage.row()
+        assert (row.weight, row.back) == (95, None)
+
+
+@pytest.mark.sweep
 async def test_what_is_slow_is_learnt_as_soon_as_stable_has_answered_enough(tmp_path):
     checks = "[{metric: latency_p95, above: 5000}]"
     async with Stage.opened(

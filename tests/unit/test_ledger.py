@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.rollout.ledger import Ledger, fold, policy_of, ruled, stage_of
+from bot.rollout.ledger import Ledger, fold, policy_of, ruled, silence, stage_of
 from bot.rollout.ledger_text import anew, closed, ledger_from_text, ledger_to_text
 from bot.rollout.part import Part
 from bot.rollout.parts import views
@@ -15,6 +15,7 @@ from bot.rollout.values import Phase, Rollout
 from integrations.counters import Counted, Counters, LaneCount
 from integrations.metric import Missing
 from strategies.evidence import Policy, Verdict
+from strategies.evidence.saying import unproven
 from strategies.plan import Check, Plan, Prepare, Promote, SetWeight, Soak, Switch
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
@@ -171,6 +172,29 @@ def test_colours_are_held_against_what_the_old_one_did_before_the_switch():
     looks = Looks(row(100.0, 2, steps, lanes="swap"))
     looks.count(lane(2000.0, 20.0), NOBODY, times=10)
     assert looks.ruling.verdict is Verdict.PASS
+
+
+def test_a_source_without_counters_is_never_waited_for():
+    nothing = Counted(NOW, 0.0, NOBODY, NOBODY, closed=False, problem="There are none.")
+    ledger = fold(Ledger(), nothing, Counters(), NOBODY, row(), NOW)
+    assert (ledger.opened, silence(ledger, NOW)) == (None, "")
+    begun = Looks(row())
+    assert silence(begun.ledger, begun.now) == "nothing has been counted yet"
+    begun.count(lane(100.0, 1.0), lane(1900.0, 19.0))
+    assert silence(begun.ledger, begun.now) == ""
+    late = begun.now + timedelta(minutes=7)
+    assert silence(begun.ledger, late) == "nothing was counted for 7 min"
+
+
+def test_a_stage_needs_requests_of_its_own_whatever_earlier_ones_have_shown():
+    looks = Looks(row())
+    looks.count(lane(100.0, 1.0), lane(1900.0, 19.0), times=40)
+    assert looks.ruling.verdict is Verdict.PASS
+    looks.to(25, 4)
+    looks.count(lane(3.0, 0.0), lane(9.0, 0.0), times=2)
+    ruling = looks.ruling
+    assert (ruling.verdict, ruling.own, ruling.missing) == (Verdict.INCONCLUSIVE, 6, 14)
+    assert "6 requests of the new version at this weight are too few" in unproven(ruling)
 
 
 def test_a_ledger_that_was_written_and_read_says_the_same():
