@@ -2,8 +2,7 @@
 
 The one rule: either of them can say that it is worse; that it is well they have to say both. Where there are counts, a
 limit that has too few requests to be held has no opinion while those few are within it: how much is enough, the counts
-know better. What both
-versions break in the stage is not held against the new one, and nothing goes on by it either.
+know better. What both versions break in the stage is not held against the new one, and nothing goes on by it either.
 """
 
 import math
@@ -16,8 +15,6 @@ from strategies.verdict import Judgement, Result
 _COUNTED = frozenset(
     {"error_rate", "success_rate", "latency_p50", "latency_p95", "latency_p99", "latency_avg"}
 )
-
-
 _ERRORS = frozenset({"error_rate", "success_rate"})
 _TWICE = 2.0
 
@@ -40,34 +37,36 @@ def decided(
         literal = _excused(literal, ruling, early=early)
     if ruling is None:
         unheard = bool(silent) and policy.mode == "decide" and literal.verdict is Verdict.PASS
-        if not unheard:
-            return literal
-        return replace(literal, verdict=Verdict.INCONCLUSIVE, sentence=silent)
+        return _held(literal, silent) if unheard else literal
     judgement = replace(literal, ruling=ruling)
     if policy.mode == "observe" or literal.verdict is Verdict.FAIL:
         return judgement
     if ruling.verdict is Verdict.FAIL:
         return replace(judgement, verdict=Verdict.FAIL, asks=False, sentence=worse(ruling))
-    results = tuple(_without_opinion(one) for one in literal.results)
-    held = [one for one in results if one.verdict is Verdict.INCONCLUSIVE and one.counts]
+    return _passing(judgement, ruling, policy, rate)
+
+
+def _passing(judgement: Judgement, ruling: Ruling, policy: Policy, rate: float) -> Judgement:
+    """Return the judgement of a look that nothing says is worse: whether both say that it is well."""
+    results = tuple(_without_opinion(one) for one in judgement.results)
+    unclear = [one for one in results if one.verdict is Verdict.INCONCLUSIVE and one.counts]
     thin = any(one.thin for one in results)
-    if thin and ruling.shared is not None and all(one.over for one in held):
-        sentence = both_fail(ruling.shared)
-        return replace(judgement, results=results, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
-    if held:
+    if thin and ruling.shared is not None and all(one.over for one in unclear):
+        return _held(replace(judgement, results=results), both_fail(ruling.shared))
+    if unclear:
         return judgement
     judgement = replace(judgement, results=results)
     if ruling.verdict is Verdict.INCONCLUSIVE:
         ruling = _timed(ruling, rate)
-        return replace(
-            judgement,
-            verdict=Verdict.INCONCLUSIVE,
-            sentence=unproven(ruling, policy),
-            ruling=ruling,
-            short=any(ruling.case(name) is not None for name in ruling.unproven),
-        )
+        short = any(ruling.case(name) is not None for name in ruling.unproven)
+        return _held(replace(judgement, ruling=ruling, short=short), unproven(ruling, policy))
     bad = "; ".join(one.sentence for one in results if one.verdict is Verdict.FAIL)
     return replace(judgement, verdict=Verdict.PASS, sentence=bad or safe(ruling, policy))
+
+
+def _held(judgement: Judgement, sentence: str) -> Judgement:
+    """Return a judgement by which nothing goes on and nothing goes back."""
+    return replace(judgement, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
 
 
 def _excused(literal: Judgement, ruling: Ruling | None, *, early: bool) -> Judgement:
@@ -79,11 +78,12 @@ def _excused(literal: Judgement, ruling: Ruling | None, *, early: bool) -> Judge
     if shared is not None and shared.stable is not None:
         same = all((one.metric in _ERRORS) == (shared.bound is None) for one in fatal)
         if same and shared.canary.rate <= _TWICE * shared.stable.rate:
-            return replace(literal, verdict=Verdict.INCONCLUSIVE, sentence=both_fail(shared))
+            return _held(literal, both_fail(shared))
     if not early:
         return literal
-    sentence = f"{literal.sentence}; stable's numbers still reach back to the weight before"
-    return replace(literal, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
+    return _held(
+        literal, f"{literal.sentence}; stable's numbers still reach back to the weight before"
+    )
 
 
 def _timed(ruling: Ruling, rate: float) -> Ruling:

@@ -5,6 +5,7 @@ versions break about equally says nothing about the change: it holds.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from strategies.evidence.gauges import Standing, incomparable, said, usable
@@ -107,51 +108,67 @@ def _hold(
     weight: float,
     beside: float | None,
 ) -> tuple[Result, tuple[bool, ...]]:
+    """Return what one fixed limit says, and how often it has failed by now."""
+    without = _without_number(check, look, weight) or _thin(check, look, min_requests)
+    if without is not None:
+        return without, past
     sample = look.get(check.metric)
-    limit = limit_words(check)
-
-    def result(
-        verdict: Verdict,
-        sentence: str,
-        *,
-        counts: bool = True,
-        thin: bool = False,
-        over: bool = False,
-    ) -> Result:
-        return Result(
-            metric=check.metric, limit=limit, canary=sample.canary, baseline=sample.stable,
-            verdict=verdict, then=check.then, sentence=sentence, counts=counts, thin=thin, over=over,
-        )  # fmt: skip
-
-    if sample.canary is None:
-        why = f"{metric_label(check.metric)}: {sample.why_canary or 'no data'}"
-        return result(Verdict.INCONCLUSIVE, why), past
-    relative = check.bound[0].endswith("baseline")
-    if relative and weight >= 100:
-        return result(Verdict.INCONCLUSIVE, "no baseline at 100 %", counts=False), past
-    if relative and sample.stable is None:
-        why = f"{metric_label(check.metric)} of stable: {sample.why_stable or 'no data'}"
-        return result(Verdict.INCONCLUSIVE, why), past
-    measured = f"{metric_label(check.metric)} {_beside_limit(check, sample.canary)} (limit {limit})"
-    seen = look.tried if check.metric == _THROTTLES else look.requests
-    if seen < min_requests:
-        why = f"{seen:,} of {min_requests:,} requests needed to judge"
-        over = beyond(check, sample.canary, sample.stable)
-        told = f"{measured}, on {why}" if over else why
-        return result(Verdict.INCONCLUSIVE, told, thin=True, over=over), past
+    assert sample.canary is not None, "a look without the number was told apart"
+    measured = _measured(check, sample.canary)
     broken = beyond(check, sample.canary, sample.stable)
     if broken and beside is not None:
         told = f"{measured}, and {_beside_limit(check, beside)} on stable"
         broken = _badness(check, sample.canary) > _TWICE * _badness(check, beside)
         if beyond(check, beside, beside) and not broken:
             why = f"both versions are beyond it: {told}; probably not this change"
-            return result(Verdict.INCONCLUSIVE, why), past
+            return _result(check, look, Verdict.INCONCLUSIVE, why), past
         measured = measured if broken else f"{told}: not twice as bad"
     kept = (*past, broken)[-check.of :]
-    if sum(kept) >= check.failures:
-        often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
-        return result(Verdict.FAIL, f"{measured}{often}"), kept
-    return result(Verdict.PASS, measured), kept
+    if sum(kept) < check.failures:
+        return _result(check, look, Verdict.PASS, measured), kept
+    often = f" in {sum(kept)} of {len(kept)} looks" if check.of > 1 else ""
+    return _result(check, look, Verdict.FAIL, f"{measured}{often}"), kept
+
+
+def _result(check: Check, look: Look, verdict: Verdict, sentence: str) -> Result:
+    sample = look.get(check.metric)
+    limit = limit_words(check)
+    return Result(check.metric, limit, sample.canary, sample.stable, verdict, check.then, sentence)
+
+
+def _without_number(check: Check, look: Look, weight: float) -> Result | None:
+    """Return what is said where there is nothing to hold; None where there is."""
+    sample, label = look.get(check.metric), metric_label(check.metric)
+    relative = check.bound[0].endswith("baseline")
+    if sample.canary is None:
+        why = f"{label}: {sample.why_canary or 'no data'}"
+    elif relative and weight >= 100:
+        found = _result(check, look, Verdict.INCONCLUSIVE, "no baseline at 100 %")
+        return replace(found, counts=False)
+    elif relative and sample.stable is None:
+        why = f"{label} of stable: {sample.why_stable or 'no data'}"
+    else:
+        return None
+    return _result(check, look, Verdict.INCONCLUSIVE, why)
+
+
+def _thin(check: Check, look: Look, min_requests: int) -> Result | None:
+    """Return what is said where there are too few requests; None where there are enough."""
+    seen = look.tried if check.metric == _THROTTLES else look.requests
+    if seen >= min_requests:
+        return None
+    sample = look.get(check.metric)
+    why = f"{seen:,} of {min_requests:,} requests needed to judge"
+    over = sample.canary is not None and beyond(check, sample.canary, sample.stable)
+    if over and sample.canary is not None:
+        why = f"{_measured(check, sample.canary)}, on {why}"
+    found = _result(check, look, Verdict.INCONCLUSIVE, why)
+    return replace(found, thin=True, over=over)
+
+
+def _measured(check: Check, value: float) -> str:
+    shown = _beside_limit(check, value)
+    return f"{metric_label(check.metric)} {shown} (limit {limit_words(check)})"
 
 
 _SHARED = frozenset(

@@ -31,10 +31,14 @@ def run_test(r: Rollout, seen: Seen, step: Compare) -> Rollout:
     over = judged.progress.seconds(seen.now) >= step.duration + judged.progress.extended
     certain = _certain(r, seen, step, over=over)
     table = _foretold(_table(seen, step, certain), r, seen, step)
-    if not (over or (step.score == "sequential" and _decides(certain))):
+    ends = over or (step.score == "sequential" and _decides(certain))
+    if not (ends or judgement.asks):
         return _told(r, _kept(r, judged, seen, judgement, table))
-    judged = keeping(judged, seen, judgement)
-    return _ended(_told(r, replace(judged, comparison=table)), seen, step, certain)
+    judged = _told(r, replace(keeping(judged, seen, judgement), comparison=table))
+    if judgement.asks:
+        # A check that asks is not outvoted by a score.
+        return _ask(judged, seen, kept_test(judged, step, certain, seen.ledger))
+    return _ended(judged, seen, step, certain)
 
 
 def _certain(r: Rollout, seen: Seen, step: Compare, *, over: bool) -> Weighed | None:

@@ -148,7 +148,9 @@ def _approve_of(r: Rollout) -> Approve | Follow | None:
 def _question(r: Rollout, kind: str) -> str:
     if kind == "winner":
         stands = r.comparison.sentence if r.comparison else "no numbers"
-        return f"The A/B test is over ({stands}): which variant stays, A ({r.from_version}) or B ({r.version})?"
+        checked = r.judgement.sentence if r.judgement is not None and r.judgement.asks else ""
+        what = f"A check of the A/B test asks: {checked}" if checked else "The A/B test is over"
+        return f"{what} ({stands}): which variant stays, A ({r.from_version}) or B ({r.version})?"
     if kind == "ask" and r.judgement is not None:
         said = f"The metrics cannot decide at {r.weight:g} %: {r.judgement.sentence}."
         return f"{said} {CHOICES}" if is_short(r.judgement) else said

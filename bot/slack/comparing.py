@@ -119,8 +119,13 @@ def winner_card(r: Rollout, gate: Gate, value: str) -> Message:
         f"*Keep {escape(a)}* returns all traffic to it and retires {escape(r.version)}; "
         "that is a good end, and nobody is alerted."
     )
+    judged = gate.judgement
+    checked = (
+        [section(f"A check asks: {escape(judged.sentence)}.")] if judged and judged.asks else []
+    )
     blocks = [
         section(f"🟡 *Decision needed:* {escape(ask)}  {approvers(gate)}"),
+        *checked,
         *table,
         section(meaning),
         context(_who_may(r, gate)),

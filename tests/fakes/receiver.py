@@ -5,6 +5,7 @@ after it, things are done. `dropping` does it and breaks off; `hanging` does it 
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ class Asked:
     size: int
 
 
-class FakeReceiver:
+class FakeReceiver(ABC):
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.answers: list[int | tuple[int, dict[str, str]]] = []
@@ -48,13 +49,13 @@ class FakeReceiver:
         if self._runner:
             await self._runner.cleanup()
 
-    def add_routes(self, router: web.UrlDispatcher) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def add_routes(self, router: web.UrlDispatcher) -> None: ...
 
     @property
+    @abstractmethod
     def changes(self) -> list[Any]:
         """What has come of it: one entry per thing that a person would see."""
-        raise NotImplementedError
 
     async def _elsewhere(self, _: web.Request) -> web.Response:
         self.elsewhere += 1

@@ -129,6 +129,18 @@ async def test_a_check_that_fails_in_the_middle_goes_home_with_one_alert(tmp_pat
         assert "at 50 %" in told
 
 
+async def test_a_check_that_asks_is_not_outvoted_by_the_score(tmp_path):
+    checks = "[{metric: latency_p95, above: 500, then: ask}]"
+    async with house(tmp_path, checks=checks) as stage:
+        stage.traffic.set_errors("v2.0.0", 0.05)
+        await under_test(stage)
+        stage.traffic.set_latency("v2.0.0", 900)
+        await stage.wait(30)
+        row = await stage.row()
+        assert (row.phase, row.gate.kind) == (Phase.WAITING, "winner")
+        assert "A check asks: p95 " in stage.channel()[-1]
+
+
 async def test_a_pause_stops_its_clock_and_the_checks_go_on(tmp_path):
     async with house(tmp_path) as stage:
         await under_test(stage)
